@@ -1,0 +1,298 @@
+"""Kinds of kernel and OVS object that a node can hold for us.
+
+Pure. One frozen record per kind. ``key`` says which object it is, the other fields what it shall be;
+``owner`` is the API object that it exists for; ``requires`` are the keys of what must be there before it.
+A new kind comes with its row in ``docs/ownership.md`` and a restart test.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from nebula.ids import Owner
+
+
+class Key(NamedTuple):
+    """Which object: its kind and its name, unique on a node within the kind."""
+
+    kind: str
+    name: str
+
+
+class Namespace(msgspec.Struct, frozen=True):
+    """A named network namespace, its loopback up. Marked by an alias on its loopback: ``nebula:<kind>:<id>``."""
+
+    kind: ClassVar[str] = "namespace"
+    name: str
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.name)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return ()
+
+
+class VethPair(msgspec.Struct, frozen=True):
+    """A veth pair: ``name`` on the node, ``peer_name`` inside ``peer_namespace``; both up, both with our ifalias.
+
+    ``tx_checksum`` off on the peer is needed where OVS's userspace datapath reads the packets: it does not fill
+    in the checksums that the kernel leaves to hardware. Neither end makes IPv6 link-local addresses of its own.
+    """
+
+    kind: ClassVar[str] = "veth"
+    name: str
+    peer_namespace: str
+    peer_name: str
+    peer_mac_address: str
+    mtu_bytes: int
+    tx_checksum: bool
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.name)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(Namespace.kind, self.peer_namespace),)
+
+
+class Address(msgspec.Struct, frozen=True):
+    """An address, with prefix length, on a device of ours inside a namespace. ``veth`` names the pair's node end."""
+
+    kind: ClassVar[str] = "address"
+    namespace: str
+    device: str
+    cidr: str
+    veth: str
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, f"{self.namespace} {self.device} {self.cidr}")
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(VethPair.kind, self.veth),)
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A route of the namespace's main table, ``proto static``. ``via`` None: on link."""
+
+    kind: ClassVar[str] = "route"
+    namespace: str
+    destination: str
+    via: str | None
+    device: str
+    veth: str
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, f"{self.namespace} {self.destination}")
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(VethPair.kind, self.veth),)
+
+
+class Sysctl(msgspec.Struct, frozen=True):
+    """A sysctl inside a namespace, by its dotted name; ``value`` as the kernel prints it.
+
+    ``after_rules``: only set once the namespace's rules are in (forwarding, so that nothing leaves before NAT).
+    """
+
+    kind: ClassVar[str] = "sysctl"
+    namespace: str
+    name: str
+    value: str
+    owner: Owner
+    after_rules: bool = False
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, f"{self.namespace} {self.name}")
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        namespace = Key(Namespace.kind, self.namespace)
+        return (namespace, Key(Ruleset.kind, self.namespace)) if self.after_rules else (namespace,)
+
+
+class Ruleset(msgspec.Struct, frozen=True):
+    """All IPv4 iptables rules of a namespace, loaded by one ``iptables-restore``.
+
+    ``text`` is in ``iptables-save`` form without counters and comments lines, tables in the order in which they
+    are to be committed.
+    """
+
+    kind: ClassVar[str] = "ruleset"
+    namespace: str
+    text: str
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.namespace)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(Namespace.kind, self.namespace),)
+
+
+class Bridge(msgspec.Struct, frozen=True):
+    """An OVS bridge. ``adopt``: where a bridge of that name exists already and is not ours, use it as it is."""
+
+    kind: ClassVar[str] = "bridge"
+    name: str
+    datapath_type: str
+    fail_mode: str
+    owner: Owner
+    adopt: bool = False
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.name)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return ()
+
+
+class BridgePort(msgspec.Struct, frozen=True):
+    """A port with one interface of the same name on an OVS bridge.
+
+    ``type`` is '' (a kernel device, such as a veth's end), ``patch`` or ``vxlan``; ``tag`` is the network's local
+    VLAN or None; ``iface_id`` is the port's UUID for what stands for an API port.
+    """
+
+    kind: ClassVar[str] = "bridge-port"
+    bridge: str
+    name: str
+    type: str
+    options: tuple[tuple[str, str], ...]
+    tag: int | None
+    iface_id: str
+    owner: Owner
+    veth: str = ""
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.name)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        bridge = Key(Bridge.kind, self.bridge)
+        return (bridge, Key(VethPair.kind, self.veth)) if self.veth else (bridge,)
+
+
+class LocalVlan(msgspec.Struct, frozen=True):
+    """The local VLAN (1..4094) that stands for a network on this node's bridges.
+
+    Kept in ``external_ids:nebula-vlan-<network>`` of br-int, so that it outlives the agent and is read as a fact.
+    """
+
+    kind: ClassVar[str] = "local-vlan"
+    network_id: str
+    tag: int
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.network_id)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(Bridge.kind, "br-int"),)
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """An OpenFlow rule. ``match`` and ``actions`` are in the very form that ``ovs-ofctl --names dump-flows`` prints.
+
+    ``table`` is the number; port names, no numbers, so that equal means equal text. ``ports`` are the names used.
+    """
+
+    kind: ClassVar[str] = "flow"
+    bridge: str
+    table: int
+    priority: int
+    match: str
+    actions: str
+    owner: Owner
+    ports: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, f"{self.bridge} table={self.table},priority={self.priority},{self.match}")
+
+    @property
+    def cookie(self) -> int:
+        """The owner's 64-bit cookie."""
+        return self.owner.cookie
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(Bridge.kind, self.bridge), *(Key(BridgePort.kind, name) for name in self.ports))
+
+
+class ConfigFile(msgspec.Struct, frozen=True):
+    """A file that is ours by its path (under the agent's state folder). ``path`` is absolute."""
+
+    kind: ClassVar[str] = "file"
+    path: str
+    content: str
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.path)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return ()
+
+
+class Process(msgspec.Struct, frozen=True):
+    """A daemon inside a namespace, not the agent's child; ours by its pid file and its command line.
+
+    ``reload_on`` are files whose change is followed by SIGHUP; a change of ``argv`` restarts.
+    ``name`` is ``dnsmasq:<network>`` or ``udhcpc:<port>``; ``needs`` are keys beside the namespace.
+    """
+
+    kind: ClassVar[str] = "process"
+    name: str
+    namespace: str
+    argv: tuple[str, ...]
+    pid_file: str
+    owner: Owner
+    needs: tuple[Key, ...] = ()
+    reload_on: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.name)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(Namespace.kind, self.namespace), *self.needs)
+
+
+KernelObject = (
+    Namespace
+    | VethPair
+    | Address
+    | Route
+    | Sysctl
+    | Ruleset
+    | Bridge
+    | BridgePort
+    | LocalVlan
+    | Flow
+    | ConfigFile
+    | Process
+)
