@@ -1,0 +1,43 @@
+# Nebula: make demo, make test. `make help` lists the targets.
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help setup demo test unit lint bench golden lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(VENV)/.done ## Debian packages, a virtual environment, the project
+
+$(VENV)/.done: requirements.lock pyproject.toml setup.sh debian-packages.txt
+	PYTHON=$(PYTHON) ./setup.sh $(VENV)
+	@touch $@
+
+demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
+	$(BIN)/python -m nebula_lab.demo $(if $(KEEP),--keep)
+
+test: setup lint ## every test of the project
+	$(PYTEST) tests $(ARGS)
+
+unit: setup ## the tests that need nothing but Python
+	$(PYTEST) tests/unit tests/scenarios $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+golden: setup ## write the golden files of tests/scenarios anew
+	$(BIN)/python tests/scenarios/golden.py
+
+bench: setup ## the figures of docs/performance.md on this machine
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: setup ## pin the newest allowed versions in requirements.lock
+	$(BIN)/uv pip compile -q --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+
+clean: ## remove what make made here
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

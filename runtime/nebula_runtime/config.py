@@ -1,0 +1,55 @@
+"""Configuration: a TOML file and flags into one typed record.
+
+Effects: reads one file. A flag beats the file, the file beats the record's default. Unknown keys and values of
+the wrong type are refused by name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from nebula.errors import ConfigError
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def load(record: type[T], path: Path | None, flags: Mapping[str, object]) -> T:
+    """A ``record`` (a Struct with ``forbid_unknown_fields=True``) from file and flags.
+
+    Flags that are None or an empty tuple were not given. Raises ConfigError naming the file and the key.
+    """
+    values: dict[str, object] = {}
+    if path is not None:
+        try:
+            values.update(tomllib.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path} is not UTF-8 text") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    source = str(path) if path is not None else "the flags"
+    values.update({key: value for key, value in flags.items() if value is not None and value != ()})
+    try:
+        return msgspec.convert(values, record)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def read_secret(path: Path) -> str:
+    """The first line of a secret's file. Raises ConfigError where it is missing, empty or open to others."""
+    try:
+        mode = path.stat().st_mode
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(f"cannot read the secret in {path}: {error.strerror}") from error
+    if mode & 0o077:
+        raise ConfigError(f"{path} holds a secret and is open to other users: run chmod 600 {path}")
+    if not lines or not lines[0].strip():
+        raise ConfigError(f"{path} is empty: put the secret into its first line")
+    return lines[0].strip()
