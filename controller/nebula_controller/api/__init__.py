@@ -1,0 +1,1 @@
+"""What all services of the controller share: calls and answers, errors, attributes, filters, paging, policy."""

@@ -1,0 +1,80 @@
+"""Who calls, and within which request. Pure.
+
+For those who write a service: a handler gets a ``Call`` (``api.endpoint``) whose ``context`` is a ``RequestContext``;
+pass that on to ``database.write(context)``. The identity service supplies an ``Authenticator``: ``authenticate(token)``
+says who the bearer of an ``X-Auth-Token`` is, or raises ``nebula.errors.Unauthorized``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Protocol
+
+import msgspec
+
+ADMIN_ROLE = "admin"
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token says. ``project_id`` is None for a token that is not scoped to a project."""
+
+    user_id: str
+    user_name: str = ""
+    user_domain_id: str = "default"
+    project_id: str | None = None
+    project_name: str = ""
+    project_domain_id: str = "default"
+    roles: frozenset[str] = frozenset()
+
+    @property
+    def is_admin(self) -> bool:
+        """Neutron's ``context_is_admin``: the role ``admin`` in whatever project."""
+        return ADMIN_ROLE in self.roles
+
+
+class Authenticator(Protocol):
+    """Supplied by the identity service."""
+
+    def authenticate(self, token: str) -> Caller:
+        """Raises ``Unauthorized`` where the token is not valid; the message never repeats the token."""
+        ...
+
+
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
+    """One request: its id (``req-<uuid>``), method and path, and who makes it (None where nobody logged in)."""
+
+    request_id: str
+    method: str
+    path: str
+    caller: Caller | None = None
+
+    @property
+    def user_id(self) -> str | None:
+        """The caller's user."""
+        return self.caller.user_id if self.caller else None
+
+    @property
+    def project_id(self) -> str | None:
+        """The project that the caller's token is scoped to."""
+        return self.caller.project_id if self.caller else None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The caller's roles in that project."""
+        return self.caller.roles if self.caller else frozenset()
+
+    @property
+    def is_admin(self) -> bool:
+        """May see and do everything."""
+        return self.caller is not None and self.caller.is_admin
+
+
+def new_request_id() -> str:
+    """``req-`` and a random UUID, as in every OpenStack service."""
+    return f"req-{uuid.uuid4()}"
+
+
+def internal(name: str) -> RequestContext:
+    """The context of what no API call caused (``scheduler``, ``status``): allowed everything, recorded as such."""
+    caller = Caller(user_id=name, user_name=name, roles=frozenset({ADMIN_ROLE}))
+    return RequestContext(request_id=new_request_id(), method="INTERNAL", path=name, caller=caller)

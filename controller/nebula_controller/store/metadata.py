@@ -1,0 +1,34 @@
+"""The one SQLAlchemy metadata that all tables of the controller hang on, and column shorthands.
+
+No effects. ``NAMING`` gives every constraint a name, which Alembic's batch mode on SQLite needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, Column, MetaData, String
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+def uuid_key() -> Column[str]:
+    """The ``id`` column: a UUID with hyphens, as the API shows it."""
+    return Column("id", String(36), primary_key=True)
+
+
+def json_list(name: str) -> Column[Any]:
+    """A small list that is always read and written whole (host routes, tags); never NULL."""
+    return Column(name, JSON, nullable=False, server_default="[]")
+
+
+def json_object(name: str) -> Column[Any]:
+    """A small object that is always read and written whole; never NULL."""
+    return Column(name, JSON, nullable=False, server_default="{}")
