@@ -1,0 +1,35 @@
+"""All services behind one ASGI application. No effects of its own.
+
+create_application(authenticator, [identity_service, network_service, compute_service, nebula_service])
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from nebula_controller.api.context import Authenticator
+from nebula_controller.api.endpoint import Endpoint, Nowhere, Operation, Service
+
+
+def create_application(
+    authenticator: Authenticator, services: Sequence[Service], lifespan: Lifespan[Starlette] | None = None
+) -> Starlette:
+    """One route per path, in the services' order; ``lifespan`` is Starlette's, for what runs beside the requests."""
+    routes = []
+    for service in services:
+        paths: defaultdict[str, list[Operation]] = defaultdict(list)
+        for operation in service.operations:
+            paths[service.prefix + operation.path].append(operation)
+        routes += [
+            Route(path, Endpoint(operations, service.shape, authenticator), methods=None)
+            for path, operations in paths.items()
+        ]
+    application = Starlette(routes=routes, lifespan=lifespan)
+    application.router.redirect_slashes = False
+    application.router.default = Nowhere(services, authenticator)
+    return application

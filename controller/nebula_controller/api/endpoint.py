@@ -1,0 +1,242 @@
+"""From an HTTP request to a handler's ``Call``, and from its ``Answer`` or error back. Effects: ASGI channel, log.
+
+A service is a list of operations:
+
+    Service("/compute", [Operation("GET", "/v2.1/servers/{id}", show)], shape=nova_shape)
+
+``show(call: Call) -> Answer`` runs synchronously on the event loop; only what waits for something (a long poll) is a
+coroutine function. It raises the classes of ``nebula.errors``; whatever else it raises is logged and answered with 500.
+Unless the operation is ``open``, the caller has been authenticated from ``X-Auth-Token`` before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from urllib.parse import parse_qsl
+
+import msgspec
+from nebula_runtime.log import event
+from sqlalchemy.exc import OperationalError
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
+
+from nebula.errors import BadRequest, NebulaError, NotFound, Unauthorized, Unavailable
+from nebula_controller.api.context import Authenticator, Caller, RequestContext, new_request_id
+from nebula_controller.api.errors import (
+    ErrorShape,
+    InternalError,
+    MethodNotAllowed,
+    TooLarge,
+    keystone_shape,
+    neutron_shape,
+)
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT_BYTES = 1024 * 1024
+"""A larger body is answered with 413 and not read."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler is given. ``path`` are the parameters in the path; ``query`` keeps order and repetition."""
+
+    context: RequestContext
+    path: Mapping[str, str]
+    query: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+    raw: bytes
+    url: str
+    """The request's URL without its query, as the client wrote it."""
+
+    def json(self) -> object:
+        """The decoded body; raises ``BadRequest`` where there is none or it is broken."""
+        if not self.raw.strip():
+            raise BadRequest("Resource body required", type_name="HTTPBadRequest")
+        try:
+            return msgspec.json.decode(self.raw)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise BadRequest(f"The body is not valid JSON: {reason}", type_name="HTTPBadRequest") from None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """``body``: None for none, bytes as they are, else what msgspec encodes as JSON."""
+
+    status: int = 200
+    body: object = None
+    headers: Mapping[str, str] = {}
+    media_type: str = "application/json"
+
+
+Handler = Callable[[Call], Answer | Awaitable[Answer]]
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One method on one path of a service. ``open``: no token is asked for (log in, versions, a node's own secret)."""
+
+    method: str
+    path: str
+    handler: Handler
+    open: bool = False
+
+
+class Service(msgspec.Struct, frozen=True):
+    """An OpenStack service (or one of ours) below ``prefix``, with its shape of errors."""
+
+    prefix: str
+    operations: Sequence[Operation]
+    shape: ErrorShape = neutron_shape
+
+
+class Endpoint:
+    """The ASGI application behind one path: all operations on it."""
+
+    def __init__(self, operations: Iterable[Operation], shape: ErrorShape, authenticator: Authenticator) -> None:
+        self._operations = {operation.method: operation for operation in operations}
+        self._shape = shape
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; answers exactly once, whatever happens."""
+        started = time.perf_counter()
+        context = RequestContext(request_id=new_request_id(), method=scope["method"], path=scope["path"])
+        try:
+            operation = self._operation(scope)
+            headers = Headers(scope=scope)
+            if not operation.open:
+                context = msgspec.structs.replace(context, caller=self._authenticate(headers))
+            answer = await _run(operation, context, scope, headers, receive)
+        except ClientGone:
+            return
+        except NebulaError as error:
+            answer = self._refusal(error)
+        except OperationalError as error:
+            log.exception("the database refused", extra={"fields": {"request_id": context.request_id}})
+            answer = self._refusal(Unavailable(f"The database does not answer: {error.orig}"))
+        except Exception:
+            log.exception("request failed", extra={"fields": {"request_id": context.request_id}})
+            answer = self._refusal(
+                InternalError("Request Failed: internal server error while processing your request.")
+            )
+        await _send(answer, context.request_id, send)
+        event(
+            log,
+            logging.INFO,
+            "request",
+            request_id=context.request_id,
+            method=context.method,
+            path=context.path,
+            status=answer.status,
+            duration_ms=round((time.perf_counter() - started) * 1000, 2),
+            user_id=context.user_id,
+            project_id=context.project_id,
+        )
+
+    def _operation(self, scope: Scope) -> Operation:
+        operation = self._operations.get(scope["method"])
+        if operation is None:
+            raise MethodNotAllowed(f"The method {scope['method']} is not allowed for this resource.")
+        return operation
+
+    def _authenticate(self, headers: Headers) -> Caller:
+        token = headers.get("x-auth-token")
+        if not token:
+            raise Unauthorized("The request you have made requires authentication.")
+        return self._authenticator.authenticate(token)
+
+    def _refusal(self, error: NebulaError) -> Answer:
+        if isinstance(error, Unauthorized):
+            return Answer(401, keystone_shape(error), {"www-authenticate": "Keystone"})
+        headers = {"allow": ", ".join(sorted(self._operations))} if isinstance(error, MethodNotAllowed) else {}
+        return Answer(error.status, self._shape(error), headers)
+
+
+class Nowhere(Endpoint):
+    """What answers on a path that no operation has: 404 in the shape of the service that the path is below."""
+
+    def __init__(self, services: Sequence[Service], authenticator: Authenticator) -> None:
+        super().__init__((), neutron_shape, authenticator)
+        self._services = services
+
+    def _operation(self, scope: Scope) -> Operation:
+        error = NotFound("The resource could not be found.")
+        path = scope["path"]
+        shapes = [s.shape for s in self._services if s.prefix and f"{path}/".startswith(f"{s.prefix}/")]
+        answer = Answer(404, (shapes or [neutron_shape])[0](error))
+        return Operation(scope["method"], path, lambda _call: answer, open=True)
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was whole."""
+
+
+async def _run(
+    operation: Operation, context: RequestContext, scope: Scope, headers: Headers, receive: Receive
+) -> Answer:
+    call = Call(
+        context=context,
+        path=scope.get("path_params", {}),
+        query=_query(scope["query_string"]),
+        headers=headers,
+        raw=await _read(headers, receive),
+        url=_url(scope, headers),
+    )
+    answer = operation.handler(call)
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def _read(headers: Headers, receive: Receive) -> bytes:
+    too_large = TooLarge(f"The body exceeds {BODY_LIMIT_BYTES} bytes.")
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > BODY_LIMIT_BYTES:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > BODY_LIMIT_BYTES:
+            raise too_large
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _query(query_string: bytes) -> list[tuple[str, str]]:
+    if not query_string:
+        return []
+    try:
+        return parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
+    except ValueError:
+        raise BadRequest("The query string cannot be read.", type_name="HTTPBadRequest") from None
+
+
+def _url(scope: Scope, headers: Headers) -> str:
+    server = scope.get("server") or ("localhost", None)
+    host = headers.get("host") or f"{server[0]}:{server[1]}"
+    return f"{scope.get('scheme', 'http')}://{host}{scope['path']}"
+
+
+async def _send(answer: Answer, request_id: str, send: Send) -> None:
+    if answer.body is None:
+        content = b""
+    elif isinstance(answer.body, bytes):
+        content = answer.body
+    else:
+        content = _encoder.encode(answer.body)
+    headers = [(b"x-openstack-request-id", request_id.encode())]
+    if answer.status != 204:
+        headers.append((b"content-length", str(len(content)).encode()))
+    if content:
+        headers.append((b"content-type", answer.media_type.encode()))
+    headers.extend((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
