@@ -1,0 +1,84 @@
+"""Open vSwitch of one node: its database server, its switch, the underlay bridge.
+
+Effects: starts daemons inside a node, runs ovs-vsctl there. The paths are Debian's defaults, so that
+``lab exec NODE -- ovs-vsctl show`` needs no flags.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nebula.errors import CommandFailed
+from nebula_lab.fabric import UNDERLAY_BRIDGE, UNDERLAY_MTU_BYTES
+from nebula_lab.space import Space
+
+SOCKET = "unix:/run/openvswitch/db.sock"
+DATABASE = "/var/lib/openvswitch/conf.db"
+DATABASE_PID_FILE = Path("openvswitch/ovsdb-server.pid")
+SWITCH_PID_FILE = Path("openvswitch/ovs-vswitchd.pid")
+"""Below the node's /run."""
+_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+
+
+def choose_datapath(wanted: str) -> str:
+    """``system`` where the kernel has the openvswitch module, else ``netdev``; or what was asked for."""
+    if wanted != "auto":
+        return wanted
+    return "system" if Path("/sys/module/openvswitch").is_dir() else "netdev"
+
+
+def start_database(space: Space, folder: Path) -> None:
+    """Start ovsdb-server; the database is made at a node's first start. Raises CommandFailed."""
+    for name in ("run/openvswitch", "lib/openvswitch", "log/openvswitch"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    if not (folder / "lib/openvswitch/conf.db").exists():
+        space.run(["ovsdb-tool", "create", DATABASE, _SCHEMA])
+    _start(
+        space,
+        folder,
+        [
+            "ovsdb-server",
+            DATABASE,
+            f"--remote=p{SOCKET}",
+            "--pidfile",
+            "--detach",
+            "--no-chdir",
+            "--log-file=/var/log/openvswitch/ovsdb-server.log",
+        ],
+    )
+
+
+def start_switch(space: Space, folder: Path) -> None:
+    """Start ovs-vswitchd; returns when it has taken up the database's content. Raises CommandFailed."""
+    _start(
+        space,
+        folder,
+        [
+            "ovs-vswitchd",
+            SOCKET,
+            "--pidfile",
+            "--detach",
+            "--no-chdir",
+            "--log-file=/var/log/openvswitch/ovs-vswitchd.log",
+        ],
+    )
+
+
+def configure(space: Space, host: str, datapath_type: str) -> None:
+    """Name the system and, in the netdev datapath, put the underlay into a bridge. Raises CommandFailed."""
+    argv = ["ovs-vsctl", "--timeout=20", "set", "open_vswitch", ".", f"external_ids:system-id={host}"]
+    argv.append(f"external_ids:hostname={host}")
+    if datapath_type == "netdev":
+        argv += ["--", "--may-exist", "add-br", UNDERLAY_BRIDGE]
+        argv += ["--", "set", "bridge", UNDERLAY_BRIDGE, "datapath_type=netdev", "fail_mode=standalone"]
+        argv += ["--", "set", "interface", UNDERLAY_BRIDGE, f"mtu_request={UNDERLAY_MTU_BYTES}"]
+        argv += ["--", "--may-exist", "add-port", UNDERLAY_BRIDGE, "underlay0"]
+    space.run(argv)
+
+
+def _start(space: Space, folder: Path, argv: list[str]) -> None:
+    """Run a daemon that detaches itself. Its last words go to its log, so a failure names that."""
+    try:
+        space.run(argv)
+    except CommandFailed as error:
+        raise CommandFailed(argv, error.exit_code, f"{error.stderr.strip()} (log: {folder}/log/openvswitch)") from error
