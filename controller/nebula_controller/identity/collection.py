@@ -1,0 +1,224 @@
+"""The five calls that every collection of identity has: create, list, show, update (PATCH), delete.
+
+Effects: the database, through ``Site``. A kind of object is a ``Collection`` with its table, its attributes and
+filters; a subclass overrides a step only where the kind is special. Statuses and messages are Keystone's.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from nebula.errors import Conflict, NotFound
+from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.identity import attributes, policy
+from nebula_controller.identity.authenticator import Principal
+from nebula_controller.identity.policy import Target
+from nebula_controller.identity.site import Site
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables.identity import domains
+
+HIDDEN = frozenset({"extra", "tokens_valid_after", "password_hash"})
+_COMPARISONS = {f"{how}{where}" for how in ("", "i") for where in ("contains", "startswith", "endswith")}
+Values = dict[str, Any]
+"""Column values on their way to or from the database."""
+
+
+class Collection:
+    """One kind of identity object. Subclasses set the class attributes."""
+
+    singular: str
+    plural: str
+    table: Table
+    new: type[msgspec.Struct]
+    changed: type[msgspec.Struct]
+    filters: frozenset[str]
+    extensible = True
+    """Attributes that nobody knows are stored and given back, as in Keystone."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def operations(self) -> list[Operation]:
+        """The routes of this kind."""
+        many, one = f"/v3/{self.plural}", f"/v3/{self.plural}/{{id}}"
+        return [
+            Operation("GET", many, self.index),
+            Operation("POST", many, self.create),
+            Operation("GET", one, self.show),
+            Operation("HEAD", one, self.show),
+            Operation("PATCH", one, self.update),
+            Operation("DELETE", one, self.delete),
+        ]
+
+    async def create(self, call: Call) -> Answer:
+        """201 with the new object."""
+        principal = self.site.principal(call)
+        policy.require(principal, f"create_{self.singular}")
+        given = attributes.read_object(call.raw, self.singular)
+        values = attributes.given(attributes.convert(given, self.new))
+        if self.extensible:
+            values["extra"] = attributes.extras(given, self.new)
+        await self.settle(values)
+        with self.site.change(call) as tx:
+            row_values = self.before_create(tx, principal, values)
+            row_values.setdefault("id", uuid.uuid4().hex)
+            self._store(tx, insert(self.table).values(**self._columns(row_values)), row_values)
+            self.after_write(tx, row_values["id"], values)
+            row = self.row(tx, row_values["id"])
+            body = self.render(tx, [row], self.site.v3_url(call))[0]
+        return Answer(201, {self.singular: body})
+
+    def index(self, call: Call) -> Answer:
+        """200 with those that match the query's filters and that the caller may see."""
+        principal = self.site.principal(call)
+        policy.require(principal, f"list_{self.plural}", Target(domain_id=policy.visible_domain(principal) or ""))
+        url = self.site.v3_url(call)
+        conditions = self.conditions(call.query)
+        domain_id = policy.visible_domain(principal)
+        if domain_id is not None:
+            conditions.append((self.table.c.domain_id if "domain_id" in self.table.c else self.table.c.id) == domain_id)
+        with self.site.database.read() as tx:
+            rows = tx.execute(select(self.table).where(*conditions).order_by(self.order())).all()
+            body = self.render(tx, rows, url)
+        return Answer(200, listing(self.plural, body, call))
+
+    def show(self, call: Call) -> Answer:
+        """200 with the one; 404 where there is none (403 first, for who may not look)."""
+        principal = self.site.principal(call)
+        url = self.site.v3_url(call)
+        with self.site.database.read() as tx:
+            row = self.find(tx, principal, f"get_{self.singular}", call.path["id"])
+            body = self.render(tx, [row], url)[0]
+        return Answer(200, {self.singular: body})
+
+    async def update(self, call: Call) -> Answer:
+        """200 with the changed object."""
+        principal = self.site.principal(call)
+        policy.require(principal, f"update_{self.singular}")
+        given = attributes.read_object(call.raw, self.singular)
+        values = attributes.given(attributes.convert(given, self.changed))
+        await self.settle(values)
+        with self.site.change(call) as tx:
+            row = self.row(tx, call.path["id"])
+            if self.extensible:
+                merged = {**row.extra, **attributes.extras(given, self.changed)}
+                values["extra"] = {name: value for name, value in merged.items() if value is not None}
+            columns = self._columns(self.before_update(tx, row, values))
+            if columns:
+                self._store(tx, update(self.table).where(self.table.c.id == row.id).values(**columns), values)
+            self.after_write(tx, row.id, values)
+            body = self.render(tx, [self.row(tx, row.id)], self.site.v3_url(call))[0]
+        return Answer(200, {self.singular: body})
+
+    def delete(self, call: Call) -> Answer:
+        """204."""
+        principal = self.site.principal(call)
+        policy.require(principal, f"delete_{self.singular}")
+        with self.site.change(call) as tx:
+            row = self.row(tx, call.path["id"])
+            self.before_delete(tx, row)
+            tx.execute(delete(self.table).where(self.table.c.id == row.id))
+        return Answer(204)
+
+    def row(self, tx: Transaction, object_id: str) -> Row[Any]:
+        """The row of this id, or NotFound."""
+        row = tx.execute(select(self.table).where(self.table.c.id == object_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"Could not find {self.singular}: {object_id}.")
+        return row
+
+    def find(self, tx: Transaction, principal: Principal, action: str, object_id: str) -> Row[Any]:
+        """The row, if the principal may do ``action`` on it; who may not also does not learn whether it exists."""
+        row = tx.execute(select(self.table).where(self.table.c.id == object_id)).one_or_none()
+        policy.require(principal, action, self.target(row) if row is not None else Target())
+        return row if row is not None else self.row(tx, object_id)
+
+    async def settle(self, values: Values) -> None:
+        """What has to be waited for before the transaction."""
+
+    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
+        """Check against the database; returns the row's values."""
+        return values
+
+    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+        """Check against the database; returns the columns to change."""
+        return values
+
+    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
+        """Refuse, or delete what hangs on the row and has no foreign key."""
+
+    def after_write(self, tx: Transaction, object_id: str, values: Values) -> None:
+        """Write what stands in other tables."""
+
+    def order(self) -> ColumnElement[Any]:
+        """What lists are sorted by."""
+        return self.table.c.name if "name" in self.table.c else self.table.c.id
+
+    def target(self, row: Row[Any]) -> Target:
+        """What the policy asks of the object."""
+        return Target(domain_id=getattr(row, "domain_id", None) or "")
+
+    def conditions(self, query: Sequence[tuple[str, str]]) -> list[ColumnElement[bool]]:
+        """The query's filters on columns; what is not a filter of the kind is ignored, as in Keystone."""
+        found: list[ColumnElement[bool]] = []
+        for name, text in query:
+            column, _, comparison = name.partition("__")
+            if column in self.filters and column in self.table.c:
+                found.append(condition(self.table.c[column], comparison, text))
+        return found
+
+    def render(self, tx: Transaction, rows: Sequence[Row[Any]], v3_url: str) -> list[Values]:
+        """The objects as the API shows them."""
+        return [self.show_row(row._mapping, v3_url) for row in rows]
+
+    def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
+        """One object: columns, stored extras, the link to itself."""
+        shown = {**row.get("extra", {}), **{name: value for name, value in row.items() if name not in HIDDEN}}
+        shown["links"] = {"self": f"{v3_url}/{self.plural}/{row['id']}"}
+        return shown
+
+    def _columns(self, values: Values) -> Values:
+        return {name: value for name, value in values.items() if name in self.table.c}
+
+    def _store(self, tx: Transaction, statement: Any, values: Values) -> None:
+        try:
+            tx.execute(statement)
+        except IntegrityError as error:
+            name = values.get("name") or values.get("id")
+            raise Conflict(
+                f"Conflict occurred attempting to store {self.singular} - Duplicate entry found with name {name}."
+            ) from error
+
+
+def condition(column: ColumnElement[Any], comparison: str, text: str) -> ColumnElement[bool]:
+    """Keystone's inexact filters (``name__contains=x``); anything else compares for equality."""
+    if column.type.python_type is bool:
+        return column.is_(text.strip().lower() not in {"0", "false", "f", "n", "no", "off"})
+    found: ColumnElement[bool] = column == text
+    if comparison in _COMPARISONS:
+        found = getattr(column, comparison)(text, autoescape=True)
+    return found
+
+
+def listing(plural: str, items: Sequence[Values], call: Call) -> Values:
+    """A list in Keystone's frame."""
+    return {plural: items, "links": {"next": None, "self": call.url, "previous": None}}
+
+
+def require_domain(tx: Transaction, domain_id: str) -> None:
+    """NotFound where there is no such domain."""
+    if tx.execute(select(domains.c.id).where(domains.c.id == domain_id)).first() is None:
+        raise NotFound(f"Could not find domain: {domain_id}.")
+
+
+def own_domain(principal: Principal) -> str:
+    """The domain of an object that is made without naming one: that of the caller's scope, else the default one."""
+    if principal.scope is None:
+        return "default"
+    return principal.scope.domain_id or principal.scope.id

@@ -1,0 +1,175 @@
+"""What the body of a login asks for: who, with which proof, on which scope.
+
+Reads the caller's transaction to find users, projects and domains by name; writes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import select
+
+from nebula.errors import BadRequest, Unauthorized
+from nebula_controller.identity import attributes
+from nebula_controller.identity.authenticator import Standing, user_standing
+from nebula_controller.identity.grants import SYSTEM_ID
+from nebula_controller.identity.token import ScopeKind
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables.identity import domains, projects, users
+
+_Text = Annotated[str, Meta(max_length=255)]
+
+
+class DomainName(msgspec.Struct, frozen=True):
+    """A domain by id or by name."""
+
+    id: _Text | None = None
+    name: _Text | None = None
+
+
+class PasswordUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user by id, or by name and domain; with the password."""
+
+    password: str
+    id: _Text | None = None
+    name: _Text | None = None
+    domain: DomainName | None = None
+
+
+class _Password(msgspec.Struct, frozen=True):
+    user: PasswordUser
+
+
+class _Token(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Identity(msgspec.Struct, frozen=True):
+    methods: tuple[str, ...]
+    password: _Password | None = None
+    token: _Token | None = None
+
+
+class _Project(msgspec.Struct, frozen=True):
+    id: _Text | None = None
+    name: _Text | None = None
+    domain: DomainName | None = None
+
+
+class _System(msgspec.Struct, frozen=True):
+    all: bool
+
+
+class _Scope(msgspec.Struct, frozen=True):
+    project: _Project | None = None
+    domain: DomainName | None = None
+    system: _System | None = None
+
+
+class _Auth(msgspec.Struct, frozen=True):
+    identity: _Identity
+    scope: _Scope | str | None = None
+
+
+class ScopeWish(msgspec.Struct, frozen=True):
+    """The scope that was asked for. ``explicitly_none``: not even the user's default project."""
+
+    kind: ScopeKind = ScopeKind.NONE
+    project: _Project | None = None
+    domain: DomainName | None = None
+    explicitly_none: bool = False
+
+    def find_domain(self, tx: Transaction) -> str:
+        """The id of the domain (or of the system). Unauthorized where there is none."""
+        if self.kind is ScopeKind.SYSTEM:
+            return SYSTEM_ID
+        return _domain_id(tx, self.domain)
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """A login. Every method that is named has to be given; at least one is."""
+
+    password: PasswordUser | None
+    token: str | None
+    scope: ScopeWish
+
+    @staticmethod
+    def read(body: bytes) -> Credentials:
+        """BadRequest where the body has not the form of Keystone's ``auth``, names no or an unknown method."""
+        auth = attributes.convert(attributes.read_object(body, "auth"), _Auth)
+        for method in auth.identity.methods:
+            if method not in {"password", "token"}:
+                raise Unauthorized(f"Attempted to authenticate with an unsupported method: {method[:64]!r}.")
+        password = _wanted("password", auth.identity.methods, auth.identity.password)
+        token = _wanted("token", auth.identity.methods, auth.identity.token)
+        if password is None and token is None:
+            raise BadRequest("identity.methods names no method.")
+        return Credentials(password.user if password else None, token.id if token else None, _scope(auth.scope))
+
+
+def _wanted(method: str, methods: tuple[str, ...], given: attributes.T | None) -> attributes.T | None:
+    if method not in methods:
+        return None
+    if given is None:
+        raise BadRequest(f"Expecting to find {method} in identity, because methods names it.")
+    return given
+
+
+def _scope(scope: _Scope | str | None) -> ScopeWish:
+    if scope is None:
+        return ScopeWish()
+    if isinstance(scope, str):
+        if scope != "unscoped":
+            raise BadRequest("scope is 'unscoped' or an object.")
+        return ScopeWish(explicitly_none=True)
+    if sum(part is not None for part in (scope.project, scope.domain, scope.system)) != 1:
+        raise BadRequest("scope names exactly one of project, domain and system.")
+    if scope.system is not None and not scope.system.all:
+        raise BadRequest("The only system scope is {'all': true}.")
+    if scope.project is not None:
+        return ScopeWish(ScopeKind.PROJECT, project=scope.project)
+    return ScopeWish(ScopeKind.DOMAIN if scope.domain else ScopeKind.SYSTEM, domain=scope.domain)
+
+
+def find_user(tx: Transaction, wanted: PasswordUser) -> Standing | None:
+    """The user that a login names; None where there is none. BadRequest where it names neither id nor name."""
+    user_id = wanted.id
+    if user_id is None:
+        if wanted.name is None or wanted.domain is None:
+            raise BadRequest("Expecting to find id, or name and domain, in user.")
+        domain_id = _domain_id_or_none(tx, wanted.domain)
+        named = (users.c.name == wanted.name) & (users.c.domain_id == domain_id)
+        user_id = tx.execute(select(users.c.id).where(named)).scalar_one_or_none()
+    return user_standing(tx, user_id) if user_id is not None else None
+
+
+def find_project(tx: Transaction, scope: ScopeWish) -> str:
+    """The id of the project that a scope names. Unauthorized where there is none: a login does not tell which exist."""
+    wanted = scope.project or _Project()
+    if wanted.id is not None:
+        return wanted.id
+    if wanted.name is None or wanted.domain is None:
+        raise BadRequest("Expecting to find id, or name and domain, in scope.project.")
+    domain_id = _domain_id(tx, wanted.domain)
+    named = (projects.c.name == wanted.name) & (projects.c.domain_id == domain_id)
+    project_id = tx.execute(select(projects.c.id).where(named)).scalar_one_or_none()
+    if project_id is None:
+        raise Unauthorized(f"Could not find project: {wanted.name}.")
+    return str(project_id)
+
+
+def _domain_id(tx: Transaction, wanted: DomainName | None) -> str:
+    found = _domain_id_or_none(tx, wanted)
+    if found is None:
+        raise Unauthorized("Could not find the domain.")
+    return found
+
+
+def _domain_id_or_none(tx: Transaction, wanted: DomainName | None) -> str | None:
+    if wanted is None or (wanted.id is None and wanted.name is None):
+        raise BadRequest("Expecting to find id or name in domain.")
+    if wanted.id is not None:
+        return wanted.id
+    return tx.execute(select(domains.c.id).where(domains.c.name == wanted.name)).scalar_one_or_none()

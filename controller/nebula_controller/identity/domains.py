@@ -1,0 +1,67 @@
+"""Domains: the walls between sets of projects, users and groups.
+
+Effects: the database. Deleting a domain deletes all that is in it, so it has to be disabled first (Keystone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, delete, select, update
+
+from nebula.errors import Forbidden
+from nebula_controller.identity import grants
+from nebula_controller.identity.attributes import DomainChange, DomainNew
+from nebula_controller.identity.authenticator import Principal
+from nebula_controller.identity.collection import Collection, Values
+from nebula_controller.identity.policy import Target
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables.identity import domains, groups, projects, roles, users
+
+DEFAULT_DOMAIN = "default"
+
+
+class Domains(Collection):
+    """``/v3/domains``."""
+
+    singular = "domain"
+    plural = "domains"
+    table = domains
+    new = DomainNew
+    changed = DomainChange
+    filters = frozenset({"name", "enabled"})
+
+    def target(self, row: Row[Any]) -> Target:
+        """A domain's reader may see the domain itself."""
+        return Target(domain_id=row.id)
+
+    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
+        """No description is an empty one."""
+        return {**values, "description": values["description"] or ""}
+
+    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+        """Disabling voids the tokens of its users and on its projects for good."""
+        if "description" in values:
+            values["description"] = values["description"] or ""
+        if values.get("enabled") is False and row.enabled:
+            values["tokens_valid_after"] = self.site.clock()
+        return values
+
+    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
+        """Delete what is in it; Forbidden while it is enabled, and for the default domain always."""
+        if row.id == DEFAULT_DOMAIN:
+            raise Forbidden("Cannot delete the default domain, it is required to always exist.")
+        if row.enabled:
+            raise Forbidden("Cannot delete a domain that is enabled, please disable it first.")
+        for kind, table in (("user", users), ("group", groups)):
+            grants.drop_of_actors(tx, kind, select(table.c.id).where(table.c.domain_id == row.id))
+        grants.drop_on_targets(tx, "project", select(projects.c.id).where(projects.c.domain_id == row.id))
+        grants.drop_on_targets(tx, "domain", select(domains.c.id).where(domains.c.id == row.id))
+        tx.execute(update(projects).where(projects.c.domain_id == row.id).values(parent_id=None))
+        for table in (users, groups, projects, roles):
+            tx.execute(delete(table).where(table.c.domain_id == row.id))
+
+    def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
+        """With the fields that clients of today expect and we do not use."""
+        return {**super().show_row(row, v3_url), "options": {}, "tags": []}

@@ -1,0 +1,85 @@
+"""The key repository of Fernet tokens: a folder with one key in each file, named by number, as Keystone's.
+
+Not here: tokens. Effects: reads and writes files in that folder (mode 0700, files 0600).
+
+``0`` is the staged key (the next primary: nodes that share the folder can already read what it will sign), the
+highest number is the primary (signs), those between are secondary (still read). A rotation makes the staged
+key primary, stages a new one, and drops the oldest secondary beyond ``max_active_keys``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, MultiFernet
+
+from nebula.errors import ConfigError
+
+STAGED = 0
+DEFAULT_MAX_ACTIVE_KEYS = 3
+
+
+class KeyRepository:
+    """The folder, and the cipher of the keys in it, read again when the folder has changed."""
+
+    def __init__(self, folder: Path, max_active_keys: int = DEFAULT_MAX_ACTIVE_KEYS) -> None:
+        self.folder = folder
+        self._max_active_keys = max(2, max_active_keys)
+        self._cipher: MultiFernet | None = None
+        self._seen = -1
+
+    def make_if_absent(self) -> None:
+        """Make the folder with a primary and a staged key where there is none. ConfigError if that is refused."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._numbers():
+                self._write(STAGED)
+                self._write(1)
+        except OSError as error:
+            raise ConfigError(f"Key repository {self.folder}: {error.strerror}. Make it writable for us.") from error
+
+    def rotate(self) -> int:
+        """Promote the staged key and stage a new one; returns the number of the new primary."""
+        self.make_if_absent()
+        primary = max(self._numbers()) + 1
+        staged = self.folder / str(STAGED)
+        if not staged.exists():
+            self._write(STAGED)
+        staged.rename(self.folder / str(primary))
+        self._write(STAGED)
+        secondary = [number for number in self._numbers() if number not in {STAGED, primary}]
+        for number in secondary[: max(0, len(secondary) - (self._max_active_keys - 2))]:
+            (self.folder / str(number)).unlink()
+        return primary
+
+    def cipher(self) -> MultiFernet:
+        """Encrypts with the primary, decrypts with any key. ConfigError when there is no usable key."""
+        try:
+            stamp = self.folder.stat().st_mtime_ns
+            if self._cipher is None or stamp != self._seen:
+                self._cipher = self._read()
+                self._seen = stamp
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"Key repository {self.folder} cannot be read: {error}.") from error
+        return self._cipher
+
+    def _read(self) -> MultiFernet:
+        numbers = sorted(self._numbers(), reverse=True)
+        if not numbers:
+            raise ValueError("it holds no key")
+        return MultiFernet([Fernet((self.folder / str(number)).read_bytes().strip()) for number in numbers])
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
+
+    def _write(self, number: int) -> None:
+        """Write a new key whole or not at all: a reader never sees half of one."""
+        temporary = self.folder / f".new-{number}"
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(Fernet.generate_key())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(self.folder / str(number))

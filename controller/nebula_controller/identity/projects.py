@@ -1,0 +1,226 @@
+"""Projects: what networks and instances belong to. They nest; a top one's parent is its domain.
+
+Effects: the database. As in Keystone, an enabled project has enabled parents, and only a leaf can be deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, not_, or_, select
+
+from nebula.errors import BadRequest, Forbidden, NotFound
+from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.identity import attributes, grants, policy
+from nebula_controller.identity.attributes import ProjectChange, ProjectNew, Tag, Tags
+from nebula_controller.identity.authenticator import Principal
+from nebula_controller.identity.collection import Collection, Values, own_domain, require_domain
+from nebula_controller.identity.policy import Target
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables.identity import domains, project_tags, projects
+
+MAX_DEPTH = 5
+"""Keystone's ``max_project_tree_depth``, the domain counted."""
+
+
+class Projects(Collection):
+    """``/v3/projects`` and their tags."""
+
+    singular = "project"
+    plural = "projects"
+    table = projects
+    new = ProjectNew
+    changed = ProjectChange
+    filters = frozenset({"name", "enabled", "domain_id"})
+
+    def operations(self) -> list[Operation]:
+        """The five calls, and those on tags."""
+        tags, tag = "/v3/projects/{id}/tags", "/v3/projects/{id}/tags/{tag}"
+        return [
+            *super().operations(),
+            Operation("GET", tags, self.tags),
+            Operation("PUT", tags, self.set_tags),
+            Operation("DELETE", tags, self.clear_tags),
+            Operation("GET", tag, self.has_tag),
+            Operation("HEAD", tag, self.has_tag),
+            Operation("PUT", tag, self.add_tag),
+            Operation("DELETE", tag, self.remove_tag),
+        ]
+
+    def target(self, row: Row[Any]) -> Target:
+        """Whoever has a token on the project may see it."""
+        return Target(domain_id=row.domain_id, project_id=row.id)
+
+    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
+        """Domain from the parent, or from the caller's scope."""
+        if values.pop("is_domain"):
+            raise BadRequest("Make a domain with POST /v3/domains.")
+        parent_id = values["parent_id"]
+        domain_id = values["domain_id"]
+        parent = None
+        if parent_id and tx.execute(select(domains.c.id).where(domains.c.id == parent_id)).first():
+            if domain_id not in {None, parent_id}:
+                raise BadRequest("A project's parent and its domain_id name different domains.")
+            domain_id, parent_id = parent_id, None
+        elif parent_id:
+            parent = self.row(tx, parent_id)
+            if domain_id not in {None, parent.domain_id}:
+                raise BadRequest("A project is in the domain of its parent.")
+            domain_id = parent.domain_id
+            self._check_parents(tx, parent, values["enabled"])
+        domain_id = domain_id or own_domain(principal)
+        require_domain(tx, domain_id)
+        return {
+            **values,
+            "parent_id": parent_id,
+            "domain_id": domain_id,
+            "description": values["description"] or "",
+        }
+
+    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+        """Name, description, enabled and tags change; the place in the tree does not."""
+        if values.pop("domain_id", row.domain_id) != row.domain_id:
+            raise BadRequest("The domain_id of a project cannot be changed.")
+        if values.pop("parent_id", None) not in {None, row.parent_id or row.domain_id}:
+            raise Forbidden("Update of `parent_id` is not allowed.")
+        if values.pop("is_domain", False):
+            raise BadRequest("Update of `is_domain` is not allowed.")
+        if "description" in values:
+            values["description"] = values["description"] or ""
+        if values.get("enabled") is False and row.enabled:
+            if self._children(tx, row.id, enabled_only=True):
+                raise Forbidden(f"Cannot disable project {row.id} since its subtree contains enabled projects.")
+            values["tokens_valid_after"] = self.site.clock()
+        if values.get("enabled") is True and row.parent_id is not None and not self.row(tx, row.parent_id).enabled:
+            raise Forbidden(f"Cannot enable project {row.id} since it has disabled parents.")
+        return values
+
+    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
+        """Forbidden unless it is a leaf."""
+        if self._children(tx, row.id, enabled_only=False):
+            raise Forbidden(f"Cannot delete the project {row.id} since it is not a leaf in the hierarchy.")
+        grants.drop_on_targets(tx, "project", select(projects.c.id).where(projects.c.id == row.id))
+
+    def after_write(self, tx: Transaction, object_id: str, values: Values) -> None:
+        """Tags stand in their own table."""
+        if "tags" not in values:
+            return
+        tx.execute(delete(project_tags).where(project_tags.c.project_id == object_id))
+        rows = [{"project_id": object_id, "name": tag} for tag in sorted(set(values["tags"]))]
+        if rows:
+            tx.execute(insert(project_tags), rows)
+
+    def conditions(self, query: Sequence[tuple[str, str]]) -> list[ColumnElement[bool]]:
+        """Also ``parent_id`` (which may be a domain's), ``is_domain`` and the four filters on tags."""
+        found = super().conditions(query)
+        for name, text in query:
+            if name == "parent_id":
+                top = and_(projects.c.parent_id.is_(None), projects.c.domain_id == text)
+                found.append(or_(projects.c.parent_id == text, top))
+            elif name == "is_domain" and text.lower() in {"1", "true"}:
+                found.append(projects.c.id.is_(None))
+            elif name in {"tags", "tags-any", "not-tags", "not-tags-any"}:
+                having = [_has_tag(tag) for tag in text.split(",")]
+                match = or_(*having) if name.endswith("any") else and_(*having)
+                found.append(not_(match) if name.startswith("not") else match)
+        return found
+
+    def render(self, tx: Transaction, rows: Sequence[Row[Any]], v3_url: str) -> list[Values]:
+        """With the tags."""
+        shown = super().render(tx, rows, v3_url)
+        by_id = {project["id"]: project for project in shown}
+        statement = select(project_tags).order_by(project_tags.c.name)
+        if len(rows) <= 100:
+            statement = statement.where(project_tags.c.project_id.in_(by_id))
+        for tag in tx.execute(statement):
+            if tag.project_id in by_id:
+                by_id[tag.project_id]["tags"].append(tag.name)
+        return shown
+
+    def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
+        """The parent of a top project is its domain."""
+        shown = super().show_row(row, v3_url)
+        shown.update(parent_id=row["parent_id"] or row["domain_id"], is_domain=False, options={}, tags=[])
+        return shown
+
+    def tags(self, call: Call) -> Answer:
+        """200 with the project's tags."""
+        principal = self.site.principal(call)
+        with self.site.database.read() as tx:
+            row = self.find(tx, principal, "list_project_tags", call.path["id"])
+            shown = self.render(tx, [row], "")[0]
+        return Answer(200, {"tags": shown["tags"], "links": {"next": None, "self": call.url, "previous": None}})
+
+    def set_tags(self, call: Call) -> Answer:
+        """200 with the tags that now are all."""
+        policy.require(self.site.principal(call), "update_project_tags")
+        try:
+            wanted = msgspec.json.decode(call.raw or b"null", type=_TagList).tags
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadRequest(f"The body is not a list of tags: {error}") from error
+        with self.site.change(call) as tx:
+            row = self.row(tx, call.path["id"])
+            self.after_write(tx, row.id, {"tags": wanted})
+        return Answer(200, {"tags": sorted(set(wanted))})
+
+    def clear_tags(self, call: Call) -> Answer:
+        """204."""
+        policy.require(self.site.principal(call), "delete_project_tags")
+        with self.site.change(call) as tx:
+            self.after_write(tx, self.row(tx, call.path["id"]).id, {"tags": []})
+        return Answer(204)
+
+    def has_tag(self, call: Call) -> Answer:
+        """204, or 404."""
+        principal = self.site.principal(call)
+        with self.site.database.read() as tx:
+            row = self.find(tx, principal, "list_project_tags", call.path["id"])
+            if call.path["tag"] not in self.render(tx, [row], "")[0]["tags"]:
+                raise NotFound(f"Could not find project tag: {call.path['tag']}.")
+        return Answer(204)
+
+    def add_tag(self, call: Call) -> Answer:
+        """201."""
+        policy.require(self.site.principal(call), "create_project_tag")
+        tag = attributes.convert({"tag": call.path["tag"]}, _OneTag).tag
+        with self.site.change(call) as tx:
+            row = self.row(tx, call.path["id"])
+            self.after_write(tx, row.id, {"tags": [*self.render(tx, [row], "")[0]["tags"], tag]})
+        return Answer(201)
+
+    def remove_tag(self, call: Call) -> Answer:
+        """204, or 404."""
+        policy.require(self.site.principal(call), "delete_project_tag")
+        with self.site.change(call) as tx:
+            row = self.row(tx, call.path["id"])
+            gone = delete(project_tags).where(project_tags.c.project_id == row.id)
+            if tx.execute(gone.where(project_tags.c.name == call.path["tag"])).rowcount == 0:
+                raise NotFound(f"Could not find project tag: {call.path['tag']}.")
+        return Answer(204)
+
+    def _check_parents(self, tx: Transaction, parent: Row[Any], enabled: bool) -> None:
+        above, _domain = grants.ancestors(tx, parent.id)
+        if len(above) + 3 > MAX_DEPTH:
+            raise Forbidden(f"Max hierarchy depth reached for the branch of project {parent.id}.")
+        if enabled and not parent.enabled:
+            raise BadRequest(f"Cannot create an enabled project below {parent.id}, which is disabled.")
+
+    def _children(self, tx: Transaction, project_id: str, *, enabled_only: bool) -> bool:
+        statement = select(projects.c.id).where(projects.c.parent_id == project_id)
+        if enabled_only:
+            statement = statement.where(projects.c.enabled)
+        return tx.execute(statement).first() is not None
+
+
+class _TagList(msgspec.Struct):
+    tags: Tags
+
+
+class _OneTag(msgspec.Struct):
+    tag: Tag
+
+
+def _has_tag(tag: str) -> ColumnElement[bool]:
+    return projects.c.id.in_(select(project_tags.c.project_id).where(project_tags.c.name == tag))

@@ -1,0 +1,166 @@
+"""Regions, services and endpoints, and the catalogue that tokens carry.
+
+Effects: the database. A URL may hold ``$(public_url)s``, which becomes the address under which the client reaches
+the controller, and ``$(project_id)s`` or ``$(tenant_id)s``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from nebula.errors import Forbidden, NotFound
+from nebula_controller.identity.attributes import (
+    EndpointChange,
+    EndpointNew,
+    RegionChange,
+    RegionNew,
+    ServiceChange,
+    ServiceNew,
+)
+from nebula_controller.identity.authenticator import Principal
+from nebula_controller.identity.collection import Collection, Values
+from nebula_controller.identity.site import PREFIX
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables.identity import endpoints, regions, services
+
+PUBLIC_URL = "$(public_url)s"
+
+
+class Regions(Collection):
+    """``/v3/regions``."""
+
+    singular = "region"
+    plural = "regions"
+    table = regions
+    new = RegionNew
+    changed = RegionChange
+    filters = frozenset({"parent_region_id"})
+
+    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
+        """The parent has to exist."""
+        self._check_parent(tx, values["parent_region_id"])
+        without_id = {name: value for name, value in values.items() if name != "id" or value}
+        return {**without_id, "description": values["description"] or ""}
+
+    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+        """The parent has to exist, and may not be the region itself."""
+        parent_id = values.get("parent_region_id")
+        self._check_parent(tx, parent_id)
+        if parent_id == row.id:
+            raise Forbidden(f"Region {row.id} cannot be its own parent.")
+        if "description" in values:
+            values["description"] = values["description"] or ""
+        return values
+
+    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
+        """Forbidden while it has endpoints or regions below it."""
+        used = tx.execute(select(endpoints.c.id).where(endpoints.c.region_id == row.id)).first()
+        below = tx.execute(select(regions.c.id).where(regions.c.parent_region_id == row.id)).first()
+        if used or below:
+            raise Forbidden(f"Unable to delete region {row.id} because it has endpoints or child regions.")
+
+    def _check_parent(self, tx: Transaction, parent_id: str | None) -> None:
+        if parent_id is not None:
+            self.row(tx, parent_id)
+
+
+class Services(Collection):
+    """``/v3/services``."""
+
+    singular = "service"
+    plural = "services"
+    table = services
+    new = ServiceNew
+    changed = ServiceChange
+    filters = frozenset({"type", "name"})
+
+    def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
+        """Attributes that were never set are left out."""
+        shown = super().show_row(row, v3_url)
+        return {
+            name: value for name, value in shown.items() if value is not None or name not in {"name", "description"}
+        }
+
+
+class Endpoints(Collection):
+    """``/v3/endpoints``."""
+
+    singular = "endpoint"
+    plural = "endpoints"
+    table = endpoints
+    new = EndpointNew
+    changed = EndpointChange
+    filters = frozenset({"interface", "service_id", "region_id"})
+
+    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
+        """Service and region have to exist."""
+        return self._checked(tx, values)
+
+    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+        """Service and region have to exist."""
+        return self._checked(tx, values)
+
+    def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
+        """``region`` is the old word for ``region_id``; our own address stands in the URL as the client sees it."""
+        shown = super().show_row(row, v3_url)
+        url = row["url"].replace(PUBLIC_URL, v3_url.removesuffix(f"{PREFIX}/v3"))
+        return {**shown, "url": url, "region": row["region_id"]}
+
+    def _checked(self, tx: Transaction, values: Values) -> Values:
+        region = values.pop("region", None)
+        if region is not None and values.get("region_id") is None:
+            values["region_id"] = region
+        for column, table, noun in (("service_id", services, "service"), ("region_id", regions, "region")):
+            wanted = values.get(column)
+            if wanted is not None and tx.execute(select(table.c.id).where(table.c.id == wanted)).first() is None:
+                raise NotFound(f"Could not find {noun}: {wanted}.")
+        return values
+
+
+_CATALOGUE = (
+    select(
+        services.c.id,
+        services.c.type,
+        func.coalesce(services.c.name, "").label("name"),
+        endpoints.c.id.label("endpoint_id"),
+        endpoints.c.interface,
+        endpoints.c.region_id,
+        endpoints.c.url,
+    )
+    .join(endpoints, endpoints.c.service_id == services.c.id)
+    .where(services.c.enabled, endpoints.c.enabled)
+    .order_by(services.c.type, services.c.id, endpoints.c.interface, endpoints.c.id)
+)
+
+
+def catalogue(tx: Transaction, base_url: str, project_id: str | None) -> list[Values]:
+    """What a token's ``catalog`` holds. An endpoint that needs a project is left out where there is none."""
+    entries: dict[str, Values] = {}
+    for row in tx.execute(_CATALOGUE):
+        url = _url(row.url, base_url, project_id)
+        if url is None:
+            continue
+        entry = entries.setdefault(row.id, {"id": row.id, "type": row.type, "name": row.name, "endpoints": []})
+        entry["endpoints"].append(
+            {
+                "id": row.endpoint_id,
+                "interface": row.interface,
+                "region_id": row.region_id,
+                "region": row.region_id,
+                "url": url,
+            }
+        )
+    return list(entries.values())
+
+
+def _url(template: str, base_url: str, project_id: str | None) -> str | None:
+    url = template.replace(PUBLIC_URL, base_url)
+    for name in ("$(project_id)s", "$(tenant_id)s", "%(project_id)s", "%(tenant_id)s"):
+        if name in url:
+            if project_id is None:
+                return None
+            url = url.replace(name, project_id)
+    return url

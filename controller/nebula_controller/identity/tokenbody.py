@@ -1,0 +1,48 @@
+"""How a token looks in JSON: Keystone's ``{"token": {...}}``.
+
+Reads the catalogue from the caller's transaction; otherwise pure.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from nebula_controller.identity.authenticator import Party, Principal
+from nebula_controller.identity.collection import Values
+from nebula_controller.identity.services import catalogue
+from nebula_controller.identity.token import ScopeKind
+from nebula_controller.store.database import Transaction
+
+
+def token_body(tx: Transaction, principal: Principal, base_url: str, *, with_catalogue: bool) -> Values:
+    """The body of ``POST`` and ``GET /v3/auth/tokens``."""
+    content = principal.content
+    token: Values = {
+        "methods": content.methods,
+        "user": {**_party(principal.user), "password_expires_at": None},
+        "audit_ids": content.audit_ids,
+        "expires_at": timestamp(content.expires_at),
+        "issued_at": timestamp(content.issued_at),
+    }
+    if content.scope is ScopeKind.NONE:
+        return {"token": token}
+    token["roles"] = [{"id": role.id, "name": role.name} for role in principal.roles]
+    if content.scope is ScopeKind.SYSTEM:
+        token["system"] = {"all": True}
+    elif content.scope is ScopeKind.DOMAIN and principal.scope is not None:
+        token["domain"] = {"id": principal.scope.id, "name": principal.scope.name}
+    elif principal.scope is not None:
+        token["project"] = _party(principal.scope)
+        token["is_domain"] = False
+    if with_catalogue:
+        token["catalog"] = catalogue(tx, base_url, principal.caller.project_id)
+    return {"token": token}
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC with microseconds, as Keystone's."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _party(party: Party) -> Values:
+    return {"id": party.id, "name": party.name, "domain": {"id": party.domain_id, "name": party.domain_name}}

@@ -1,0 +1,213 @@
+"""Users and groups.
+
+Effects: the database, password threads. A password is hashed before the transaction begins, stored only as a
+hash, and never shown or logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+
+from nebula.errors import BadRequest, NotFound, Unauthorized
+from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.identity import attributes, grants, policy
+from nebula_controller.identity.attributes import GroupChange, GroupNew, PasswordChange, UserChange, UserNew
+from nebula_controller.identity.authenticator import Principal, user_standing
+from nebula_controller.identity.collection import Collection, Values, listing, own_domain, require_domain
+from nebula_controller.identity.policy import Target
+from nebula_controller.identity.projects import Projects
+from nebula_controller.identity.site import Site
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables.identity import group_members, groups, projects, users
+
+
+class Users(Collection):
+    """``/v3/users``, their passwords, projects and groups."""
+
+    singular = "user"
+    plural = "users"
+    table = users
+    new = UserNew
+    changed = UserChange
+    filters = frozenset({"name", "enabled", "domain_id"})
+
+    def operations(self) -> list[Operation]:
+        """The five calls, and those on one user's password, projects and groups."""
+        return [
+            *super().operations(),
+            Operation("POST", "/v3/users/{id}/password", self.change_password, open=True),
+            Operation("GET", "/v3/users/{id}/projects", self.projects),
+            Operation("GET", "/v3/users/{id}/groups", self.groups),
+        ]
+
+    def target(self, row: Row[Any]) -> Target:
+        """Users may see themselves."""
+        return Target(domain_id=row.domain_id, user_id=row.id)
+
+    async def settle(self, values: Values) -> None:
+        """Hash the password, if one was given."""
+        if "password" in values:
+            password = values.pop("password")
+            values["password_hash"] = await self.site.passwords.hash(password) if password is not None else None
+
+    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
+        """Domain from the caller's scope where none is named."""
+        domain_id = values["domain_id"] or own_domain(principal)
+        require_domain(tx, domain_id)
+        return {**values, "domain_id": domain_id, "enabled": values["enabled"] is not False}
+
+    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+        """A new password or disabling voids all tokens of the user for good."""
+        if values.pop("domain_id", row.domain_id) != row.domain_id:
+            raise BadRequest("The domain_id of a user cannot be changed.")
+        if "password_hash" in values or (values.get("enabled") is False and row.enabled):
+            values["tokens_valid_after"] = self.site.clock()
+        return values
+
+    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
+        """Its assignments go with it."""
+        grants.drop_of_actors(tx, "user", select(users.c.id).where(users.c.id == row.id))
+
+    def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
+        """Attributes that were never set are left out, as in Keystone."""
+        shown = super().show_row(row, v3_url)
+        for name in ("description", "default_project_id"):
+            if shown[name] is None:
+                del shown[name]
+        return {**shown, "password_expires_at": None, "options": {}}
+
+    async def change_password(self, call: Call) -> Answer:
+        """204; the original password is the authentication, as in Keystone."""
+        wanted = attributes.convert(attributes.read_object(call.raw, "user"), PasswordChange)
+        user_id = call.path["id"]
+        with self.site.database.read() as tx:
+            standing = user_standing(tx, user_id)
+        right = await self.site.passwords.check(wanted.original_password, standing.password_hash if standing else None)
+        if not right or standing is None or not standing.enabled:
+            raise Unauthorized("The request you have made requires authentication.")
+        if wanted.password == wanted.original_password:
+            raise BadRequest("The new password cannot be the same as the original one.")
+        new_hash = await self.site.passwords.hash(wanted.password)
+        with self.site.change(call) as tx:
+            unchanged = (users.c.id == user_id) & (users.c.password_hash == standing.password_hash)
+            values = {"password_hash": new_hash, "tokens_valid_after": self.site.clock()}
+            if tx.execute(update(users).where(unchanged).values(**values)).rowcount == 0:
+                raise Unauthorized("The password was changed by somebody else at the same time.")
+        return Answer(204)
+
+    def projects(self, call: Call) -> Answer:
+        """200 with the projects on which the user has a role."""
+        principal = self.site.principal(call)
+        kind = Projects(self.site)
+        url = self.site.v3_url(call)
+        with self.site.database.read() as tx:
+            row = self.find(tx, principal, "list_user_projects", call.path["id"])
+            condition = projects.c.id.in_(grants.projects_of(tx, row.id))
+            statement = select(projects).where(condition, *kind.conditions(call.query)).order_by(projects.c.name)
+            shown = kind.render(tx, tx.execute(statement).all(), url)
+        return Answer(200, listing("projects", shown, call))
+
+    def groups(self, call: Call) -> Answer:
+        """200 with the groups that the user is in."""
+        principal = self.site.principal(call)
+        kind = Groups(self.site)
+        url = self.site.v3_url(call)
+        with self.site.database.read() as tx:
+            row = self.find(tx, principal, "list_groups_for_user", call.path["id"])
+            mine = groups.c.id.in_(select(group_members.c.group_id).where(group_members.c.user_id == row.id))
+            rows = tx.execute(select(groups).where(mine, *kind.conditions(call.query)).order_by(groups.c.name)).all()
+            shown = kind.render(tx, rows, url)
+        return Answer(200, listing("groups", shown, call))
+
+
+class Groups(Collection):
+    """``/v3/groups`` and their members."""
+
+    singular = "group"
+    plural = "groups"
+    table = groups
+    new = GroupNew
+    changed = GroupChange
+    filters = frozenset({"name", "domain_id"})
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._users = Users(site)
+
+    def operations(self) -> list[Operation]:
+        """The five calls, and those on members."""
+        members, member = "/v3/groups/{id}/users", "/v3/groups/{id}/users/{user_id}"
+        return [
+            *super().operations(),
+            Operation("GET", members, self.members),
+            Operation("GET", member, self.has_member),
+            Operation("HEAD", member, self.has_member),
+            Operation("PUT", member, self.add_member),
+            Operation("DELETE", member, self.remove_member),
+        ]
+
+    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
+        """Domain from the caller's scope where none is named."""
+        domain_id = values["domain_id"] or own_domain(principal)
+        require_domain(tx, domain_id)
+        return {**values, "domain_id": domain_id, "description": values["description"] or ""}
+
+    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+        """A group stays in its domain."""
+        if values.pop("domain_id", row.domain_id) != row.domain_id:
+            raise BadRequest("The domain_id of a group cannot be changed.")
+        if "description" in values:
+            values["description"] = values["description"] or ""
+        return values
+
+    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
+        """Its assignments go with it."""
+        grants.drop_of_actors(tx, "group", select(groups.c.id).where(groups.c.id == row.id))
+
+    def members(self, call: Call) -> Answer:
+        """200 with the users in the group."""
+        principal = self.site.principal(call)
+        url = self.site.v3_url(call)
+        with self.site.database.read() as tx:
+            row = self.find(tx, principal, "list_users_in_group", call.path["id"])
+            inside = users.c.id.in_(select(group_members.c.user_id).where(group_members.c.group_id == row.id))
+            found = tx.execute(select(users).where(inside, *self._users.conditions(call.query)).order_by(users.c.name))
+            shown = self._users.render(tx, found.all(), url)
+        return Answer(200, listing("users", shown, call))
+
+    def has_member(self, call: Call) -> Answer:
+        """204, or 404."""
+        principal = self.site.principal(call)
+        with self.site.database.read() as tx:
+            row = self.find(tx, principal, "check_user_in_group", call.path["id"])
+            user = self._users.row(tx, call.path["user_id"])
+            if tx.execute(select(group_members).where(_membership(user.id, row.id))).first() is None:
+                raise NotFound(f"User {user.id} is not in group {row.id}.")
+        return Answer(204)
+
+    def add_member(self, call: Call) -> Answer:
+        """204, also where the user is in the group already."""
+        policy.require(self.site.principal(call), "add_user_to_group")
+        with self.site.change(call) as tx:
+            row = self.row(tx, call.path["id"])
+            user = self._users.row(tx, call.path["user_id"])
+            if tx.execute(select(group_members).where(_membership(user.id, row.id))).first() is None:
+                tx.execute(insert(group_members).values(user_id=user.id, group_id=row.id))
+        return Answer(204)
+
+    def remove_member(self, call: Call) -> Answer:
+        """204, or 404."""
+        policy.require(self.site.principal(call), "remove_user_from_group")
+        with self.site.change(call) as tx:
+            row = self.row(tx, call.path["id"])
+            user = self._users.row(tx, call.path["user_id"])
+            if tx.execute(delete(group_members).where(_membership(user.id, row.id))).rowcount == 0:
+                raise NotFound(f"User {user.id} is not in group {row.id}.")
+        return Answer(204)
+
+
+def _membership(user_id: str, group_id: str) -> ColumnElement[bool]:
+    return (group_members.c.user_id == user_id) & (group_members.c.group_id == group_id)
