@@ -89,6 +89,11 @@ def cookie_is_ours(cookie: int) -> bool:
     return cookie >> 56 == COOKIE_MARK and (cookie >> 48) & 0xFF in _KIND_OF_COOKIE
 
 
+def owner_kind_of(cookie: int) -> OwnerKind:
+    """The kind of object that a cookie of ours was made for. KeyError where the cookie is not ours."""
+    return _KIND_OF_COOKIE[(cookie >> 48) & 0xFF]
+
+
 def tap_name(port: PortId) -> str:
     """The bridge's end of a port's veth pair."""
     return f"tap{port[:11]}"

@@ -1,0 +1,90 @@
+"""Switching: ports of one network on this node reach each other, and the way out of the node.
+
+Pure. br-int with its patch ports, the device of every wired port, local VLANs, and the flows of br-int.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nebula.compile.pipeline import (
+    int_00_local_switching,
+    int_60_transient,
+    int_71_base_egress,
+    int_73_accept_or_ingress,
+    int_74_flood_more,
+    int_81_base_ingress,
+    int_94_accepted_egress,
+)
+from nebula.compile.wiring import WiredPort, Wiring
+from nebula.desired.kinds import Bridge, BridgePort, Flow, KernelObject, LocalVlan, VethPair
+from nebula.ids import BR_INT, BR_TUN, PATCH_INT, PATCH_TUN, Owner, OwnerKind, PortId
+
+
+def objects(node: Wiring) -> Iterator[KernelObject]:
+    """All of br-int but the patches to provider bridges (feature ``provider``)."""
+    yield Bridge(BR_INT, node.facts.datapath_type, "secure", node.owner)
+    yield patch(BR_INT, PATCH_TUN, PATCH_INT, node.owner)
+    yield patch(BR_TUN, PATCH_INT, PATCH_TUN, node.owner)
+    for network in node.networks:
+        yield LocalVlan(network.id, node.tags[network.id], Owner(OwnerKind.NETWORK, network.id))
+    for port in node.ports:
+        yield from _devices(node, port)
+    yield from _flows(node)
+
+
+def patch(bridge: str, name: str, peer: str, owner: Owner) -> BridgePort:
+    """One end of a patch between two bridges."""
+    return BridgePort(bridge, name, "patch", (("peer", peer),), None, "", owner)
+
+
+def _devices(node: Wiring, port: WiredPort) -> Iterator[KernelObject]:
+    if port.place is None:
+        return
+    checksums_in_hardware = node.facts.datapath_type == "system"
+    yield VethPair(
+        name=port.device,
+        peer_namespace=port.place.namespace,
+        peer_name=port.place.device,
+        peer_mac_address=port.mac_address,
+        mtu_bytes=port.network.mtu_bytes,
+        tx_checksum=checksums_in_hardware,
+        owner=port.owner,
+    )
+    yield BridgePort(BR_INT, port.device, "", (), port.tag, port.id, port.owner, veth=port.device)
+
+
+def _flows(node: Wiring) -> Iterator[Flow]:
+    yield int_00_local_switching.from_ports(node.owner)
+    yield int_60_transient.drop_rest(node.owner)
+    yield int_71_base_egress.pass_untagged(node.owner)
+    yield int_71_base_egress.drop_rest(node.owner)
+    yield int_73_accept_or_ingress.to_elsewhere(node.owner)
+    yield int_74_flood_more.drop_rest(node.owner)
+    yield int_81_base_ingress.drop_rest(node.owner)
+    yield int_94_accepted_egress.split_horizon(node.owner)
+    yield int_94_accepted_egress.drop_rest(node.owner)
+    for network in node.networks:
+        owner = Owner(OwnerKind.NETWORK, network.id)
+        tag = node.tags[network.id]
+        if network.network_type == "vxlan":
+            yield int_00_local_switching.from_tunnels(tag, owner)
+        uplink = node.uplink(network)
+        if uplink is not None:
+            yield int_94_accepted_egress.leave(tag, uplink, owner)
+        keys = [port.key for port in node.live_ports[network.id]]
+        yield from int_73_accept_or_ingress.flood(tag, keys, owner)
+    guarded = _guarded(node)
+    for ports in node.live_ports.values():
+        for port in ports:
+            yield int_60_transient.admit(port.device, port.key, port.tag, port.owner)
+            if port.id in guarded:
+                yield from int_71_base_egress.guard_gateway(port.key, port.addresses, port.owner)
+            if port.unicast:
+                yield int_73_accept_or_ingress.to_local(port.tag, port.mac_address, port.key, port.owner)
+            yield int_81_base_ingress.deliver(port.key, port.device, port.owner)
+
+
+def _guarded(node: Wiring) -> frozenset[PortId]:
+    gateways = (router.gateway for router in node.view.routers)
+    return frozenset(gateway.port_id for gateway in gateways if gateway is not None and gateway.enable_snat)

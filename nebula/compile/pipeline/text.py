@@ -1,0 +1,90 @@
+"""The text of OpenFlow rules, as ``ovs-ofctl -O OpenFlow14 --names --no-stats dump-flows`` of OVS 3.1 prints it.
+
+Pure. Two exceptions make the text independent of whether a bridge's tables have been named yet: tables are
+numbers, also where the switch would print a name (``goto_table:71``); ``dump.parse_flow`` brings a dump to it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from nebula.compile.pipeline import registers
+from nebula.compile.pipeline.tables import Table
+from nebula.desired.kinds import Flow
+from nebula.ids import BR_INT, BR_TUN, Owner
+
+UNTAGGED = "vlan_tci=0x0000/0x1fff"
+"""No 802.1Q header at all, not even a priority tag (ovs-fields(7), vlan_tci)."""
+MULTICAST = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"
+"""Multicast and broadcast."""
+UNICAST = "dl_dst=00:00:00:00:00:00/01:00:00:00:00:00"
+DROP = "drop"
+
+_BARE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_PORT_IN_TEXT = re.compile(r'(?:in_port=|output:)("(?:[^"\\]|\\.)*"|[^,\s]+)')
+_VLAN_PRESENT = 0x1000
+_BRIDGES = {"int": BR_INT, "tun": BR_TUN}
+
+
+def port_text(name: str) -> str:
+    """A port's name, quoted as a JSON string where OVS does (all but letters followed by letters and digits)."""
+    if _BARE_NAME.fullmatch(name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def port_names(text: str) -> tuple[str, ...]:
+    """Names of the ports that a match or actions text speaks of, each once, sorted; bare numbers are left out."""
+    found = {
+        re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith('"') else name for name in _PORT_IN_TEXT.findall(text)
+    }
+    return tuple(sorted(name for name in found if not name.isdigit()))
+
+
+def in_port(name: str) -> str:
+    return f"in_port={port_text(name)}"
+
+
+def output(name: str) -> str:
+    return f"output:{port_text(name)}"
+
+
+def goto(table: Table) -> str:
+    return f"goto_table:{table.number}"
+
+
+def resubmit(table: Table) -> str:
+    return f"resubmit(,{table.number})"
+
+
+def set_register(register: str, value: int) -> str:
+    return f"set_field:{value:#x}->{register}"
+
+
+def match_register(register: str, value: int) -> str:
+    return f"{register}={value:#x}"
+
+
+def in_network(tag: int) -> str:
+    """Match: the packet is of the network with this local VLAN (on br-int)."""
+    return match_register(registers.NETWORK, tag)
+
+
+def push_vlan(tag: int) -> str:
+    """Put an 802.1Q header with this VLAN id (1..4094) before the packet; the field's text holds OVS's present bit."""
+    return f"push_vlan:0x8100,set_field:{_VLAN_PRESENT | tag}->vlan_vid"
+
+
+def flow(table: Table, priority: int, match: str, actions: str, owner: Owner, *, bridge: str = "") -> Flow:
+    """A flow with the ports that its text names; ``match`` is '' for all packets.
+
+    ``bridge`` is only given for a provider bridge's table: there may be several such bridges.
+    """
+    ports = port_names(f"{match} {actions}")
+    return Flow(bridge or _BRIDGES[table.bridge], table.number, priority, match, actions, owner, ports)
+
+
+def drop_rest(table: Table, owner: Owner) -> Flow:
+    """The table's last flow: what no other one takes is dropped, and counted."""
+    return flow(table, 0, "", DROP, owner)

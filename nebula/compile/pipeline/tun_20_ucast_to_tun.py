@@ -1,0 +1,33 @@
+"""Table 20 of br-tun, UCAST_TO_TUN: unicast to the one node where the address lives.
+
+Neutron: the same table with l2population; its last flow floods what is not known, here that is dropped.
+"""
+
+from __future__ import annotations
+
+from nebula.compile.pipeline import tables, text
+from nebula.desired.kinds import Flow
+from nebula.ids import VXLAN_PORT, Owner
+
+TABLE = tables.UCAST_TO_TUN
+
+
+def to_remote(tag: int, vni: int, mac_address: str, vtep_ip: str, owner: Owner) -> Flow:
+    """To the node with tunnel address ``vtep_ip``."""
+    actions = ("pop_vlan", set_tunnel(vni), send_to(vtep_ip))
+    return text.flow(TABLE, 10, f"dl_vlan={tag},dl_dst={mac_address}", ",".join(actions), owner)
+
+
+def drop_rest(owner: Owner) -> Flow:
+    """Addresses that nobody has."""
+    return text.drop_rest(TABLE, owner)
+
+
+def set_tunnel(vni: int) -> str:
+    """Action: the VNI of the VXLAN header."""
+    return f"set_field:{vni:#x}->tun_id"
+
+
+def send_to(vtep_ip: str) -> str:
+    """Actions: out of the tunnel port to this address."""
+    return f"set_field:{vtep_ip}->tun_dst,{text.output(VXLAN_PORT)}"

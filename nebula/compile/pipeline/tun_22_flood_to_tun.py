@@ -1,0 +1,26 @@
+"""Table 22 of br-tun, FLOOD_TO_TUN: a copy to every node that has the network, and to no other.
+
+Head-end replication (RFC 7348 leaves multicast optional). Neutron: the same table with l2population.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nebula.compile.pipeline import tables, text
+from nebula.compile.pipeline.tun_20_ucast_to_tun import send_to, set_tunnel
+from nebula.desired.kinds import Flow
+from nebula.ids import Owner
+
+TABLE = tables.FLOOD_TO_TUN
+
+
+def to_all(tag: int, vni: int, vtep_ips: Sequence[str], owner: Owner) -> Flow:
+    """To each of ``vtep_ips`` (at least one, sorted by the caller)."""
+    actions = ("pop_vlan", set_tunnel(vni), *(send_to(vtep_ip) for vtep_ip in vtep_ips))
+    return text.flow(TABLE, 10, f"dl_vlan={tag}", ",".join(actions), owner)
+
+
+def drop_rest(owner: Owner) -> Flow:
+    """Networks that are on no other node."""
+    return text.drop_rest(TABLE, owner)
