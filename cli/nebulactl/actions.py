@@ -1,0 +1,158 @@
+"""The verbs that all nouns share, made from the noun's declaration: list, show, create, set, unset, delete.
+
+Effects: HTTP through Api; prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from nebula.errors import BadRequest, NebulaError
+from nebulactl.api import Api, JsonObject, as_object
+from nebulactl.find import find, find_id, item_path, list_resources
+from nebulactl.invocation import api
+from nebulactl.nouns import Column, Noun
+from nebulactl.options import Given, Setting, as_list, changes, lists, names_of, settings, shows
+from nebulactl.output import Output
+
+
+def create(cloud: Api, noun: Noun, attributes: JsonObject) -> JsonObject:
+    """The new resource."""
+    return as_object(cloud.post(noun.service, noun.path, {noun.item_key: attributes}).get(noun.item_key))
+
+
+def update(cloud: Api, noun: Noun, identifier: str, attributes: JsonObject) -> JsonObject:
+    """The resource as it is now (Keystone changes with PATCH, Neutron and Nova with PUT)."""
+    send = cloud.patch if noun.service == "identity" else cloud.put
+    answer = send(noun.service, item_path(noun, identifier), {noun.item_key: attributes})
+    return as_object(answer.get(noun.item_key))
+
+
+def merged(noun: Noun, current: JsonObject, given: Given) -> JsonObject:
+    """What to send for a ``set``: lists are added to what is there, unless they were cleared in the same call."""
+    attributes = dict(given.attributes)
+    for name, value in given.attributes.items():
+        if isinstance(value, list) and name not in given.cleared:
+            attributes[name] = [*value, *as_list(current.get(name))]
+    return attributes
+
+
+def add_list(
+    group: click.Group, noun: Noun, *filters: Setting, long_columns: tuple[Column, ...] = (), example: str = ""
+) -> None:
+    """``long_columns``: all columns of ``--long``, where they are not just the noun's further ones."""
+    longer = long_columns or noun.columns + noun.long_columns
+
+    @settings(*filters)
+    @lists
+    def run(output: Output, given: Given, long: bool = False) -> None:
+        found = list_resources(api(), noun, given.query)
+        output.resources(noun, found, longer if long else noun.columns)
+
+    if longer != noun.columns:
+        run = click.option("--long", is_flag=True, help="More columns.")(run)
+    group.command("list", help=_help(f"List {noun.name}s.", example))(run)
+
+
+def add_show(group: click.Group, noun: Noun, addition: Callable[[Api, JsonObject], JsonObject] | None = None) -> None:
+    """``addition``: further attributes that are to be fetched."""
+
+    @click.argument("name", shell_complete=names_of(noun))
+    @shows
+    def run(output: Output, name: str) -> None:
+        resource = find(api(), noun, name)
+        output.resource(noun, resource | (addition(api(), resource) if addition is not None else {}))
+
+    group.command("show", help=f"Show one {noun.name}, by name or id.")(run)
+
+
+def add_create(group: click.Group, noun: Noun, *items: Setting, example: str = "") -> None:
+    @click.argument("name")
+    @settings(*items)
+    @changes
+    @shows
+    def run(output: Output, given: Given, name: str) -> None:
+        output.resource(noun, create(api(), noun, {"name": name, **given.attributes}))
+
+    group.command("create", help=_help(f"Create a {noun.name}.", example))(run)
+
+
+def add_set(group: click.Group, noun: Noun, *items: Setting, example: str = "") -> None:
+    @click.argument("name", shell_complete=names_of(noun))
+    @settings(*items)
+    @changes
+    def run(given: Given, name: str) -> None:
+        resource = find(api(), noun, name)
+        if not given.attributes:
+            raise click.UsageError("Nothing to set: give at least one option.")
+        update(api(), noun, str(resource.get("id")), merged(noun, resource, given))
+
+    group.command("set", help=_help(f"Change a {noun.name}.", example))(run)
+
+
+def without(noun: Noun, current: JsonObject, given: Given) -> JsonObject:
+    """What to send for an ``unset`` of list items. Raises BadRequest where one is not there."""
+    attributes: JsonObject = {}
+    for name, value in given.attributes.items():
+        left = list(as_list(current.get(name)))
+        for item in as_list(value):
+            if item not in left:
+                raise BadRequest(f"The {noun.name}'s {name} do not hold {item}.")
+            left.remove(item)
+        attributes[name] = left
+    return attributes
+
+
+def add_unset(group: click.Group, noun: Noun, *items: Setting, blank: dict[str, tuple[str, str | None]]) -> None:
+    """``items``: settings to take values out of; ``blank``: flags, each with its attribute and what stands for none."""
+
+    @click.argument("name", shell_complete=names_of(noun))
+    @settings(*items)
+    @changes
+    def run(given: Given, name: str, **flags: bool) -> None:
+        resource = find(api(), noun, name)
+        attributes = without(noun, resource, given)
+        for flag, (attribute, nothing) in blank.items():
+            if flags[_parameter(flag)]:
+                attributes[attribute] = nothing
+        if not attributes:
+            raise click.UsageError("Nothing to unset: give at least one option.")
+        update(api(), noun, str(resource.get("id")), attributes)
+
+    for flag in reversed(blank):
+        run = click.option(flag, _parameter(flag), is_flag=True, help=f"Clear the {flag.removeprefix('--')}.")(run)
+    group.command("unset", help=f"Take values out of a {noun.name}.")(run)
+
+
+def _parameter(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
+
+
+def add_delete(group: click.Group, noun: Noun) -> None:
+    @click.argument("names", nargs=-1, required=True, shell_complete=names_of(noun))
+    @changes
+    def run(names: tuple[str, ...]) -> None:
+        delete_all(noun, names)
+
+    group.command("delete", help=f"Delete {noun.name}s, by name or id.")(run)
+
+
+def delete_all(noun: Noun, names: tuple[str, ...]) -> None:
+    """Each by itself: one that cannot go does not keep the others. Raises the first error after the last try."""
+    failed = []
+    for name in names:
+        try:
+            api().delete(noun.service, item_path(noun, find_id(api(), noun, name)))
+        except NebulaError as error:
+            if len(names) == 1:
+                raise
+            failed.append(name)
+            click.echo(f"nebulactl: {name}: {error.message}", err=True)
+    if failed:
+        raise BadRequest(f"{len(failed)} of {len(names)} {noun.name}s could not be deleted.")
+
+
+def _help(text: str, example: str) -> str:
+    return f"{text}\n\n\b\nExamples:\n  " + example.strip().replace("\n", "\n  ") if example else text

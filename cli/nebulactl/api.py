@@ -1,0 +1,212 @@
+"""One caller's calls to a Nebula (or OpenStack) cloud: login, catalogue, requests, errors.
+
+Effects: HTTP, and the token cache. It knows the three error shapes (Keystone's, Neutron's, Nova's), no resources.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import msgspec
+from nebula_runtime.http import Client, Response
+
+from nebula.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NebulaError,
+    NotFound,
+    PreconditionFailed,
+    Unauthorized,
+    Unavailable,
+)
+from nebulactl.cache import Cache, Grant
+from nebulactl.credentials import Credentials
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+JsonObject: TypeAlias = "dict[str, Json]"
+Query: TypeAlias = Mapping[str, list[str]]
+
+IDENTITY, NETWORK, COMPUTE, NEBULA = "identity", "network", "compute", "nebula"
+_VERSION = {IDENTITY: "/v3", NETWORK: "/v2.0", COMPUTE: "/v2.1", NEBULA: "/v1"}
+_BY_STATUS: dict[int, type[NebulaError]] = {
+    error.status: error for error in (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PreconditionFailed)
+}
+
+
+class Api:
+    """Calls as one user in one project. ``on_change(request id)`` is told of every changing call."""
+
+    def __init__(
+        self, credentials: Credentials, cache: Cache, on_change: Callable[[str], None] = lambda _request_id: None
+    ) -> None:
+        self._credentials = credentials
+        self._cache = cache
+        self._on_change = on_change
+        self._clients: dict[str, Client] = {}
+        self._grant: Grant | None = None
+        self._grant_is_new = False
+
+    @property
+    def grant(self) -> Grant:
+        """The token in use; the first use logs in, unless a good token is remembered."""
+        if self._grant is None and not self._credentials.token:
+            self._grant = self._cache.grant()
+        return self._grant or self.log_in()
+
+    def get(self, service: str, path: str, query: Query | None = None) -> JsonObject:
+        return self._call("GET", service, path + (f"?{urlencode(query, doseq=True)}" if query else ""), None)
+
+    def post(self, service: str, path: str, body: JsonObject) -> JsonObject:
+        return self._call("POST", service, path, body)
+
+    def put(self, service: str, path: str, body: JsonObject | None = None) -> JsonObject:
+        return self._call("PUT", service, path, body)
+
+    def patch(self, service: str, path: str, body: JsonObject) -> JsonObject:
+        return self._call("PATCH", service, path, body)
+
+    def delete(self, service: str, path: str) -> None:
+        self._call("DELETE", service, path, None)
+
+    def _call(self, method: str, service: str, path: str, body: JsonObject | None) -> JsonObject:
+        response = self._send(method, service, path, body)
+        if response.status == 401 and not self._grant_is_new and not self._credentials.token:
+            self._cache.drop()
+            self.log_in()
+            response = self._send(method, service, path, body)
+        request_id = response.headers.get("x-openstack-request-id", "")
+        if method != "GET" and request_id:
+            self._on_change(request_id)
+            self._cache.keep_request(request_id)
+        if response.status >= 300:
+            raise error_of(response, f"{method} {path.partition('?')[0]}")
+        return _object(response)
+
+    def _send(self, method: str, service: str, path: str, body: JsonObject | None) -> Response:
+        grant = self.grant
+        return self._request(method, self._endpoint(service) + path, {"X-Auth-Token": grant.token}, body)
+
+    def _endpoint(self, service: str) -> str:
+        version = _VERSION[service]
+        if service == IDENTITY:
+            return self._credentials.identity_url
+        url = self.grant.endpoints.get(service, "").rstrip("/")
+        if not url and service == NEBULA:
+            url = self._credentials.identity_url.removesuffix("/identity/v3") + "/nebula"
+        if not url:
+            raise NotFound(f"The cloud at {self._credentials.auth_url} offers no {service} service.")
+        return url if url.endswith(version) else url + version
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str], body: JsonObject | None) -> Response:
+        parts = urlsplit(url)
+        origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+        client = self._clients.get(origin)
+        if client is None:
+            client = self._clients[origin] = Client(origin)
+        sent = {"Accept": "application/json", "User-Agent": "nebulactl", **headers}
+        content = None
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+            content = msgspec.json.encode(body)
+        try:
+            return client.request(method, url[len(origin) :], headers=sent, body=content)
+        except Unavailable as error:
+            hint = " See 'nebulactl lab status'." if self._credentials.source.startswith("lab") else ""
+            raise Unavailable(f"{error.message} (credentials from {self._credentials.source}).{hint}") from error
+
+    def log_in(self) -> Grant:
+        """Get a new token with the password (or the token that was given). Raises Unauthorized."""
+        given = self._credentials
+        identity: JsonObject
+        if given.token:
+            identity = {"methods": ["token"], "token": {"id": given.token}}
+        else:
+            user: JsonObject = {"name": given.username, "domain": {**given.user_domain}, "password": given.password}
+            identity = {"methods": ["password"], "password": {"user": user}}
+        auth: JsonObject = {"identity": identity}
+        if given.project_id:
+            auth["scope"] = {"project": {"id": given.project_id}}
+        elif given.project_name:
+            auth["scope"] = {"project": {"name": given.project_name, "domain": {**given.project_domain}}}
+        response = self._request("POST", f"{given.identity_url}/auth/tokens", {}, {"auth": auth})
+        if response.status == 401:
+            who = f"user {given.username!r}" if given.username else "the token"
+            raise Unauthorized(f"{given.identity_url} refuses {who} (credentials from {given.source}).")
+        if response.status >= 300:
+            raise error_of(response, "login")
+        self._grant = _grant_of(response)
+        self._grant_is_new = True
+        if not given.token:
+            self._cache.keep(self._grant)
+        return self._grant
+
+
+def _grant_of(response: Response) -> Grant:
+    """Keystone's answer to ``POST /v3/auth/tokens``."""
+    token = as_object(_object(response).get("token"))
+    endpoints = {}
+    for service in as_objects(token.get("catalog")):
+        for endpoint in as_objects(service.get("endpoints")):
+            if endpoint.get("interface") == "public":
+                endpoints[str(service.get("type"))] = str(endpoint.get("url"))
+    expires = str(token.get("expires_at", ""))
+    try:
+        expires_at_s = datetime.datetime.fromisoformat(expires).timestamp()
+    except ValueError:
+        expires_at_s = 0.0
+    return Grant(
+        token=response.headers.get("x-subject-token", ""),
+        expires_at_s=expires_at_s,
+        expires=expires,
+        user_id=str(as_object(token.get("user")).get("id", "")),
+        project_id=str(as_object(token.get("project")).get("id", "")),
+        endpoints=endpoints,
+    )
+
+
+def _object(response: Response) -> JsonObject:
+    if not response.body:
+        return {}
+    try:
+        return msgspec.json.decode(response.body, type=dict)
+    except msgspec.MsgspecError as error:
+        raise Unavailable(f"The answer is not a JSON object (HTTP {response.status}): {error}") from error
+
+
+def error_of(response: Response, what: str) -> NebulaError:
+    """The error that an answer of status 300 or more stands for, with the server's own words where it has some."""
+    message = _message(response.body)
+    request_id = response.headers.get("x-openstack-request-id", "")
+    if not message:
+        message = f"{what}: HTTP {response.status}"
+    if response.status >= 500 and request_id:
+        message = f"{message} (request {request_id})"
+    kind = _BY_STATUS.get(response.status) or (Unavailable if response.status >= 500 else NebulaError)
+    return kind(message)
+
+
+def _message(body: bytes) -> str:
+    """From ``{"NeutronError": {"message"}}``, Keystone's ``{"error": {"message"}}`` or Nova's ``{"<fault>": {}}``."""
+    try:
+        content = msgspec.json.decode(body, type=dict[str, object])
+    except msgspec.MsgspecError:
+        return ""
+    fault = content.get("NeutronError") or content.get("error") or next(iter(content.values()), None)
+    if isinstance(fault, dict):
+        message, detail = str(fault.get("message") or ""), str(fault.get("detail") or "")
+        return f"{message} {detail}".strip()
+    return fault if isinstance(fault, str) else ""
+
+
+def as_object(value: Json) -> JsonObject:
+    """The object, or an empty one where the server sent something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_objects(value: Json) -> list[JsonObject]:
+    """The list's objects; nothing else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

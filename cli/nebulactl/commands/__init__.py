@@ -1,0 +1,1 @@
+"""One module per noun; ``nebulactl.main`` imports only the one that a call names."""

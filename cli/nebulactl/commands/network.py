@@ -1,0 +1,95 @@
+"""``nebulactl network``: options and attributes of networks. Effects: through the verbs of ``actions``."""
+
+from __future__ import annotations
+
+import click
+
+from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
+from nebulactl.nouns import NETWORK_LONG, NETWORK_NOUN, PROJECT
+from nebulactl.options import Setting
+
+_NAME = Setting(flag="--name", attribute="name", help="Name.")
+_DESCRIPTION = Setting(flag="--description", attribute="description", help="Description.")
+_PROJECT = Setting(flag="--project", attribute="project_id", noun=PROJECT, help="Owner's project (name or id).")
+_ENABLE = Setting(flag="--enable/--disable", attribute="admin_state_up", help="Administrative state.")
+_SHARE = Setting(flag="--share/--no-share", attribute="shared", help="For all projects, or the owner's alone.")
+_EXTERNAL = Setting(
+    flag="--external/--internal", attribute="router:external", help="Routers may have their gateway here, or not."
+)
+_MTU = Setting(flag="--mtu", attribute="mtu", type=click.INT, help="Bytes of an IP packet at most.")
+_PORT_SECURITY = Setting(
+    flag="--enable-port-security/--disable-port-security",
+    attribute="port_security_enabled",
+    help="Default of the ports made on it.",
+)
+_DEFAULT = Setting(flag="--default/--no-default", attribute="is_default", help="The default external network.")
+_DNS_DOMAIN = Setting(flag="--dns-domain", attribute="dns_domain", help="DNS domain.")
+_PROVIDER = (
+    Setting(flag="--provider-network-type", attribute="provider:network_type", help="flat or vxlan."),
+    Setting(
+        flag="--provider-physical-network",
+        attribute="provider:physical_network",
+        help="Physical network of a flat one, as the nodes' bridge mappings name it.",
+    ),
+    Setting(
+        flag="--provider-segment", attribute="provider:segmentation_id", type=click.INT, help="VNI of a vxlan one."
+    ),
+)
+_STATUS = Setting(
+    flag="--status", attribute="status", type=click.Choice(["ACTIVE", "BUILD", "DOWN", "ERROR"]), help="With it."
+)
+
+
+@click.group()
+def network() -> None:
+    """Networks: one segment of layer 2 each, wherever its ports are."""
+
+
+add_create(
+    network,
+    NETWORK_NOUN,
+    _SHARE,
+    _ENABLE,
+    _PROJECT,
+    _DESCRIPTION,
+    _MTU,
+    _PORT_SECURITY,
+    _EXTERNAL,
+    _DEFAULT,
+    _DNS_DOMAIN,
+    *_PROVIDER,
+    example="""
+nebulactl network create nebula_net
+nebulactl network create public --external --provider-network-type flat --provider-physical-network public
+""",
+)
+add_list(
+    network,
+    NETWORK_NOUN,
+    _EXTERNAL,
+    _NAME,
+    _ENABLE,
+    _PROJECT,
+    _SHARE,
+    _STATUS,
+    *_PROVIDER,
+    long_columns=NETWORK_LONG,
+    example="nebulactl network list --long\nnebulactl network list --external -f value -c ID",
+)
+add_show(network, NETWORK_NOUN)
+add_set(
+    network,
+    NETWORK_NOUN,
+    _NAME,
+    _ENABLE,
+    _SHARE,
+    _DESCRIPTION,
+    _MTU,
+    _PORT_SECURITY,
+    _EXTERNAL,
+    _DEFAULT,
+    _DNS_DOMAIN,
+    *_PROVIDER,
+    example="nebulactl network set nebula_net --name lecture --mtu 1400",
+)
+add_delete(network, NETWORK_NOUN)

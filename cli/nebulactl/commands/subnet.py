@@ -1,0 +1,92 @@
+"""``nebulactl subnet``: options and attributes of subnets. Effects: through the verbs of ``actions``."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
+from nebulactl.api import Api
+from nebulactl.nouns import NETWORK_NOUN, PROJECT, SUBNET
+from nebulactl.options import KeyValues, Setting
+
+
+def _gateway(_api: Api, value: str) -> str | msgspec.UnsetType | None:
+    return {"auto": msgspec.UNSET, "none": None}.get(value.lower(), value)
+
+
+_NAME = Setting(flag="--name", attribute="name", help="Name.")
+_DESCRIPTION = Setting(flag="--description", attribute="description", help="Description.")
+_PROJECT = Setting(flag="--project", attribute="project_id", noun=PROJECT, help="Owner's project (name or id).")
+_NETWORK = Setting(flag="--network", attribute="network_id", noun=NETWORK_NOUN, help="Its network (name or id).")
+_RANGE = Setting(flag="--subnet-range", attribute="cidr", metavar="CIDR", help="Its addresses: 192.168.50.0/24.")
+_DHCP = Setting(flag="--dhcp/--no-dhcp", attribute="enable_dhcp", help="Whether DHCP answers.")
+_GATEWAY = Setting(
+    flag="--gateway", attribute="gateway_ip", convert=_gateway, help="An address, 'auto' (the first one) or 'none'."
+)
+_VERSION = Setting(
+    flag="--ip-version",
+    attribute="ip_version",
+    type=click.Choice(["4", "6"]),
+    convert=lambda _api, value: int(value),
+    help="4 (default) or 6.",
+)
+_POOL = Setting(
+    flag="--allocation-pool",
+    attribute="allocation_pools",
+    type=KeyValues("start end", required="start end"),
+    metavar="start=IP,end=IP",
+    many=True,
+    help="Addresses to give to ports.",
+)
+_DNS = Setting(flag="--dns-nameserver", attribute="dns_nameservers", many=True, help="DNS server told to guests.")
+_ROUTE = Setting(
+    flag="--host-route",
+    attribute="host_routes",
+    type=KeyValues("destination gateway", required="destination gateway", gateway="nexthop"),
+    metavar="destination=CIDR,gateway=IP",
+    many=True,
+    help="Route told to guests.",
+)
+
+
+def _clearable(setting: Setting, flag: str) -> Setting:
+    return msgspec.structs.replace(setting, clear=flag)
+
+
+@click.group()
+def subnet() -> None:
+    """Subnets: a range of addresses on a network."""
+
+
+add_create(
+    subnet,
+    SUBNET,
+    msgspec.structs.replace(_NETWORK, required=True),
+    _RANGE,
+    _VERSION,
+    _GATEWAY,
+    _DHCP,
+    _POOL,
+    _DNS,
+    _ROUTE,
+    _PROJECT,
+    _DESCRIPTION,
+    example="nebulactl subnet create nebula_subnet --network nebula_net --subnet-range 192.168.50.0/24",
+)
+add_list(subnet, SUBNET, _NETWORK, _NAME, _RANGE, _DHCP, _VERSION, _GATEWAY, _PROJECT)
+add_show(subnet, SUBNET)
+add_set(
+    subnet,
+    SUBNET,
+    _NAME,
+    _DHCP,
+    _GATEWAY,
+    _DESCRIPTION,
+    _clearable(_POOL, "--no-allocation-pool"),
+    _clearable(_DNS, "--no-dns-nameservers"),
+    _clearable(_ROUTE, "--no-host-route"),
+    example="nebulactl subnet set nebula_subnet --dns-nameserver 198.51.100.53",
+)
+add_unset(subnet, SUBNET, _POOL, _DNS, _ROUTE, blank={"--gateway": ("gateway_ip", None)})
+add_delete(subnet, SUBNET)

@@ -1,0 +1,68 @@
+"""Resources by name or id.
+
+Effects: HTTP through Api.
+"""
+
+from __future__ import annotations
+
+import string
+from urllib.parse import parse_qs, quote, urlsplit
+
+from nebula.errors import BadRequest, NotFound
+from nebulactl.api import COMPUTE, Api, JsonObject, Query, as_object, as_objects
+from nebulactl.nouns import Noun
+
+_ID_LENGTHS = {32, 36}
+_ID_CHARACTERS = frozenset(string.hexdigits + "-")
+
+
+def item_path(noun: Noun, identifier: str) -> str:
+    """``/networks/<id>``, whatever characters the id has."""
+    return f"{noun.path}/{quote(identifier, safe='')}"
+
+
+def list_resources(api: Api, noun: Noun, query: Query | None = None) -> list[JsonObject]:
+    """All that the caller may see and the query (the API's filters) lets through, page by page."""
+    path = f"{noun.path}/detail" if noun.service == COMPUTE else noun.path
+    asked: Query | None = dict(query or {})
+    found: list[JsonObject] = []
+    while asked is not None:
+        answer = api.get(noun.service, path, asked)
+        found += as_objects(answer.get(noun.list_key))
+        asked = _next_page(answer, noun)
+    return found
+
+
+def _next_page(answer: JsonObject, noun: Noun) -> Query | None:
+    for link in as_objects(answer.get(f"{noun.list_key}_links")):
+        if link.get("rel") == "next":
+            return parse_qs(urlsplit(str(link.get("href"))).query)
+    return None
+
+
+def find(api: Api, noun: Noun, name_or_id: str) -> JsonObject:
+    """The one resource with this id, or else with this name.
+
+    Raises NotFound, or BadRequest where several bear the name.
+    """
+    if len(name_or_id) in _ID_LENGTHS and _ID_CHARACTERS.issuperset(name_or_id):
+        try:
+            return as_object(api.get(noun.service, item_path(noun, name_or_id)).get(noun.item_key))
+        except NotFound:
+            pass
+    found: list[JsonObject] = []
+    if name_or_id:
+        # Nova reads ?name= as a pattern, so equality is checked here too.
+        found = list_resources(api, noun, {noun.name_attribute: [name_or_id]})
+        found = [resource for resource in found if resource.get(noun.name_attribute) == name_or_id]
+    if not found:
+        raise NotFound(f"No {noun.name} has the name or id {name_or_id!r}.")
+    if len(found) > 1:
+        ids = ", ".join(str(resource.get("id")) for resource in found)
+        raise BadRequest(f"{len(found)} {noun.name}s are called {name_or_id!r}; give the id of the one: {ids}.")
+    return found[0]
+
+
+def find_id(api: Api, noun: Noun, name_or_id: str) -> str:
+    """The id of the one resource with this id or name; raises as ``find``."""
+    return str(find(api, noun, name_or_id).get("id"))

@@ -1,0 +1,51 @@
+"""What one run of nebulactl shares among its commands: the flags of who calls, and the connection.
+
+Effects: none by itself; the connection is made when a command first asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import click
+
+from nebulactl.api import Api
+from nebulactl.cache import Cache
+from nebulactl.credentials import Credentials, find_credentials
+
+
+class Invocation:
+    """``flags`` are the --os-* options as given; ``show_request_id`` prints the id of every changing request."""
+
+    def __init__(self, flags: Mapping[str, str], show_request_id: bool = False) -> None:
+        self.flags = flags
+        self.show_request_id = show_request_id
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        return find_credentials(self.flags)
+
+    @cached_property
+    def cache(self) -> Cache:
+        return Cache(self.credentials)
+
+    @cached_property
+    def api(self) -> Api:
+        return Api(self.credentials, self.cache, self._changed)
+
+    def _changed(self, request_id: str) -> None:
+        if self.show_request_id:
+            click.echo(f"Request ID: {request_id}", err=True)
+
+
+def invocation() -> Invocation:
+    """The one of the running command."""
+    found = click.get_current_context().find_object(Invocation)
+    assert found is not None
+    return found
+
+
+def api() -> Api:
+    """The connection of the running command."""
+    return invocation().api

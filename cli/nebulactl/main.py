@@ -1,0 +1,143 @@
+"""nebulactl: the command line of Nebula, in the grammar of the openstack client.
+
+Effects: everything that a command does. Here are the program's frame (which noun lives in which module, imported
+only when it is called) and its end: one line for an error and an exit code, never a traceback.
+
+Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted; ``exec`` and ``shell`` give their program's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from nebula.errors import NebulaError
+from nebulactl.credentials import FIELDS
+from nebulactl.invocation import Invocation
+
+COMMANDS: dict[str, str] = {
+    "lab": "Run a lab of several nodes on this machine.",
+    "network": "Networks.",
+    "subnet": "Subnets: the addresses of a network.",
+    "port": "Ports: where something is plugged into a network.",
+    "router": "Routers: between subnets, and to the outside with NAT.",
+    "instance": "Instances: network namespaces that act as virtual machines.",
+    "agent": "Agents: what runs on the nodes, and whether it is alive.",
+    "receipt": "What a call changed in the kernels of the nodes.",
+    "project": "Projects: who owns networks.",
+    "user": "Users.",
+    "role": "Roles: what a user may do in a project.",
+    "token": "Tokens.",
+    "completion": "Print the completion script of a shell.",
+}
+"""Each is a module of ``nebulactl.commands`` with the command of the same name in it."""
+
+
+class _Nouns(click.Group):
+    """The commands of COMMANDS; a module is imported when its command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"nebulactl.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"nebulactl {version('nebula-sdn')}")
+        except PackageNotFoundError:
+            click.echo("nebulactl (not installed)")
+        ctx.exit()
+
+
+def _os_options(command: click.Command) -> click.Command:
+    for name in FIELDS:
+        flag = f"--os-{name.replace('_', '-')}"
+        meaning = "Entry of clouds.yaml" if name == "cloud" else "Login"
+        command.params.append(click.Option([flag, f"os_{name}"], help=f"{meaning}; else OS_{name.upper()}."))
+    return command
+
+
+@click.group(
+    cls=_Nouns,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Without OS_* variables the running lab is meant (NEBULA_LAB, else 'nebula').",
+)
+@click.option("-v", "--show-request-id", is_flag=True, help="Print the id of every changing request to stderr.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.pass_context
+def cli(ctx: click.Context, /, show_request_id: bool, **given: str | None) -> None:
+    """Virtual networks that can be looked into.
+
+    \b
+    Examples:
+      nebulactl lab up
+      nebulactl network create nebula_net
+      nebulactl subnet create nebula_subnet --network nebula_net --subnet-range 192.168.50.0/24
+      nebulactl instance create web --network nebula_net
+      nebulactl instance exec web -- ip address
+      nebulactl receipt --last
+    """
+    ctx.obj = Invocation({name.removeprefix("os_"): value for name, value in given.items() if value}, show_request_id)
+
+
+_os_options(cli)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program. Ends the process."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one line per way to end
+    """Runs the command line (default: the process's) and returns the exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="nebulactl", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        return _failed(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except NebulaError as error:
+        return _failed(error.message)
+    except BrokenPipeError:
+        # The reader has gone (| head): what is still buffered goes nowhere, without a word at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        return _failed(f"{error.filename or 'the system'}: {error.strerror or error}")
+    except Exception as error:
+        if os.environ.get("NEBULA_DEBUG"):
+            raise
+        return _failed(f"this is a mistake in nebulactl: {type(error).__name__}: {error} (NEBULA_DEBUG=1 shows where)")
+
+
+def _failed(message: str) -> int:
+    click.echo("nebulactl: " + " ".join(message.split()), err=True)
+    return 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""Options that many commands share, and settings: options that stand for an attribute of the API.
+
+Effects: none at import; a setting that names a resource looks it up when its command runs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import click
+import msgspec
+from click.shell_completion import CompletionItem
+
+from nebulactl.api import Api, Json, JsonObject, Query, as_object
+from nebulactl.find import find_id
+from nebulactl.invocation import Invocation, api
+from nebulactl.nouns import Noun
+from nebulactl.output import Output
+
+Function: TypeAlias = Callable[..., None]
+Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+class KeyValues(click.ParamType[dict[str, str]]):
+    """``key=value,key=value`` as a dict of the API's names. ``keys`` are known, ``required`` among them needed."""
+
+    name = "key=value"
+
+    def __init__(self, keys: str, required: str = "", **renamed: str) -> None:
+        self._known = keys.split()
+        self._required = required.split()
+        self._renamed = renamed
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
+        if isinstance(value, dict):
+            return value
+        pairs: dict[str, str] = {}
+        for part in str(value).split(","):
+            key, separator, content = part.partition("=")
+            if not separator or key not in self._known:
+                self.fail(f"{part!r} is not one of {', '.join(f'{known}=...' for known in self._known)}.", param, ctx)
+            pairs[key] = content
+        missing = [key for key in self._required if not pairs.get(key)]
+        if missing:
+            self.fail(f"{value!r} lacks {' and '.join(f'{key}=...' for key in missing)}.", param, ctx)
+        return {self._renamed.get(key, key).replace("-", "_"): content for key, content in pairs.items()}
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """An option and the API's attribute that it sets (or, in a list, filters by).
+
+    ``flag`` may be a pair ``--enable/--disable``. ``noun``: the value names one of these, its id is sent.
+    ``many``: may be repeated; then ``clear`` is the flag for none of them, and ``set`` adds to what is there unless
+    that flag is given too. ``convert`` turns the option's value into the API's, or into ``msgspec.UNSET``: say nothing.
+    """
+
+    flag: str
+    attribute: str
+    help: str
+    type: click.ParamType[Any] | None = None
+    metavar: str | None = None
+    noun: Noun | None = None
+    many: bool = False
+    clear: str = ""
+    required: bool = False
+    convert: Callable[[Api, Any], Any] | None = None
+
+    @property
+    def slug(self) -> str:
+        """The parameter's name."""
+        return "set_" + self.flag.partition("/")[0].removeprefix("--").replace("-", "_")
+
+    def sent(self, value: Any) -> Any:
+        """The value for the API."""
+        if self.noun is not None:
+            return find_id(api(), self.noun, value)
+        return self.convert(api(), value) if self.convert is not None else value
+
+
+class Given(msgspec.Struct, frozen=True):
+    """The settings of a call in the API's form; ``cleared`` are the list attributes that shall start empty."""
+
+    attributes: JsonObject
+    cleared: frozenset[str] = frozenset()
+
+    @property
+    def query(self) -> Query:
+        """The same as filters of a list; a list is a filter several times."""
+        return {
+            name: [str(item) for item in value] if isinstance(value, list) else [str(value)]
+            for name, value in self.attributes.items()
+        }
+
+
+def settings(*items: Setting) -> Callable[[Function], Function]:
+    """Adds the options, and gives the command ``given``: those that were used."""
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def call(**parameters: Any) -> None:
+            attributes: JsonObject = {}
+            cleared = set()
+            for item in items:
+                value = parameters.pop(item.slug)
+                if item.clear and parameters.pop(f"{item.slug}_clear"):
+                    cleared.add(item.attribute)
+                if item.many and (value or item.attribute in cleared):
+                    attributes[item.attribute] = [item.sent(one) for one in value]
+                elif not item.many and value is not None and (sent := item.sent(value)) is not msgspec.UNSET:
+                    attributes[item.attribute] = sent
+            function(given=Given(attributes, frozenset(cleared)), **parameters)
+
+        decorated: Function = call
+        for item in reversed(items):
+            if item.clear:
+                decorated = click.option(
+                    item.clear, f"{item.slug}_clear", is_flag=True, help=f"None of {item.flag.removeprefix('--')}."
+                )(decorated)
+            decorated = _option(item)(decorated)
+        return decorated
+
+    return decorate
+
+
+def _option(item: Setting) -> Callable[[Function], Function]:
+    return click.option(
+        item.flag,
+        item.slug,
+        type=item.type,
+        metavar=item.metavar,
+        help=item.help + (" May be repeated." if item.many else ""),
+        required=item.required,
+        multiple=item.many,
+        default=None,
+        shell_complete=names_of(item.noun) if item.noun is not None else None,
+    )
+
+
+def shows(function: Function) -> Function:
+    """The output options of what prints one resource; the command gets them as ``output``."""
+    return _with_output(function, "table json value shell yaml")
+
+
+def lists(function: Function) -> Function:
+    """The output options of what prints several resources; the command gets them as ``output``."""
+    sorts = (
+        click.option("--sort-column", "sort_columns", multiple=True, metavar="COLUMN", help="Sort by this column."),
+        click.option("--sort-ascending/--sort-descending", "ascending", default=True, help="Direction of the sort."),
+    )
+    return _with_output(function, "table json value csv yaml", *sorts)
+
+
+def _with_output(function: Function, formats: str, *more: Callable[[Function], Function]) -> Function:
+    @functools.wraps(function)
+    def call(**parameters: Any) -> None:
+        output = Output(
+            format=parameters.pop("format"),
+            columns=parameters.pop("columns"),
+            noindent=parameters.pop("noindent"),
+            prefix=parameters.pop("prefix", ""),
+            max_width=parameters.pop("max_width"),
+            fit_width=parameters.pop("fit_width"),
+            sort_columns=parameters.pop("sort_columns", ()),
+            descending=not parameters.pop("ascending", True),
+        )
+        function(output=output, **parameters)
+
+    options: list[Callable[[Function], Function]] = [
+        click.option(
+            "-f", "--format", "format", type=click.Choice(formats.split()), default="table", help="Output format."
+        ),
+        click.option("-c", "--column", "columns", multiple=True, metavar="COLUMN", help="Only this column; repeat."),
+        click.option("--noindent", is_flag=True, help="JSON in one line."),
+        click.option("--max-width", type=int, default=0, metavar="COLUMNS", help="Width of the table at most."),
+        click.option("--fit-width", is_flag=True, help="Fit the table to the terminal also when not on one."),
+    ]
+    if "shell" in formats:
+        options.append(click.option("--prefix", default="", help="Prefix of the variables of -f shell."))
+    decorated: Function = call
+    for option in reversed((*options, *more)):
+        decorated = option(decorated)
+    return decorated
+
+
+def changes(function: Function) -> Function:
+    """The option of what changes something: to print the request's id, which 'nebulactl receipt' takes."""
+
+    def show(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        found = ctx.find_object(Invocation)
+        if value and found is not None:
+            found.show_request_id = True
+
+    option: Callable[[Function], Function] = click.option(
+        "-v",
+        "--show-request-id",
+        is_flag=True,
+        expose_value=False,
+        callback=show,
+        help="Print the request's id to stderr, for 'nebulactl receipt'.",
+    )
+    return option(function)
+
+
+def names_of(noun: Noun) -> Completer:
+    """Completes the names (else ids) of what the cloud has; silent where it does not answer at once."""
+
+    def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from nebulactl.completion import names
+
+        return [CompletionItem(name) for name in names(ctx, noun) if name.startswith(incomplete)]
+
+    return complete
+
+
+def as_list(value: Json) -> list[Json]:
+    """A list attribute's value; none is empty."""
+    return value if isinstance(value, list) else []
+
+
+def texts(values: Iterable[Json], key: str) -> list[str]:
+    """One attribute of several resources."""
+    return [str(as_object(value).get(key)) for value in values]
