@@ -37,7 +37,7 @@ from nebula_controller.api.errors import (
 log = logging.getLogger(__name__)
 
 BODY_LIMIT_BYTES = 1024 * 1024
-"""A larger body is answered with 413 and not read."""
+"""The largest body of an operation that does not say otherwise."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -77,12 +77,16 @@ Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One method on one path of a service. ``open``: no token is asked for (log in, versions, a node's own secret)."""
+    """One method on one path of a service. ``open``: no token is asked for (log in, versions, a node's own secret).
+
+    A body larger than ``limit_bytes`` is answered with 413 and not read.
+    """
 
     method: str
     path: str
     handler: Handler
     open: bool = False
+    limit_bytes: int = BODY_LIMIT_BYTES
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -183,17 +187,17 @@ async def _run(
         path=scope.get("path_params", {}),
         query=_query(scope["query_string"]),
         headers=headers,
-        raw=await _read(headers, receive),
+        raw=await _read(headers, receive, operation.limit_bytes),
         url=_url(scope, headers),
     )
     answer = operation.handler(call)
     return await answer if inspect.isawaitable(answer) else answer
 
 
-async def _read(headers: Headers, receive: Receive) -> bytes:
-    too_large = TooLarge(f"The body exceeds {BODY_LIMIT_BYTES} bytes.")
+async def _read(headers: Headers, receive: Receive, limit_bytes: int) -> bytes:
+    too_large = TooLarge(f"The body exceeds {limit_bytes} bytes.")
     declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > BODY_LIMIT_BYTES:
+    if declared.isdigit() and int(declared) > limit_bytes:
         raise too_large
     chunks: list[bytes] = []
     size = 0
@@ -203,7 +207,7 @@ async def _read(headers: Headers, receive: Receive) -> bytes:
             raise ClientGone
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > BODY_LIMIT_BYTES:
+        if size > limit_bytes:
             raise too_large
         chunks.append(chunk)
         if not message.get("more_body", False):
