@@ -84,10 +84,15 @@ def open_lab(name: str | None = None) -> Lab:
     lab = find_lab(name)
     if lab is None:
         raise NotFound(f"lab {name or default_name()!r} is not up: start it with 'nebulactl lab up'")
-    fabric = lab.record.space(FABRIC)
-    if fabric is None or not process.is_alive(fabric.init):
+    if not is_up(lab):
         raise NotFound(f"lab {lab.name!r} has died: 'nebulactl lab up' starts it again, 'nebulactl lab down' clears it")
     return lab
+
+
+def is_up(lab: Lab) -> bool:
+    """True while the lab's first place lives; single daemons of it may have died."""
+    fabric = lab.record.space(FABRIC)
+    return fabric is not None and process.is_alive(fabric.init)
 
 
 def lab_names() -> list[str]:
