@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import enum
 import uuid
 
@@ -21,6 +22,7 @@ MAX_TOKEN_CHARACTERS = 1024
 _VERSION = 1
 _METHODS = ("password", "token")
 """The place in the list is the bit in ``methods``: only ever append."""
+_HEX, _TEXT = b"\0", b"\1"
 
 
 class ScopeKind(enum.IntEnum):
@@ -46,10 +48,10 @@ class TokenContent(msgspec.Struct, frozen=True):
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
     version: int
-    user: bytes | str
+    user: bytes
     methods: int
     scope: ScopeKind
-    scope_id: bytes | str
+    scope_id: bytes
     issued_at: float
     expires_at: float
     audit_ids: tuple[bytes, ...]
@@ -104,20 +106,18 @@ class TokenCodec:
         )
 
 
-def _pack(identifier: str) -> bytes | str:
-    """16 bytes for Keystone's usual 32 hexadecimal digits; other ids (``default``) as they are."""
+def _pack(identifier: str) -> bytes:
+    """17 bytes for Keystone's usual 32 hexadecimal digits; other ids (``default``) as they are. The first byte says."""
     if len(identifier) == 32:
-        try:
+        with contextlib.suppress(ValueError):
             value = bytes.fromhex(identifier)
-        except ValueError:
-            return identifier
-        if value.hex() == identifier:
-            return value
-    return identifier
+            if value.hex() == identifier:
+                return _HEX + value
+    return _TEXT + identifier.encode()
 
 
-def _unpack(packed: bytes | str) -> str:
-    return packed if isinstance(packed, str) else packed.hex()
+def _unpack(packed: bytes) -> str:
+    return packed[1:].hex() if packed.startswith(_HEX) else packed[1:].decode()
 
 
 def _audit_text(value: bytes) -> str:

@@ -1,0 +1,95 @@
+"""``nebula-controller``: the command line.
+
+Effects: reads the configuration and hands over; an error that a person can mend is one line and exit code 2.
+What a sub-command needs is imported in it, so that ``--version`` and a wrong flag answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from nebula_runtime import config, log
+
+from nebula.errors import NebulaError
+from nebula_controller.settings import Settings
+
+EXIT_CONFIG = 2
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="nebula-sdn", prog_name="nebula-controller")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file; flags beat it.")
+@click.option("--state-dir", metavar="DIR", help="Database and keys.  [default: /var/lib/nebula-controller]")
+@click.option("--listen", metavar="HOST:PORT", multiple=True, help="Repeatable.  [default: 127.0.0.1:9696]")
+@click.option("--listen-fd", metavar="N", type=int, multiple=True, help="An inherited listening socket. Repeatable.")
+@click.option("--public-url", metavar="URL", help="What the catalogue says.  [default: the host the client used]")
+@click.option("--node-secret-file", metavar="FILE", help="The secret that agents show.")
+@click.option("--admin-password-file", metavar="FILE", help="Bootstrap with this password if there is no admin yet.")
+@click.option("--pid-file", metavar="FILE", help="Written once every socket is served.")
+@click.option("--log-format", metavar="json|text")
+@click.option("--log-level", metavar="debug|info|warning|error")
+@click.pass_context
+def cli(context: click.Context, /, config_file: Path | None, **flags: object) -> None:
+    """The Nebula controller. Without a command it serves the OpenStack APIs until it is told to stop."""
+    context.obj = config.load(Settings, config_file, flags)
+    if context.invoked_subcommand is None:
+        log.configure(context.obj.log_format, context.obj.log_level)
+        from nebula_controller.serve import run
+
+        run(context.obj)
+
+
+@cli.command()
+@click.pass_obj
+def bootstrap(settings: Settings) -> None:
+    """Make the user admin, roles and the catalogue, once; print admin's password, once."""
+    from nebula_controller.identity.bootstrap import bootstrap as make
+    from nebula_controller.identity.passwords import hash_password, random_password
+    from nebula_controller.state import DATABASE, open_folder
+    from nebula_controller.store.database import Database
+
+    password = random_password()
+    if settings.admin_password_file:
+        password = config.read_secret(Path(settings.admin_password_file))
+    database = Database(open_folder(Path(settings.state_dir)) / DATABASE)
+    try:
+        made = make(database, hash_password(password, settings.password_hash_rounds))
+    finally:
+        database.close()
+    if not made:
+        click.echo("There is an administrator already; nothing was changed.", err=True)
+    elif not settings.admin_password_file:
+        click.echo(password)
+        click.echo("This is the password of the user admin. It is not kept anywhere in clear.", err=True)
+
+
+@cli.group()
+def keys() -> None:
+    """The keys that tokens are encrypted with."""
+
+
+@keys.command()
+@click.pass_obj
+def rotate(settings: Settings) -> None:
+    """Make the staged key primary, stage a new one, drop the oldest. Tokens of dropped keys are void."""
+    from nebula_controller.identity.keys import KeyRepository
+    from nebula_controller.state import KEYS, open_folder
+
+    folder = open_folder(Path(settings.state_dir)) / KEYS
+    primary = KeyRepository(folder, settings.max_active_keys).rotate()
+    click.echo(f"The primary key is now {folder}/{primary}.")
+
+
+def main() -> None:
+    """Run; errors of ours are one line on standard error and exit code 2."""
+    try:
+        cli(prog_name="nebula-controller")
+    except NebulaError as error:
+        click.echo(f"nebula-controller: {error.message}", err=True)
+        sys.exit(EXIT_CONFIG)
+
+
+if __name__ == "__main__":
+    main()

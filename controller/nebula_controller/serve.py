@@ -1,0 +1,170 @@
+"""The daemon: sockets, the event loop, readiness, a clean stop.
+
+Effects: all of a daemon's. Stops within ``GRACE_S`` of SIGTERM or SIGINT: calls that wait are let go first, then
+what is being answered may end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from nebula_runtime.config import read_secret
+from nebula_runtime.daemon import notify, pid_file
+from nebula_runtime.log import event
+
+from nebula.errors import ConfigError
+from nebula_controller.assembly import Controller, assemble
+from nebula_controller.identity.bootstrap import bootstrap, has_admin
+from nebula_controller.identity.passwords import hash_password
+from nebula_controller.settings import Settings
+from nebula_controller.state import LOCK, open_folder
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 1
+KEEP_ALIVE_S = 75
+"""Longer than an agent's heartbeats are apart, so that a kept connection is not closed under a request."""
+
+_BACKLOG = 1024
+
+
+def run(settings: Settings) -> None:
+    """Serve until told to stop. ConfigError where the configuration or the machine does not allow it."""
+    started = time.monotonic()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    node_secret = read_secret(Path(settings.node_secret_file)) if settings.node_secret_file else None
+    state_dir = open_folder(Path(settings.state_dir))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(pid_file(state_dir / LOCK))
+        sockets = stack.enter_context(_sockets(settings))
+        controller = assemble(state_dir, settings, node_secret)
+        stack.callback(controller.close)
+        _first_admin(controller, settings)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(controller, sockets, settings, started))
+
+
+async def _serve(controller: Controller, sockets: list[socket.socket], settings: Settings, started: float) -> None:
+    config = uvicorn.Config(
+        controller.application,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        backlog=_BACKLOG,
+    )
+    server = _Server(config)
+    listening = " ".join(_name(sock) for sock in sockets)
+
+    def stop(name: str) -> None:
+        event(log, logging.INFO, "stopping", signal=name)
+        notify("STOPPING=1")
+        controller.stop()
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number.name)
+    with contextlib.ExitStack() as stack:
+
+        def ready() -> None:
+            if settings.pid_file:
+                stack.enter_context(pid_file(Path(settings.pid_file)))
+            notify("READY=1")
+            seconds = round(time.monotonic() - started, 3)
+            event(log, logging.INFO, "listening", addresses=listening, start_s=seconds, epoch=controller.database.epoch)
+
+        server.tell_when_ready(ready)
+        await server.serve(sockets)
+    event(log, logging.INFO, "stopped")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers, and with a word when it listens."""
+
+    def tell_when_ready(self, ready: Callable[[], None]) -> None:
+        """``ready`` is called once, when every socket is served."""
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """``_serve`` has its own: uvicorn's would raise the signal again after the clean stop."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, then ``ready``."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()
+
+
+def _first_admin(controller: Controller, settings: Settings) -> None:
+    with controller.database.read() as tx:
+        if has_admin(tx):
+            return
+    if settings.admin_password_file is None:
+        event(log, logging.WARNING, "there is no administrator yet: run nebula-controller bootstrap")
+        return
+    password = read_secret(Path(settings.admin_password_file))
+    bootstrap(controller.database, hash_password(password, settings.password_hash_rounds))
+    event(log, logging.INFO, "bootstrapped", user="admin")
+
+
+@contextlib.contextmanager
+def _sockets(settings: Settings) -> Iterator[list[socket.socket]]:
+    """Listening sockets: bound here, and inherited. ConfigError says which cannot be had."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(_bind(host, port)) for host, port in settings.addresses()]
+        for number in settings.listen_fd:
+            try:
+                sock = stack.enter_context(socket.socket(fileno=number))
+                listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            except OSError as error:
+                raise ConfigError(f"listen_fd {number} is not an open socket: {error.strerror}") from error
+            if not listening:
+                raise ConfigError(f"listen_fd {number} is a socket that does not listen")
+            found.append(sock)
+        for sock in found:
+            sock.setblocking(False)
+        yield found
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        hint = "another program has the port; choose one with --listen" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigError(f"cannot listen on {host}:{port}: {hint or error.strerror}") from error
+    return sock
+
+
+def _name(sock: socket.socket) -> str:
+    name = sock.getsockname()
+    if not isinstance(name, tuple):
+        return str(name)
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
