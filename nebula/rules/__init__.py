@@ -1,0 +1,1 @@
+"""Semantic checks: pure functions from the rows concerned to the list of all problems, never only the first."""

@@ -56,10 +56,11 @@ Index(
 free_segments = Table(
     "free_segments",
     metadata,
+    Column("network_type", String(16), primary_key=True),
     Column("first", Integer, primary_key=True, autoincrement=False),
     Column("last", Integer, nullable=False),
 )
-"""Ranges of VNIs that no network has, within the configured range: allocation takes the lowest."""
+"""Ranges of VNIs (``network_type`` ``vxlan``) of the configured range that no network has: the lowest goes first."""
 
 subnets = Table(
     "subnets",
@@ -119,6 +120,7 @@ ports = Table(
     Column("dns_name", String(255), nullable=False),
     Column("status_error", Text, nullable=False, server_default=""),
     UniqueConstraint("network_id", "mac_address"),
+    Index("ix_ports_network_id_device_owner", "network_id", "device_owner"),
 )
 """``key``: first 8 hexadecimal digits of the id (``ids.port_key``). ``host``: ``binding:host_id``, "" when unbound."""
 

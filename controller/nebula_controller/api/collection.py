@@ -1,0 +1,238 @@
+"""The operations that every Neutron resource has, from its declaration: list, show, create, update, delete.
+
+Effects: reads and writes through the given database. A resource subclasses ``Collection`` and says what is its own: who
+sees a row, what else an answer holds, and what create, update and delete do.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
+
+from sqlalchemy import ColumnElement, bindparam, select
+
+from nebula.errors import BadRequest, Forbidden, NotFound, PreconditionFailed
+from nebula.model import accept
+from nebula.model.standard import Standard
+from nebula_controller.api import query as queries
+from nebula_controller.api.context import RequestContext
+from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.tags import TagOperations
+from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.records import RecordTable
+
+S = TypeVar("S", bound=Standard)
+
+Row = dict[str, object]
+"""One object by API name, as it is encoded."""
+
+BULK_LIMIT = 1000
+"""So many objects at most in one bulk create: it holds all other calls up."""
+
+
+class Collection(ABC, Generic[S]):
+    """One resource below ``/v2.0/<plural>``."""
+
+    def __init__(self, database: Database, rows: RecordTable[S]) -> None:
+        self.database = database
+        self.rows = rows
+        self.resource = rows.resource
+        table = rows.table
+        shown = [a for a in self.resource.attributes.values() if a.attribute.stored and a.attribute.sent]
+        self._names = [a.name for a in shown]
+        self._unstored = [
+            (a.name, a.default)
+            for a in self.resource.attributes.values()
+            if a.attribute.sent and not a.attribute.stored
+        ]
+        self._select = select(*[table.c[a.field] for a in shown])
+        self._select_one = self._select.where(table.c.id == bindparam("key"))
+        self._filters = {**queries.tag_filters(table), **self.filters()}
+
+    # What a resource says of itself.
+
+    @abstractmethod
+    def visible(self, context: RequestContext) -> ColumnElement[bool]:
+        """Which rows such a caller, who is no admin, may see."""
+
+    @abstractmethod
+    def create(self, tx: Transaction, context: RequestContext, values: Row) -> S:
+        """Make one; ``values`` are parsed, with ``project_id``."""
+
+    @abstractmethod
+    def update(self, tx: Transaction, context: RequestContext, old: S, values: Row) -> None:
+        """Change one; ``values`` are parsed."""
+
+    @abstractmethod
+    def delete(self, tx: Transaction, context: RequestContext, old: S) -> None:
+        """Delete one."""
+
+    def filters(self) -> Mapping[str, queries.FilterMaker]:
+        """Filters on what is no column."""
+        return {}
+
+    def expand(self, tx: Transaction, rows: Sequence[Row]) -> None:
+        """Add to the rows what is in no column of the table: one query for all rows, never one for each."""
+
+    def may_change(self, tx: Transaction, context: RequestContext, old: S) -> bool:
+        """Whether such a caller, who is no admin and sees it, may change or delete it."""
+        del tx
+        return old.project_id == context.project_id
+
+    def touch(self, tx: Transaction, record: S) -> None:
+        """Say that a change of the words only (tags) happened."""
+        del tx, record
+
+    # What follows.
+
+    def operations(self) -> list[Operation]:
+        """All of them, for a ``Service`` whose prefix is the network service's."""
+        path = f"/v2.0/{self.resource.plural}"
+        return [
+            Operation("GET", path, self._list),
+            Operation("POST", path, self._create),
+            Operation("GET", f"{path}/{{id}}", self._show),
+            Operation("PUT", f"{path}/{{id}}", self._update),
+            Operation("DELETE", f"{path}/{{id}}", self._delete),
+            *TagOperations(self).operations(path),
+        ]
+
+    def not_found(self, key: str) -> NotFound:
+        """Neutron's words for an object that is not there, or that the caller may not know of."""
+        title = self.resource.title
+        return NotFound(f"{title} {accept.shown(key)} could not be found.", type_name=f"{title}NotFound")
+
+    def fetch(self, tx: Transaction, context: RequestContext, key: str) -> Row:
+        """One object as the API shows it to such a caller; raises ``NotFound``."""
+        statement = self._select_one if context.is_admin else self._select_one.where(self.visible(context))
+        found = tx.execute(statement, {"key": key}).one_or_none()
+        if found is None:
+            raise self.not_found(key)
+        row = dict(zip(self._names, found, strict=True))
+        return self._present(tx, context, [row], frozenset())[0]
+
+    def load(self, tx: Transaction, context: RequestContext, call: Call) -> S:
+        """The record that a call is about to change; raises ``NotFound``, ``Forbidden`` or ``PreconditionFailed``."""
+        key = call.path["id"]
+        self.fetch(tx, context, key)
+        record = self.rows.get(tx, key)
+        assert record is not None
+        if not context.is_admin and not self.may_change(tx, context, record):
+            verb = {"DELETE": "delete"}.get(context.method, "update")
+            raise Forbidden(f"rule:{verb}_{self.resource.singular} is disallowed by policy")
+        wanted = call.headers.get("if-match", "")
+        if wanted.startswith("revision_number="):
+            revision = wanted.removeprefix("revision_number=")
+            if revision != str(record.revision_number):
+                raise PreconditionFailed(
+                    f"Constrained to {accept.shown(revision)}, but current revision is {record.revision_number}"
+                )
+        elif wanted:
+            raise BadRequest("If-Match must be revision_number=NUMBER", type_name="HTTPBadRequest")
+        return record
+
+    def _list(self, call: Call) -> Answer:
+        context = call.context
+        query = queries.parse(call.query)
+        statement = self._select
+        if not context.is_admin:
+            statement = statement.where(self.visible(context))
+        where = queries.condition(self.resource, self.rows.table, query.filters, self._filters)
+        if where is not None:
+            statement = statement.where(where)
+        with self.database.read() as tx:
+            marker = self._marker(tx, context, query.marker)
+            statement = queries.ordered(statement, self.resource, self.rows.table, query, marker)
+            names = self._names
+            rows = [dict(zip(names, row, strict=True)) for row in tx.execute(statement)]
+            if query.page_reverse:
+                rows.reverse()
+            ids = [str(row["id"]) for row in rows]
+            body: dict[str, object] = {self.resource.plural: self._present(tx, context, rows, query.fields)}
+        found = queries.links(call.url, call.query, query, ids)
+        if found:
+            body[f"{self.resource.plural}_links"] = found
+        return Answer(200, body)
+
+    def _show(self, call: Call) -> Answer:
+        query = queries.parse([pair for pair in call.query if pair[0] == "fields"])
+        with self.database.read() as tx:
+            row = self.fetch(tx, call.context, call.path["id"])
+        return Answer(200, {self.resource.singular: _only(row, query.fields)})
+
+    def _create(self, call: Call) -> Answer:
+        body = call.json()
+        singular, plural = self.resource.singular, self.resource.plural
+        if isinstance(body, dict) and plural in body and singular not in body:
+            items = body[plural]
+            if not isinstance(items, list) or not items:
+                raise BadRequest("Resources required", type_name="HTTPBadRequest")
+            if len(items) > BULK_LIMIT:
+                raise BadRequest(f"At most {BULK_LIMIT} {plural} in one request", type_name="HTTPBadRequest")
+            return Answer(201, {plural: self._create_all(call.context, items)})
+        return Answer(201, {singular: self._create_all(call.context, [_wrapped(body, singular)])[0]})
+
+    def _create_all(self, context: RequestContext, items: Sequence[object]) -> list[Row]:
+        parsed = [self._owned(context, self.resource.parse_post(i, is_admin=context.is_admin)) for i in items]
+        with self.database.write(context, status=201) as tx:
+            made = [self.create(tx, context, values) for values in parsed]
+            return [self.fetch(tx, context, record.id) for record in made]
+
+    def _update(self, call: Call) -> Answer:
+        context, singular = call.context, self.resource.singular
+        values = self.resource.parse_put(_wrapped(call.json(), singular), is_admin=context.is_admin)
+        with self.database.write(context) as tx:
+            old = self.load(tx, context, call)
+            self.update(tx, context, old, values)
+            return Answer(200, {singular: self.fetch(tx, context, old.id)})
+
+    def _delete(self, call: Call) -> Answer:
+        with self.database.write(call.context, status=204) as tx:
+            self.delete(tx, call.context, self.load(tx, call.context, call))
+        return Answer(204)
+
+    def _owned(self, context: RequestContext, values: Row) -> Row:
+        """``values`` with the project that the object will belong to."""
+        project = values.get("project_id", context.project_id)
+        if project is None:
+            raise BadRequest(
+                "The token is not scoped to a project and no project_id is given", type_name="HTTPBadRequest"
+            )
+        if project != context.project_id and not context.is_admin:
+            raise BadRequest(
+                "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires "
+                "admin privileges",
+                type_name="HTTPBadRequest",
+            )
+        return {**values, "project_id": project}
+
+    def _marker(self, tx: Transaction, context: RequestContext, key: str | None) -> Mapping[str, object] | None:
+        if key is None:
+            return None
+        self.fetch(tx, context, key)
+        table = self.rows.table
+        return dict(tx.execute(select(table).where(table.c.id == key)).one()._mapping)
+
+    def _present(
+        self, tx: Transaction, context: RequestContext, rows: Sequence[Row], fields: frozenset[str]
+    ) -> list[Row]:
+        self.expand(tx, rows)
+        hidden = self.resource.hidden(is_admin=context.is_admin)
+        for row in rows:
+            for name, default in self._unstored:
+                row.setdefault(name, default)
+            row["tenant_id"] = row["project_id"]
+            for name in hidden:
+                row.pop(name, None)
+        return [_only(row, fields) for row in rows] if fields else list(rows)
+
+
+def _only(row: Row, fields: frozenset[str]) -> Row:
+    return {name: value for name, value in row.items() if name in fields} if fields else row
+
+
+def _wrapped(body: object, singular: str) -> object:
+    if not isinstance(body, dict) or singular not in body:
+        raise BadRequest(f"Unable to find '{singular}' in request body", type_name="HTTPBadRequest")
+    return body[singular]

@@ -1,0 +1,176 @@
+"""How a record declares its attributes for the API, and what follows from that: parsing of POST and PUT.
+
+Pure. A resource is one frozen record whose fields are ``Annotated`` with an ``Attribute``; validation, filters, sort
+keys, ``fields`` and database columns are derived from that one declaration. Field names are Python's and the columns';
+the API's name, where it differs (``router:external``), is the field's msgspec name.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from nebula.errors import BadRequest, Forbidden, InvalidAttribute
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+Accept = Callable[[object], object]
+"""From JSON to the attribute's value; raises ``ValueError`` with neutron-lib's words for what is wrong."""
+
+
+class Who(enum.Enum):
+    """Neutron's default policy for one attribute."""
+
+    ANYONE = enum.auto()
+    ADMIN = enum.auto()
+
+
+class Attribute(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API knows of one field.
+
+    ``accept`` None: never in a request. ``sent``: the API shows it. ``stored``: a column of the record's own table has
+    it. ``filtered``: may be a filter and a sort key (only where it is stored as plain text or number).
+    """
+
+    accept: Accept | None = None
+    post: bool = False
+    put: bool = False
+    required: bool = False
+    filtered: bool = True
+    stored: bool = True
+    sent: bool = True
+    seen_by: Who = Who.ANYONE
+    set_by: Who = Who.ANYONE
+
+
+class BoundAttribute(msgspec.Struct, frozen=True):
+    """An attribute with its names and default. ``field`` is the record's (and column's), ``name`` the API's."""
+
+    field: str
+    name: str
+    attribute: Attribute
+    default: object
+
+
+class Resource(msgspec.Struct, Generic[R], frozen=True):
+    """A record type with its names in the API: ``network``, ``networks`` and Neutron's ``Network`` in error types."""
+
+    record: type[R]
+    singular: str
+    plural: str
+    attributes: Mapping[str, BoundAttribute]
+
+    @property
+    def title(self) -> str:
+        """``Network``: as it stands in messages and in the names of error types."""
+        return self.singular.capitalize()
+
+    def parse_post(self, body: object, *, is_admin: bool) -> dict[str, object]:
+        """The values of a POST by API name, defaults filled in.
+
+        Raises ``InvalidAttribute``, ``BadRequest`` or ``Forbidden``.
+        """
+        given = self._given(body)
+        for name in given:
+            bound = self._known(name)
+            if not bound.attribute.post:
+                raise BadRequest(f"Attribute '{name}' not allowed in POST", type_name="HTTPBadRequest")
+            self._may_set("create", bound, is_admin=is_admin)
+        for bound in self.attributes.values():
+            if bound.attribute.required and bound.name not in given:
+                raise BadRequest(
+                    f"Failed to parse request. Required attribute '{bound.name}' not specified",
+                    type_name="HTTPBadRequest",
+                )
+        return {name: self._accepted(name, value) for name, value in given.items()}
+
+    def parse_put(self, body: object, *, is_admin: bool) -> dict[str, object]:
+        """The values of a PUT by API name: only those that were given."""
+        given = self._given(body)
+        for name in given:
+            bound = self._known(name)
+            if not bound.attribute.put:
+                raise BadRequest(f"Cannot update read-only attribute {name}", type_name="HTTPBadRequest")
+            self._may_set("update", bound, is_admin=is_admin)
+        return {name: self._accepted(name, value) for name, value in given.items()}
+
+    def make(self, values: Mapping[str, object]) -> R:
+        """A record from values by API name."""
+        return msgspec.convert(dict(values), self.record)
+
+    def change(self, record: R, values: Mapping[str, object]) -> R:
+        """The record with some values, by API name, replaced."""
+        return msgspec.convert({**self.show(record), **values}, self.record)
+
+    def show(self, record: R) -> dict[str, object]:
+        """All values by API name, as JSON types."""
+        shown = msgspec.to_builtins(record)
+        assert isinstance(shown, dict)
+        return shown
+
+    def hidden(self, *, is_admin: bool) -> frozenset[str]:
+        """API names that such a caller is not shown."""
+        if is_admin:
+            return frozenset()
+        return frozenset(a.name for a in self.attributes.values() if a.attribute.seen_by is Who.ADMIN)
+
+    def _given(self, body: object) -> dict[str, object]:
+        if not isinstance(body, dict):
+            raise BadRequest(
+                f"Invalid input for {self.singular}. Reason: the resource is not a JSON object.",
+                type_name="HTTPBadRequest",
+            )
+        given = dict(body)
+        if "tenant_id" in given and "project_id" in self.attributes:
+            tenant = given.pop("tenant_id")
+            if given.setdefault("project_id", tenant) != tenant:
+                raise BadRequest("'project_id' and 'tenant_id' do not match", type_name="HTTPBadRequest")
+        return given
+
+    def _known(self, name: str) -> BoundAttribute:
+        bound = self.attributes.get(name)
+        if bound is None or bound.attribute.accept is None:
+            if bound is not None:
+                raise BadRequest(f"Cannot set read-only attribute {name}", type_name="HTTPBadRequest")
+            raise BadRequest(f"Unrecognized attribute(s) '{name}'", type_name="HTTPBadRequest")
+        return bound
+
+    def _may_set(self, verb: str, bound: BoundAttribute, *, is_admin: bool) -> None:
+        if bound.attribute.set_by is Who.ADMIN and not is_admin:
+            raise Forbidden(f"rule:{verb}_{self.singular}:{bound.name} is disallowed by policy")
+
+    def _accepted(self, name: str, value: object) -> object:
+        accept = self.attributes[name].attribute.accept
+        assert accept is not None
+        try:
+            return accept(value)
+        except ValueError as error:
+            raise InvalidAttribute(name, str(error)) from None
+
+
+def describe(record: type[R], singular: str, plural: str) -> Resource[R]:
+    """Read the declaration of ``record``; raises ``TypeError`` where a field has no ``Attribute``."""
+    hints: dict[str, Any] = get_type_hints(record, include_extras=True)
+    bound = {}
+    for field in msgspec.structs.fields(record):
+        hint = hints[field.name]
+        found = [a for a in get_args(hint)[1:] if isinstance(a, Attribute)] if get_origin(hint) is Annotated else []
+        if not found:
+            raise TypeError(f"{record.__name__}.{field.name} has no Attribute")
+        bound[field.encode_name] = BoundAttribute(field.name, field.encode_name, found[0], field.default)
+    return Resource(record, singular, plural, bound)
+
+
+def raise_all(problems: Iterable[BadRequest | Forbidden | Exception]) -> None:
+    """Raise the first problem, with the messages of all of the same class joined to its own."""
+    found = list(problems)
+    if not found:
+        return
+    first = found[0]
+    others = [str(problem) for problem in found[1:]]
+    if isinstance(first, BadRequest) and others:
+        raise BadRequest(" ".join([str(first), *others]), type_name=first.type_name)
+    raise first

@@ -1,0 +1,91 @@
+"""A port as the API has it. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import field
+
+from nebula.model import accept
+from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.standard import Flag, Standard, Status
+from nebula.view.records import FixedIp
+
+DHCP = "network:dhcp"
+ROUTER_INTERFACE = "network:router_interface"
+ROUTER_GATEWAY = "network:router_gateway"
+
+AUTO_DELETED = frozenset({DHCP})
+"""Device owners whose ports go with their subnet or network and do not hold it (Neutron's AUTO_DELETE_PORT_OWNERS)."""
+
+ROUTER_OWNED = frozenset({ROUTER_INTERFACE, ROUTER_GATEWAY})
+"""Device owners whose ports only the router's own operations make and delete."""
+
+VNIC_TYPES = ("normal",)
+
+_pairs = accept.list_of(
+    accept.fields("address pair", {"ip_address": accept.string(64)}, {"mac_address": accept.mac_address}),
+    "address pair",
+    "address pair",
+)
+_options = accept.list_of(
+    accept.fields(
+        "extra DHCP option",
+        {"opt_name": accept.string(64), "opt_value": accept.optional(accept.string())},
+        {"ip_version": accept.choice((4, 6))},
+    ),
+    "extra DHCP option",
+    "extra DHCP option",
+)
+
+
+class Port(Standard, frozen=True, kw_only=True):
+    """An attachment to a network. ``host`` is empty while nobody has bound it."""
+
+    network_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
+    mac_address: Annotated[str, Attribute(accept=accept.mac_address, post=True, put=True)] = ""
+    fixed_ips: Annotated[
+        tuple[FixedIp, ...], Attribute(accept=accept.fixed_ips, post=True, put=True, stored=False, filtered=False)
+    ] = ()
+    admin_state_up: Annotated[bool, Flag] = True
+    status: Annotated[str, Status] = "DOWN"
+    device_id: Annotated[str, Attribute(accept=accept.default_for_null("", accept.string()), post=True, put=True)] = ""
+    device_owner: Annotated[
+        str, Attribute(accept=accept.default_for_null("", accept.string()), post=True, put=True)
+    ] = ""
+    host: Annotated[
+        str,
+        Attribute(
+            accept=accept.default_for_null("", accept.string()),
+            post=True,
+            put=True,
+            seen_by=Who.ADMIN,
+            set_by=Who.ADMIN,
+        ),
+    ] = field(name="binding:host_id", default="")
+    vif_type: Annotated[str, Attribute(seen_by=Who.ADMIN)] = field(name="binding:vif_type", default="unbound")
+    vif_details: Annotated[dict[str, object], Attribute(seen_by=Who.ADMIN, filtered=False)] = field(
+        name="binding:vif_details", default_factory=dict
+    )
+    vnic_type: Annotated[str, Attribute(accept=accept.choice(VNIC_TYPES), post=True, put=True)] = field(
+        name="binding:vnic_type", default="normal"
+    )
+    profile: Annotated[
+        dict[str, object],
+        Attribute(accept=accept.json_object, post=True, put=True, seen_by=Who.ADMIN, set_by=Who.ADMIN, filtered=False),
+    ] = field(name="binding:profile", default_factory=dict)
+    port_security_enabled: Annotated[bool, Flag] = True
+    allowed_address_pairs: Annotated[
+        tuple[dict[str, str], ...], Attribute(accept=_pairs, post=True, put=True, filtered=False)
+    ] = ()
+    security_groups: Annotated[
+        tuple[str, ...], Attribute(accept=accept.identifiers, post=True, put=True, filtered=False)
+    ] = ()
+    extra_dhcp_opts: Annotated[
+        tuple[dict[str, str | int | None], ...], Attribute(accept=_options, post=True, put=True, filtered=False)
+    ] = ()
+    dns_name: Annotated[str, Attribute(accept=accept.dns_name, post=True, put=True)] = ""
+    resource_request: Annotated[None, Attribute(stored=False, filtered=False, seen_by=Who.ADMIN)] = None
+
+
+PORT = describe(Port, "port", "ports")

@@ -1,0 +1,28 @@
+"""Neutron's standard attributes, which every resource has. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from nebula.model import accept
+from nebula.model.attribute import Attribute
+
+Id = Attribute()
+Name = Attribute(accept=accept.string(), post=True, put=True)
+Flag = Attribute(accept=accept.boolean, post=True, put=True)
+Status = Attribute()
+
+
+class Standard(msgspec.Struct, frozen=True, kw_only=True):
+    """Identity, owner, words and times of an object. Times are UTC, ``2026-11-22T10:51:09Z``."""
+
+    id: Annotated[str, Id] = ""
+    project_id: Annotated[str, Attribute(accept=accept.string(), post=True)] = ""
+    name: Annotated[str, Name] = ""
+    description: Annotated[str, Name] = ""
+    tags: Annotated[tuple[str, ...], Attribute(accept=accept.tags, post=True, filtered=False)] = ()
+    revision_number: Annotated[int, Attribute()] = 0
+    created_at: Annotated[str, Attribute()] = ""
+    updated_at: Annotated[str, Attribute()] = ""
