@@ -92,12 +92,6 @@ def observed_flows(bridge: str, dump: str, owners: Mapping[int, Owner]) -> list[
     return [flow for flow in flows if flow is not None]
 
 
-def flow_line(flow: Flow) -> str:
-    """The flow as ``ovs-ofctl --names add-flows`` (or ``replace-flows``) reads it."""
-    match = f",{flow.match}" if flow.match else ""
-    return f"cookie={flow.cookie:#x},table={flow.table},priority={flow.priority}{match} actions={flow.actions}"
-
-
 def _number(text: str, numbers: Mapping[str, int]) -> int:
     name = text.strip('"')
     if name.isdigit():

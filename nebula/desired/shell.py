@@ -1,0 +1,214 @@
+"""A change as the shell lines that a person would type for it.
+
+Pure text; nothing here is ever run by the agent, which talks to the kernel and OVS directly. Every line runs in
+``bash`` as it stands, in the order of the changes, and everything in it is quoted. Where Nebula's own action is finer
+(an atomic bundle of flows, a file renamed into place) the lines come to the same result.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePosixPath
+from typing import assert_never
+
+from nebula.desired.diff import Change
+from nebula.desired.kinds import (
+    Address,
+    Bridge,
+    BridgePort,
+    ConfigFile,
+    Flow,
+    KernelObject,
+    LocalVlan,
+    Namespace,
+    Process,
+    Route,
+    Ruleset,
+    Sysctl,
+    VethPair,
+)
+from nebula.desired.openflow import flow_identity, flow_line
+from nebula.ids import BR_INT, Owner
+from nebula.view.report import Action
+
+OWNER_KEY = "nebula-owner"
+"""Key in ``external_ids`` of a Bridge or Port that holds the owner's mark."""
+VLAN_KEY = "nebula-vlan-"
+"""Prefix of the keys in br-int's ``external_ids`` that hold local VLANs."""
+
+_OFCTL = ("ovs-ofctl", "-O", "OpenFlow14", "--names")
+
+
+def command(change: Change) -> str:
+    """One or more shell lines, without a newline at the end."""
+    subject = change.subject
+    if change.action is Action.REMOVE:
+        return "\n".join(_remove(subject))
+    if change.action is Action.CHANGE and change.before is not None and _must_be_remade(change.before, subject):
+        return "\n".join((*_remove(change.before), *_put(subject, exists=False)))
+    return "\n".join(_put(subject, exists=change.action is Action.CHANGE))
+
+
+def _must_be_remade(before: KernelObject, after: KernelObject) -> bool:
+    match before, after:
+        case VethPair(), VethPair():
+            return (before.peer_namespace, before.peer_name) != (after.peer_namespace, after.peer_name)
+        case BridgePort(), BridgePort():
+            return (before.bridge, before.type) != (after.bridge, after.type)
+        case Process(), Process():
+            return True
+        case _:
+            return False
+
+
+def _put(item: KernelObject, *, exists: bool) -> tuple[str, ...]:  # noqa: PLR0911, PLR0912 - one branch per kind
+    match item:
+        case Namespace():
+            made = () if exists else (_line("ip", "netns", "add", item.name),)
+            return (*made, _line("ip", "-n", item.name, "link", "set", "lo", "up", "alias", item.owner.mark))
+        case VethPair():
+            return _put_veth(item, exists=exists)
+        case Address():
+            return (_line("ip", "-n", item.namespace, "address", "replace", item.cidr, "dev", item.device),)
+        case Route():
+            return (_route("replace", item),)
+        case Sysctl():
+            return (_inside(item.namespace, "sysctl", "-q", "-w", f"{item.name}={item.value}"),)
+        case Ruleset():
+            return (_with_input(_inside(item.namespace, "iptables-restore"), item.text),)
+        case Bridge():
+            return _put_bridge(item)
+        case BridgePort():
+            return _put_bridge_port(item)
+        case LocalVlan():
+            return (
+                _line("ovs-vsctl", "set", "Bridge", BR_INT, f"external_ids:{VLAN_KEY}{item.network_id}={item.tag}"),
+            )
+        case Flow():
+            return (_line(*_OFCTL, "add-flow", item.bridge, flow_line(item)),)
+        case ConfigFile():
+            folder = _line("mkdir", "-p", str(PurePosixPath(item.path).parent))
+            return (folder, _with_input(f"cat > {shlex.quote(item.path)}", item.content))
+        case Process():
+            return _start(item)
+        case _:
+            assert_never(item)
+
+
+def _remove(item: KernelObject) -> tuple[str, ...]:  # noqa: PLR0911, PLR0912 - one branch per kind
+    match item:
+        case Namespace():
+            return (_line("ip", "netns", "delete", item.name),)
+        case VethPair():
+            return (_line("ip", "link", "delete", item.name),)
+        case Address():
+            return (_line("ip", "-n", item.namespace, "address", "delete", item.cidr, "dev", item.device),)
+        case Route():
+            return (_route("delete", item),)
+        case Sysctl():
+            return (f"# {item.name} of {item.namespace} stays as it is: it goes with its namespace",)
+        case Ruleset():
+            tables = [line[1:] for line in item.text.splitlines() if line.startswith("*")]
+            return tuple(_inside(item.namespace, "iptables", "-t", table, "-F") for table in tables)
+        case Bridge():
+            if item.adopt:
+                return (f"# bridge {item.name} stays: it is not ours",)
+            return (_line("ovs-vsctl", "--if-exists", "del-br", item.name),)
+        case BridgePort():
+            return (_line("ovs-vsctl", "--if-exists", "del-port", item.bridge, item.name),)
+        case LocalVlan():
+            return (_line("ovs-vsctl", "remove", "Bridge", BR_INT, "external_ids", f"{VLAN_KEY}{item.network_id}"),)
+        case Flow():
+            return (_line(*_OFCTL, "--strict", "del-flows", item.bridge, flow_identity(item)),)
+        case ConfigFile():
+            return (_line("rm", "-f", item.path),)
+        case Process():
+            return (f'kill "$(cat {shlex.quote(item.pid_file)})"',)
+        case _:
+            assert_never(item)
+
+
+def _put_veth(item: VethPair, *, exists: bool) -> tuple[str, ...]:
+    mtu, mark = str(item.mtu_bytes), item.owner.mark
+    space, peer = item.peer_namespace, item.peer_name
+    if exists:
+        lines = [
+            _line("ip", "link", "set", item.name, "mtu", mtu),
+            _line("ip", "-n", space, "link", "set", peer, "mtu", mtu, "address", item.peer_mac_address),
+        ]
+    else:
+        near = ("ip", "link", "add", item.name, "mtu", mtu, "type", "veth")
+        far = ("peer", "name", peer, "mtu", mtu, "address", item.peer_mac_address, "netns", space)
+        lines = [_line(*near, *far)]
+    lines.append(_line("ip", "link", "set", item.name, "alias", mark, "addrgenmode", "none"))
+    lines.append(_line("ip", "-n", space, "link", "set", peer, "alias", mark, "addrgenmode", "none"))
+    lines.append(_inside(space, "ethtool", "-K", peer, "tx", "on" if item.tx_checksum else "off") + " > /dev/null")
+    lines.append(_line("ip", "-n", space, "link", "set", peer, "up"))
+    lines.append(_line("ip", "link", "set", item.name, "up"))
+    return tuple(lines)
+
+
+def _route(verb: str, item: Route) -> str:
+    destination = "default" if item.destination == "0.0.0.0/0" else item.destination
+    via = ("via", item.via) if item.via is not None else ()
+    family = ("-6",) if ":" in item.destination else ()
+    where = ("dev", item.device, "proto", "static")
+    return _line("ip", *family, "-n", item.namespace, "route", verb, destination, *via, *where)
+
+
+def _put_bridge(item: Bridge) -> tuple[str, ...]:
+    if item.adopt:
+        return (f"# bridge {item.name} is there and not ours: used as it is",)
+    columns = (f"datapath_type={item.datapath_type}", f"fail_mode={item.fail_mode}", _owner(item.owner))
+    made = ("ovs-vsctl", "--may-exist", "add-br", item.name)
+    return (_line(*made, "--", "set", "Bridge", item.name, *columns),)
+
+
+def _put_bridge_port(item: BridgePort) -> tuple[str, ...]:
+    argv = ["ovs-vsctl", "--may-exist", "add-port", item.bridge, item.name]
+    argv += ["--", "set", "Port", item.name, _owner(item.owner)]
+    argv.append(f"tag={item.tag}" if item.tag is not None else "tag=[]")
+    columns = [f"type={item.type}"] if item.type else []
+    columns += [f"options:{key}={_atom(value)}" for key, value in item.options]
+    columns += [f"external_ids:iface-id={item.iface_id}"] if item.iface_id else []
+    if columns:
+        argv += ["--", "set", "Interface", item.name, *columns]
+    return (_line(*argv),)
+
+
+def _start(item: Process) -> tuple[str, ...]:
+    folder = _line("mkdir", "-p", str(PurePosixPath(item.pid_file).parent))
+    if "-f" in item.argv:  # udhcpc in the foreground; dnsmasq leaves the terminal by itself
+        quiet = "< /dev/null > /dev/null 2>&1"
+        return (folder, f"{_inside(item.namespace, 'setsid', '--fork', *item.argv)} {quiet}")
+    return (folder, _inside(item.namespace, *item.argv))
+
+
+def _owner(owner: Owner) -> str:
+    return f"external_ids:{OWNER_KEY}={_atom(owner.mark)}"
+
+
+def _atom(value: str) -> str:
+    """A string of OVSDB's as ovs-vsctl reads it whatever is in it: a JSON string."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _line(*argv: str) -> str:
+    return shlex.join(argv)
+
+
+def _inside(namespace: str, *argv: str) -> str:
+    return _line("ip", "netns", "exec", namespace, *argv)
+
+
+def _with_input(line: str, text: str) -> str:
+    """The line with the text as standard input: a here-document, or none for an empty text."""
+    if not text:
+        return f"{line} < /dev/null"
+    if not text.endswith("\n"):
+        return f"printf %s {shlex.quote(text)} | {line}"
+    end = "EOF"
+    while f"{end}\n" in text:
+        end += "_"
+    return f"{line} << '{end}'\n{text}{end}"

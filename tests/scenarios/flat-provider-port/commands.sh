@@ -1,0 +1,70 @@
+#!/bin/bash
+# An instance straight on a provider network (flat): its frames leave untagged through br-ex. The subnet has no DHCP, so
+# address and default route are set directly.
+# All changes of the first pass on an empty node, in order, as a person would type them.
+set -e
+
+# namespace
+ip netns add instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54
+ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 link set lo up alias nebula:instance:4d069b12-3e8f-4c5a-97b4-9f20bcae8d54
+
+# bridge
+ovs-vsctl --may-exist add-br br-ex -- set Bridge br-ex datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:compute1"'
+ovs-vsctl --may-exist add-br br-int -- set Bridge br-int datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:compute1"'
+ovs-vsctl --may-exist add-br br-tun -- set Bridge br-tun datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:compute1"'
+
+# local-vlan
+ovs-vsctl set Bridge br-int external_ids:nebula-vlan-0f8d9a54-6c5e-4e0c-9d2a-1f7b0c6e2a11=1
+
+# veth
+ip link add tap0c9b8a76-5d mtu 1500 type veth peer name eth0 mtu 1500 address fa:16:3e:0f:1a:70 netns instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54
+ip link set tap0c9b8a76-5d alias nebula:port:0c9b8a76-5d4e-4f3a-8b2c-1d0e9f8a7b65 addrgenmode none
+ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 link set eth0 alias nebula:port:0c9b8a76-5d4e-4f3a-8b2c-1d0e9f8a7b65 addrgenmode none
+ip netns exec instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 ethtool -K eth0 tx off > /dev/null
+ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 link set eth0 up
+ip link set tap0c9b8a76-5d up
+
+# address
+ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 address replace 203.0.113.50/24 dev eth0
+
+# route
+ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 route replace default via 203.0.113.1 dev eth0 proto static
+
+# bridge-port
+ovs-vsctl --may-exist add-port br-ex inet0 -- set Port inet0 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]'
+ovs-vsctl --may-exist add-port br-int int-br-ex -- set Port int-br-ex 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface int-br-ex type=patch 'options:peer="phy-br-ex"'
+ovs-vsctl --may-exist add-port br-tun patch-int -- set Port patch-int 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface patch-int type=patch 'options:peer="patch-tun"'
+ovs-vsctl --may-exist add-port br-int patch-tun -- set Port patch-tun 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface patch-tun type=patch 'options:peer="patch-int"'
+ovs-vsctl --may-exist add-port br-ex phy-br-ex -- set Port phy-br-ex 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface phy-br-ex type=patch 'options:peer="int-br-ex"'
+ovs-vsctl --may-exist add-port br-int tap0c9b8a76-5d -- set Port tap0c9b8a76-5d 'external_ids:nebula-owner="nebula:port:0c9b8a76-5d4e-4f3a-8b2c-1d0e9f8a7b65"' tag=1 -- set Interface tap0c9b8a76-5d external_ids:iface-id=0c9b8a76-5d4e-4f3a-8b2c-1d0e9f8a7b65
+ovs-vsctl --may-exist add-port br-tun vxlan -- set Port vxlan 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface vxlan type=vxlan 'options:key="flow"' 'options:local_ip="10.0.0.11"' 'options:remote_ip="flow"'
+
+# flow
+ovs-ofctl -O OpenFlow14 --names add-flow br-ex 'cookie=0x4e01e01300255ee5,table=0,priority=0 actions=NORMAL'
+ovs-ofctl -O OpenFlow14 --names add-flow br-ex 'cookie=0x4e01e01300255ee5,table=0,priority=10,in_port="phy-br-ex" actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-ex 'cookie=0x4e020f8d9a546c5e,table=0,priority=20,in_port="phy-br-ex",dl_vlan=1 actions=pop_vlan,NORMAL'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=0,priority=0 actions=goto_table:60'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e020f8d9a546c5e,table=0,priority=10,in_port="int-br-ex",vlan_tci=0x0000/0x1fff actions=set_field:0x1->reg6,set_field:0x1->reg7,goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=60,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e040c9b8a765d4e,table=60,priority=100,in_port="tap0c9b8a76-5d" actions=set_field:0xc9b8a76->reg5,set_field:0x1->reg6,goto_table:71'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=10,vlan_tci=0x0000/0x1fff actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=73,priority=0 actions=goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e040c9b8a765d4e,table=73,priority=100,reg6=0x1,dl_dst=fa:16:3e:0f:1a:70 actions=set_field:0xc9b8a76->reg5,goto_table:81'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e020f8d9a546c5e,table=73,priority=90,reg6=0x1,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=set_field:0xc9b8a76->reg5,resubmit(,81),goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=74,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e040c9b8a765d4e,table=81,priority=100,reg5=0xc9b8a76 actions=output:"tap0c9b8a76-5d"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=94,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e020f8d9a546c5e,table=94,priority=10,reg6=0x1 actions=push_vlan:0x8100,set_field:4097->vlan_vid,output:"int-br-ex"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=94,priority=100,reg7=0x1 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=0,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=0,priority=10,in_port="patch-int" actions=goto_table:2'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e07b8cb2f02d76e,table=0,priority=10,tun_src=10.0.0.1,in_port=vxlan actions=goto_table:4'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=2,priority=0,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00 actions=goto_table:20'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=2,priority=0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=goto_table:22'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=2,priority=10,arp,dl_dst=ff:ff:ff:ff:ff:ff actions=goto_table:21'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=20,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=21,priority=0 actions=goto_table:22'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=22,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=4,priority=0 actions=drop'

@@ -1,0 +1,183 @@
+#!/bin/bash
+# One router between two networks and the outside, with an extra route by a host of the second network. That network's
+# guests are told the same route (RFC 3442), and a DNS server; no instance has a port there yet.
+# All changes of the first pass on an empty node, in order, as a person would type them.
+set -e
+
+# namespace
+ip netns add qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
+ip -n qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b link set lo up alias nebula:network:a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
+ip netns add qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8
+ip -n qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 link set lo up alias nebula:network:b69b8128-c03e-49a3-b100-6f862ae50fb8
+ip netns add qrouter-5cf32528-565b-4acc-8f26-af86244c680b
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set lo up alias nebula:router:5cf32528-565b-4acc-8f26-af86244c680b
+
+# ruleset
+ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b iptables-restore << 'EOF'
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A FORWARD -o qg-b896f885-e9 -m conntrack --ctstate INVALID -m comment --comment "nebula:router:5cf32528-565b-4acc-8f26-af86244c680b" -j DROP
+-A FORWARD -i qg-b896f885-e9 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment "nebula:router:5cf32528-565b-4acc-8f26-af86244c680b" -j DROP
+COMMIT
+*nat
+:PREROUTING ACCEPT
+:INPUT ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A POSTROUTING -o qg-b896f885-e9 -m comment --comment "nebula:router:5cf32528-565b-4acc-8f26-af86244c680b" -j SNAT --to-source 203.0.113.142 --random-fully
+COMMIT
+EOF
+
+# sysctl
+ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b sysctl -q -w net.ipv4.conf.all.arp_announce=2
+ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b sysctl -q -w net.ipv4.conf.all.arp_ignore=1
+ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b sysctl -q -w net.ipv4.ip_forward=1
+
+# bridge
+ovs-vsctl --may-exist add-br br-ex -- set Bridge br-ex datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:net1"'
+ovs-vsctl --may-exist add-br br-int -- set Bridge br-int datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:net1"'
+ovs-vsctl --may-exist add-br br-tun -- set Bridge br-tun datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:net1"'
+
+# local-vlan
+ovs-vsctl set Bridge br-int external_ids:nebula-vlan-0f8d9a54-6c5e-4e0c-9d2a-1f7b0c6e2a11=1
+ovs-vsctl set Bridge br-int external_ids:nebula-vlan-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b=2
+ovs-vsctl set Bridge br-int external_ids:nebula-vlan-b69b8128-c03e-49a3-b100-6f862ae50fb8=3
+
+# veth
+ip link add tap285e4d49-5c mtu 1450 type veth peer name qr-285e4d49-5c mtu 1450 address fa:16:3e:7c:51:9f netns qrouter-5cf32528-565b-4acc-8f26-af86244c680b
+ip link set tap285e4d49-5c alias nebula:port:285e4d49-5c0b-4b62-8d2f-1c9e7a6b5d40 addrgenmode none
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set qr-285e4d49-5c alias nebula:port:285e4d49-5c0b-4b62-8d2f-1c9e7a6b5d40 addrgenmode none
+ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b ethtool -K qr-285e4d49-5c tx off > /dev/null
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set qr-285e4d49-5c up
+ip link set tap285e4d49-5c up
+ip link add tap3f7b94c3-c5 mtu 1450 type veth peer name ns-3f7b94c3-c5 mtu 1450 address fa:16:3e:19:e2:44 netns qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8
+ip link set tap3f7b94c3-c5 alias nebula:port:3f7b94c3-c5d2-4c1e-9f3a-6b1d2e8f7a90 addrgenmode none
+ip -n qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 link set ns-3f7b94c3-c5 alias nebula:port:3f7b94c3-c5d2-4c1e-9f3a-6b1d2e8f7a90 addrgenmode none
+ip netns exec qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 ethtool -K ns-3f7b94c3-c5 tx off > /dev/null
+ip -n qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 link set ns-3f7b94c3-c5 up
+ip link set tap3f7b94c3-c5 up
+ip link add tap4d3c2b1a-0f mtu 1450 type veth peer name ns-4d3c2b1a-0f mtu 1450 address fa:16:3e:00:20:02 netns qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
+ip link set tap4d3c2b1a-0f alias nebula:port:4d3c2b1a-0f9e-4d8c-b7a6-958473625140 addrgenmode none
+ip -n qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b link set ns-4d3c2b1a-0f alias nebula:port:4d3c2b1a-0f9e-4d8c-b7a6-958473625140 addrgenmode none
+ip netns exec qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b ethtool -K ns-4d3c2b1a-0f tx off > /dev/null
+ip -n qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b link set ns-4d3c2b1a-0f up
+ip link set tap4d3c2b1a-0f up
+ip link add tap9a8b7c6d-5e mtu 1450 type veth peer name qr-9a8b7c6d-5e mtu 1450 address fa:16:3e:00:20:01 netns qrouter-5cf32528-565b-4acc-8f26-af86244c680b
+ip link set tap9a8b7c6d-5e alias nebula:port:9a8b7c6d-5e4f-4302-91a0-b1c2d3e4f506 addrgenmode none
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set qr-9a8b7c6d-5e alias nebula:port:9a8b7c6d-5e4f-4302-91a0-b1c2d3e4f506 addrgenmode none
+ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b ethtool -K qr-9a8b7c6d-5e tx off > /dev/null
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set qr-9a8b7c6d-5e up
+ip link set tap9a8b7c6d-5e up
+ip link add tapb896f885-e9 mtu 1500 type veth peer name qg-b896f885-e9 mtu 1500 address fa:16:3e:87:82:94 netns qrouter-5cf32528-565b-4acc-8f26-af86244c680b
+ip link set tapb896f885-e9 alias nebula:port:b896f885-e9a1-4f3c-b7d6-2e4c8a1b3f50 addrgenmode none
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set qg-b896f885-e9 alias nebula:port:b896f885-e9a1-4f3c-b7d6-2e4c8a1b3f50 addrgenmode none
+ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b ethtool -K qg-b896f885-e9 tx off > /dev/null
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set qg-b896f885-e9 up
+ip link set tapb896f885-e9 up
+
+# address
+ip -n qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b address replace 10.20.0.2/16 dev ns-4d3c2b1a-0f
+ip -n qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 address replace 192.168.50.2/24 dev ns-3f7b94c3-c5
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 203.0.113.142/24 dev qg-b896f885-e9
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 192.168.50.1/24 dev qr-285e4d49-5c
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 10.20.0.1/16 dev qr-9a8b7c6d-5e
+
+# route
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace default via 203.0.113.1 dev qg-b896f885-e9 proto static
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace 10.99.0.0/16 via 10.20.0.9 dev qr-9a8b7c6d-5e proto static
+
+# bridge-port
+ovs-vsctl --may-exist add-port br-ex inet0 -- set Port inet0 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]'
+ovs-vsctl --may-exist add-port br-int int-br-ex -- set Port int-br-ex 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]' -- set Interface int-br-ex type=patch 'options:peer="phy-br-ex"'
+ovs-vsctl --may-exist add-port br-tun patch-int -- set Port patch-int 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]' -- set Interface patch-int type=patch 'options:peer="patch-tun"'
+ovs-vsctl --may-exist add-port br-int patch-tun -- set Port patch-tun 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]' -- set Interface patch-tun type=patch 'options:peer="patch-int"'
+ovs-vsctl --may-exist add-port br-ex phy-br-ex -- set Port phy-br-ex 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]' -- set Interface phy-br-ex type=patch 'options:peer="int-br-ex"'
+ovs-vsctl --may-exist add-port br-int tap285e4d49-5c -- set Port tap285e4d49-5c 'external_ids:nebula-owner="nebula:port:285e4d49-5c0b-4b62-8d2f-1c9e7a6b5d40"' tag=3 -- set Interface tap285e4d49-5c external_ids:iface-id=285e4d49-5c0b-4b62-8d2f-1c9e7a6b5d40
+ovs-vsctl --may-exist add-port br-int tap3f7b94c3-c5 -- set Port tap3f7b94c3-c5 'external_ids:nebula-owner="nebula:port:3f7b94c3-c5d2-4c1e-9f3a-6b1d2e8f7a90"' tag=3 -- set Interface tap3f7b94c3-c5 external_ids:iface-id=3f7b94c3-c5d2-4c1e-9f3a-6b1d2e8f7a90
+ovs-vsctl --may-exist add-port br-int tap4d3c2b1a-0f -- set Port tap4d3c2b1a-0f 'external_ids:nebula-owner="nebula:port:4d3c2b1a-0f9e-4d8c-b7a6-958473625140"' tag=2 -- set Interface tap4d3c2b1a-0f external_ids:iface-id=4d3c2b1a-0f9e-4d8c-b7a6-958473625140
+ovs-vsctl --may-exist add-port br-int tap9a8b7c6d-5e -- set Port tap9a8b7c6d-5e 'external_ids:nebula-owner="nebula:port:9a8b7c6d-5e4f-4302-91a0-b1c2d3e4f506"' tag=2 -- set Interface tap9a8b7c6d-5e external_ids:iface-id=9a8b7c6d-5e4f-4302-91a0-b1c2d3e4f506
+ovs-vsctl --may-exist add-port br-int tapb896f885-e9 -- set Port tapb896f885-e9 'external_ids:nebula-owner="nebula:port:b896f885-e9a1-4f3c-b7d6-2e4c8a1b3f50"' tag=1 -- set Interface tapb896f885-e9 external_ids:iface-id=b896f885-e9a1-4f3c-b7d6-2e4c8a1b3f50
+ovs-vsctl --may-exist add-port br-tun vxlan -- set Port vxlan 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]' -- set Interface vxlan type=vxlan 'options:key="flow"' 'options:local_ip="10.0.0.1"' 'options:remote_ip="flow"'
+
+# flow
+ovs-ofctl -O OpenFlow14 --names add-flow br-ex 'cookie=0x4e0104771cbe437e,table=0,priority=0 actions=NORMAL'
+ovs-ofctl -O OpenFlow14 --names add-flow br-ex 'cookie=0x4e0104771cbe437e,table=0,priority=10,in_port="phy-br-ex" actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-ex 'cookie=0x4e020f8d9a546c5e,table=0,priority=20,in_port="phy-br-ex",dl_vlan=1 actions=pop_vlan,NORMAL'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=0,priority=0 actions=goto_table:60'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e020f8d9a546c5e,table=0,priority=10,in_port="int-br-ex",vlan_tci=0x0000/0x1fff actions=set_field:0x1->reg6,set_field:0x1->reg7,goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02a1b2c3d4e5f6,table=0,priority=10,in_port="patch-tun",dl_vlan=2 actions=pop_vlan,set_field:0x2->reg6,set_field:0x1->reg7,goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02b69b8128c03e,table=0,priority=10,in_port="patch-tun",dl_vlan=3 actions=pop_vlan,set_field:0x3->reg6,set_field:0x1->reg7,goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=60,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04285e4d495c0b,table=60,priority=100,in_port="tap285e4d49-5c" actions=set_field:0x285e4d49->reg5,set_field:0x3->reg6,goto_table:71'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e043f7b94c3c5d2,table=60,priority=100,in_port="tap3f7b94c3-c5" actions=set_field:0x3f7b94c3->reg5,set_field:0x3->reg6,goto_table:71'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e044d3c2b1a0f9e,table=60,priority=100,in_port="tap4d3c2b1a-0f" actions=set_field:0x4d3c2b1a->reg5,set_field:0x2->reg6,goto_table:71'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e049a8b7c6d5e4f,table=60,priority=100,in_port="tap9a8b7c6d-5e" actions=set_field:0x9a8b7c6d->reg5,set_field:0x2->reg6,goto_table:71'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04b896f885e9a1,table=60,priority=100,in_port="tapb896f885-e9" actions=set_field:0xb896f885->reg5,set_field:0x1->reg6,goto_table:71'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=71,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=71,priority=10,vlan_tci=0x0000/0x1fff actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04b896f885e9a1,table=71,priority=100,arp,reg5=0xb896f885,vlan_tci=0x0000/0x1fff,arp_spa=203.0.113.142 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04b896f885e9a1,table=71,priority=100,ip,reg5=0xb896f885,vlan_tci=0x0000/0x1fff,nw_src=203.0.113.142 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04b896f885e9a1,table=71,priority=90,reg5=0xb896f885 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=73,priority=0 actions=goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04b896f885e9a1,table=73,priority=100,reg6=0x1,dl_dst=fa:16:3e:87:82:94 actions=set_field:0xb896f885->reg5,goto_table:81'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e049a8b7c6d5e4f,table=73,priority=100,reg6=0x2,dl_dst=fa:16:3e:00:20:01 actions=set_field:0x9a8b7c6d->reg5,goto_table:81'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e044d3c2b1a0f9e,table=73,priority=100,reg6=0x2,dl_dst=fa:16:3e:00:20:02 actions=set_field:0x4d3c2b1a->reg5,goto_table:81'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e043f7b94c3c5d2,table=73,priority=100,reg6=0x3,dl_dst=fa:16:3e:19:e2:44 actions=set_field:0x3f7b94c3->reg5,goto_table:81'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04285e4d495c0b,table=73,priority=100,reg6=0x3,dl_dst=fa:16:3e:7c:51:9f actions=set_field:0x285e4d49->reg5,goto_table:81'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e020f8d9a546c5e,table=73,priority=90,reg6=0x1,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=set_field:0xb896f885->reg5,resubmit(,81),goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02a1b2c3d4e5f6,table=73,priority=90,reg6=0x2,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=set_field:0x4d3c2b1a->reg5,resubmit(,81),set_field:0x9a8b7c6d->reg5,resubmit(,81),goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02b69b8128c03e,table=73,priority=90,reg6=0x3,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=set_field:0x285e4d49->reg5,resubmit(,81),set_field:0x3f7b94c3->reg5,resubmit(,81),goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=74,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=81,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04285e4d495c0b,table=81,priority=100,reg5=0x285e4d49 actions=output:"tap285e4d49-5c"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e043f7b94c3c5d2,table=81,priority=100,reg5=0x3f7b94c3 actions=output:"tap3f7b94c3-c5"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e044d3c2b1a0f9e,table=81,priority=100,reg5=0x4d3c2b1a actions=output:"tap4d3c2b1a-0f"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e049a8b7c6d5e4f,table=81,priority=100,reg5=0x9a8b7c6d actions=output:"tap9a8b7c6d-5e"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e04b896f885e9a1,table=81,priority=100,reg5=0xb896f885 actions=output:"tapb896f885-e9"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=94,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e020f8d9a546c5e,table=94,priority=10,reg6=0x1 actions=push_vlan:0x8100,set_field:4097->vlan_vid,output:"int-br-ex"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02a1b2c3d4e5f6,table=94,priority=10,reg6=0x2 actions=push_vlan:0x8100,set_field:4098->vlan_vid,output:"patch-tun"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02b69b8128c03e,table=94,priority=10,reg6=0x3 actions=push_vlan:0x8100,set_field:4099->vlan_vid,output:"patch-tun"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e0104771cbe437e,table=94,priority=100,reg7=0x1 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=0,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=0,priority=10,in_port="patch-int" actions=goto_table:2'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e07fd78877e1591,table=0,priority=10,tun_src=10.0.0.11,in_port=vxlan actions=goto_table:4'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=2,priority=0,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00 actions=goto_table:20'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=2,priority=0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=goto_table:22'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=2,priority=10,arp,dl_dst=ff:ff:ff:ff:ff:ff actions=goto_table:21'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=20,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e045759c1060c7e,table=20,priority=10,dl_vlan=3,dl_dst=fa:16:3e:9d:3c:34 actions=pop_vlan,set_field:0x1d67->tun_id,set_field:10.0.0.11->tun_dst,output:vxlan'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=21,priority=0 actions=goto_table:22'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e045759c1060c7e,table=21,priority=10,arp,dl_vlan=3,arp_tpa=192.168.50.227,arp_op=1 actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:fa:16:3e:9d:3c:34->eth_src,set_field:2->arp_op,move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],set_field:fa:16:3e:9d:3c:34->arp_sha,set_field:192.168.50.227->arp_spa,IN_PORT'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=22,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=22,priority=10,dl_vlan=3 actions=pop_vlan,set_field:0x1d67->tun_id,set_field:10.0.0.11->tun_dst,output:vxlan'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=4,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=4,priority=10,tun_id=0x1d67 actions=push_vlan:0x8100,set_field:4099->vlan_vid,output:"patch-int"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02a1b2c3d4e5f6,table=4,priority=10,tun_id=0x1db0 actions=push_vlan:0x8100,set_field:4098->vlan_vid,output:"patch-int"'
+
+# file
+mkdir -p /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
+cat > /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/host < /dev/null
+mkdir -p /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
+cat > /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/opts << 'EOF'
+tag:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,option:classless-static-route,10.99.0.0/16,10.20.0.9,0.0.0.0/0,10.20.0.1
+tag:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,249,10.99.0.0/16,10.20.0.9,0.0.0.0/0,10.20.0.1
+tag:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,option:dns-server,9.9.9.9
+tag:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,option:router,10.20.0.1
+EOF
+mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
+cat > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host << 'EOF'
+fa:16:3e:9d:3c:34,vm1,192.168.50.227
+EOF
+mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
+cat > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts << 'EOF'
+tag:subnet-3eb31d05-a8a9-450f-83c5-8bf94d064f98,option:router,192.168.50.1
+EOF
+
+# process
+mkdir -p /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
+ip netns exec qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b dnsmasq --conf-file=/dev/null --user= --group= --port=0 --no-hosts --no-resolv --except-interface=lo --bind-interfaces --interface=ns-4d3c2b1a-0f --pid-file=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/pid --log-facility=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/log --dhcp-hostsfile=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/host --dhcp-optsfile=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/opts --leasefile-ro --dhcp-authoritative '--dhcp-ignore=tag:!known' --dhcp-lease-max=65536 --dhcp-range=set:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,10.20.0.0,static,255.255.0.0,86400s --dhcp-option-force=option:mtu,1450 --domain=openstacklocal
+mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
+ip netns exec qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 dnsmasq --conf-file=/dev/null --user= --group= --port=0 --no-hosts --no-resolv --except-interface=lo --bind-interfaces --interface=ns-3f7b94c3-c5 --pid-file=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/pid --log-facility=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/log --dhcp-hostsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host --dhcp-optsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts --leasefile-ro --dhcp-authoritative '--dhcp-ignore=tag:!known' --dhcp-lease-max=256 --dhcp-range=set:subnet-3eb31d05-a8a9-450f-83c5-8bf94d064f98,192.168.50.0,static,255.255.255.0,86400s --dhcp-option-force=option:mtu,1450 --domain=openstacklocal
