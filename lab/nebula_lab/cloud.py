@@ -6,7 +6,7 @@ Effects: HTTP on the machine's loopback address.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 from nebula_runtime.http import Client, Response
@@ -48,15 +48,15 @@ class Cloud:
             self._token = self._log_in()
         return _object(self._send(method, path, body), f"{method} {path}")
 
-    def wait_until_up(self, timeout_s: float) -> None:
-        """Return when the controller answers. Raises Unavailable."""
+    def wait_until_up(self, timeout_s: float, still_runs: Callable[[], bool]) -> None:
+        """Return when the controller answers. Raises Unavailable after the time, or when it has ended."""
         end = time.monotonic() + timeout_s
         while True:
             try:
                 self._token = self._log_in()
                 return
             except Unavailable:
-                if time.monotonic() > end:
+                if time.monotonic() > end or not still_runs():
                     raise
             time.sleep(0.05)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from nebula.errors import ConfigError
-from nebula_lab import openvswitch, process
+from nebula_lab import openvswitch
 from nebula_lab.fabric import CONTROLLER_IP, PHYSICAL_NETWORK, WEB_IP, underlay_ip
 from nebula_lab.process import Process
 from nebula_lab.space import Space
@@ -66,12 +66,14 @@ def running(daemon: Daemon, residents: dict[int, Process]) -> Process | None:
     """The daemon's process among its place's ``residents`` (by their pid inside), None where it does not run."""
     try:
         found = residents.get(int(daemon.pid_file.read_text()))
-        if found is None:
-            return None
-        command = Path(f"/proc/{found.pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    return found if daemon.word.encode() in command and process.is_alive(found) else None
+    return found if found is not None and daemon.word.encode() in _command_line(found) else None
+
+
+def any_runs(daemon: Daemon, residents: dict[int, Process]) -> bool:
+    """True while some resident has the daemon's word in its command line, its pid file written or not."""
+    return any(daemon.word.encode() in _command_line(found) for found in residents.values())
 
 
 def listen(port: int) -> socket.socket:
@@ -146,6 +148,13 @@ def last_words(log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
     return ""
+
+
+def _command_line(found: Process) -> bytes:
+    try:
+        return Path(f"/proc/{found.pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _program(script: str, module: str) -> list[str]:

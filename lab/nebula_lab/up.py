@@ -113,7 +113,8 @@ def _bring_up(folder: Path, record: LabRecord, report: Callable[[str], None], ne
     lab = Lab(folder, build.record)
     cloud = Cloud(lab.endpoint, lab.credentials)
     try:
-        cloud.wait_until_up(_API_S)
+        trunk, controller = lab.space(FABRIC), daemons.controller(folder)
+        cloud.wait_until_up(_API_S, lambda: daemons.any_runs(controller, process.inhabitants(trunk.init)))
         if cloud.ensure_public():
             build.did.append("network public: made")
         report("waiting for the agents")

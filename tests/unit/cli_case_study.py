@@ -77,6 +77,7 @@ def _port(identifier: str, name: str, address: str, owner: str, device: str) -> 
 
 def fill(cloud: Cloud) -> None:
     """Two networks, their subnets, a router, two ports, two agents, a second project."""
+    cloud.add("extensions", id="router_availability_zone", alias="router_availability_zone")
     cloud.collections["networks"] += [
         _network(NETWORK_ID, "nebula_net", external=False, subnets=[SUBNET_ID]),
         _network(
@@ -133,6 +134,8 @@ def fill(cloud: Cloud) -> None:
         availability_zone_hints=[],
         routes=[{"destination": "10.9.0.0/16", "nexthop": "192.168.50.9"}],
         flavor_id=None,
+        distributed=False,
+        ha=False,
         tags=[],
         revision_number=4,
         **_TIMES,
