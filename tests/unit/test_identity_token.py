@@ -1,0 +1,125 @@
+"""Tokens as text, the key repository, password hashes."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nebula_controller.identity import token as tokens
+from nebula_controller.identity.keys import KeyRepository
+from nebula_controller.identity.passwords import Passwords, hash_password, password_matches
+from nebula_controller.identity.token import ScopeKind, TokenCodec, TokenContent, new_audit_id
+
+from nebula.errors import ConfigError, Unauthorized
+
+CONTENT = TokenContent(
+    user_id="0f3c1b2a4d5e46f7a8b9c0d1e2f30415",
+    methods=("password", "token"),
+    scope=ScopeKind.PROJECT,
+    scope_id="e46dba1da25046ddb861d55e2a3faa8d",
+    issued_at=1_800_000_000.25,
+    expires_at=1_800_003_600.25,
+    audit_ids=(new_audit_id(), new_audit_id()),
+)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeyRepository:
+    repository = KeyRepository(tmp_path / "keys")
+    repository.make_if_absent()
+    return repository
+
+
+@given(st.text(max_size=64), st.sampled_from(ScopeKind), st.sets(st.sampled_from(["password", "token"]), min_size=1))
+def test_pack_keeps_every_id(identifier: str, scope: ScopeKind, methods: set[str]) -> None:
+    """Whatever an id looks like, it comes back as it was."""
+    assert tokens._unpack(tokens._pack(identifier)) == identifier
+
+
+def test_content_comes_back_whole(keys: KeyRepository) -> None:
+    """A token says what was put into it, is below 255 characters, and needs no quoting in a header or URL."""
+    codec = TokenCodec(keys)
+    text = codec.encode(CONTENT)
+    assert codec.decode(text) == CONTENT
+    assert len(text) < 255
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("text", ["", "x", "gAAAA", "ä" * 10, "a" * 5000, "gAAAAABrAva85UbEMkL5TmqUdny_tZCGZ", "\0"])
+def test_foreign_text_is_refused(keys: KeyRepository, text: str) -> None:
+    """What no key of ours made is Unauthorized, never another error."""
+    with pytest.raises(Unauthorized):
+        TokenCodec(keys).decode(text)
+
+
+def test_one_changed_character_is_refused(keys: KeyRepository) -> None:
+    """No character of a token can be changed."""
+    codec = TokenCodec(keys)
+    text = codec.encode(CONTENT)
+    for place in range(0, len(text) - 1, 7):
+        other = "A" if text[place] != "A" else "B"
+        with pytest.raises(Unauthorized):
+            codec.decode(text[:place] + other + text[place + 1 :])
+
+
+def test_rotation(keys: KeyRepository) -> None:
+    """A token outlives rotations as long as its key is kept: three keys are one rotation as secondary."""
+    codec = TokenCodec(keys)
+    first = codec.encode(CONTENT)
+    staged = (keys.folder / "0").read_bytes()
+    assert keys.rotate() == 2
+    assert (keys.folder / "2").read_bytes() == staged
+    assert sorted(path.name for path in keys.folder.iterdir()) == ["0", "1", "2"]
+    assert KeyRepository(keys.folder).cipher() is not None
+    second = TokenCodec(KeyRepository(keys.folder)).encode(CONTENT)
+    assert TokenCodec(KeyRepository(keys.folder)).decode(first) == CONTENT
+    assert keys.rotate() == 3
+    assert sorted(path.name for path in keys.folder.iterdir()) == ["0", "2", "3"]
+    later = TokenCodec(KeyRepository(keys.folder))
+    assert later.decode(second) == CONTENT
+    with pytest.raises(Unauthorized):
+        later.decode(first)
+
+
+def test_key_files_are_for_us_only(keys: KeyRepository) -> None:
+    """The folder is 0700, each key 0600."""
+    assert stat.S_IMODE(keys.folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in keys.folder.iterdir()} == {0o600}
+
+
+def test_a_broken_key_is_named(keys: KeyRepository) -> None:
+    """A file that is no key is an error that names the folder."""
+    (keys.folder / "1").write_text("not a key")
+    with pytest.raises(ConfigError, match="keys"):
+        KeyRepository(keys.folder).cipher()
+
+
+def test_password_hash() -> None:
+    """Only the same password matches, also beyond bcrypt's 72 bytes and after a NUL; each hash has its own salt."""
+    long = "x" * 72
+    for password, other in (("a", "b"), (f"{long}1", f"{long}2"), ("a\0b", "a\0c"), ("ä", "a"), ("", " ")):
+        hashed = hash_password(password, 4)
+        assert password_matches(password, hashed)
+        assert not password_matches(other, hashed)
+    assert hash_password("a", 4) != hash_password("a", 4)
+
+
+def test_overlong_password_never_matches() -> None:
+    """As Keystone's max_password_length."""
+    password = "x" * 4097
+    assert not password_matches(password, hash_password(password, 4))
+
+
+def test_check_against_nobody_costs_a_hash() -> None:
+    """Where there is no user, the same work is done with the same cost, and the answer is no."""
+    passwords = Passwords(5)
+    try:
+        assert asyncio.run(passwords.check("anything", None)) is False
+        assert passwords._nobody[:7] == hash_password("x", 5)[:7]
+        assert len(passwords._nobody) == len(hash_password("x", 5))
+    finally:
+        passwords.close()
