@@ -39,7 +39,7 @@ class RecordTable(Generic[S]):
         self._select = select(*[table.c[a.field] for a in stored])
         self._select_one = self._select.where(table.c.id == bindparam("key"))
         self._insert = insert(table)
-        self._update = update(table).where(table.c.id == bindparam("key"))
+        self._update = update(table).where(table.c.id == bindparam("record_id"))
         self._delete = delete(table).where(table.c.id == bindparam("key"))
 
     def get(self, tx: Transaction, key: str) -> S | None:
@@ -70,7 +70,7 @@ class RecordTable(Generic[S]):
             return new
         written = msgspec.structs.replace(new, revision_number=old.revision_number + 1, updated_at=now())
         changed |= {"revision_number": written.revision_number, "updated_at": written.updated_at}
-        tx.execute(self._update.values(**changed), {"key": old.id})
+        tx.execute(self._update.values(**changed), {"record_id": old.id})
         return written
 
     def delete(self, tx: Transaction, key: str) -> None:
