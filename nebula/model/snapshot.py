@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from nebula.ids import Host, InstanceId, NetworkId, PortId, RouterId, SubnetId
+from nebula.model.port import DHCP
 from nebula.view.records import FixedIp, HostRoute, SubnetView
 
 K = TypeVar("K")
@@ -97,12 +98,17 @@ class Snapshot:
         self._ports_of_device: dict[str, set[PortId]] = defaultdict(set)
         self._ports_of_host: dict[Host, set[PortId]] = defaultdict(set)
         self._hosts_of_network: dict[NetworkId, dict[Host, int]] = {}
+        self._dhcp_ports_of_network: dict[NetworkId, set[PortId]] = defaultdict(set)
         self._routers_of_host: dict[Host, set[RouterId]] = defaultdict(set)
         self._instances_of_host: dict[Host, set[InstanceId]] = defaultdict(set)
 
     def ports_of_network(self, network: NetworkId) -> Set[PortId]:
         """All ports, bound or not."""
         return self._ports_of_network.get(network, frozenset())
+
+    def dhcp_ports_of_network(self, network: NetworkId) -> Set[PortId]:
+        """The ports of its DHCP servers, bound or not."""
+        return self._dhcp_ports_of_network.get(network, frozenset())
 
     def ports_of_device(self, device_id: str) -> Set[PortId]:
         """The ports of a router or an instance."""
@@ -147,6 +153,8 @@ class Snapshot:
         self.drop_port(row.id)
         self.ports[row.id] = row
         self._ports_of_network[row.network_id].add(row.id)
+        if row.device_owner == DHCP:
+            self._dhcp_ports_of_network[row.network_id].add(row.id)
         if row.device_id:
             self._ports_of_device[row.device_id].add(row.id)
         if row.host:
@@ -159,6 +167,8 @@ class Snapshot:
         if old is None:
             return
         _discard(self._ports_of_network, old.network_id, port)
+        if old.device_owner == DHCP:
+            _discard(self._dhcp_ports_of_network, old.network_id, port)
         if old.device_id:
             _discard(self._ports_of_device, old.device_id, port)
         if old.host:

@@ -11,6 +11,7 @@ import re
 from operator import attrgetter
 
 from nebula.ids import Host, NetworkId, PortId
+from nebula.model.port import DHCP, ROUTER_GATEWAY, ROUTER_INTERFACE
 from nebula.model.snapshot import NetworkRow, PortRow, RouterRow, Snapshot
 from nebula.view.records import (
     DhcpHost,
@@ -24,10 +25,6 @@ from nebula.view.records import (
     RouterGateway,
     RouterView,
 )
-
-DHCP_OWNER = "network:dhcp"
-ROUTER_INTERFACE_OWNER = "network:router_interface"
-ROUTER_GATEWAY_OWNER = "network:router_gateway"
 
 _DNS_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _ADDRESS_TO_LABEL = str.maketrans(".:", "--")
@@ -145,7 +142,7 @@ def _dhcp_servers(snapshot: Snapshot, ports: list[PortRow]) -> list[DhcpView]:
     servers: dict[NetworkId, DhcpView] = {}
     for port in ports:
         network = snapshot.networks[port.network_id]
-        if port.device_owner != DHCP_OWNER or network.id in servers or not network.admin_state_up:
+        if port.device_owner != DHCP or network.id in servers or not network.admin_state_up:
             continue
         if any(subnet.enable_dhcp for subnet in network.subnets):
             servers[network.id] = DhcpView(
@@ -160,7 +157,7 @@ def _dhcp_hosts(snapshot: Snapshot, network: NetworkRow) -> list[DhcpHost]:
     rows = snapshot.ports
     hosts = []
     for port in [rows[key] for key in snapshot.ports_of_network(network.id)]:
-        if port.device_owner == DHCP_OWNER:
+        if port.device_owner == DHCP:
             continue
         fixed_ips = port.fixed_ips
         if not all_served:
@@ -180,13 +177,13 @@ def _dhcp_hosts(snapshot: Snapshot, network: NetworkRow) -> list[DhcpHost]:
 
 def _router(snapshot: Snapshot, router: RouterRow, host: Host) -> RouterView:
     ports = [snapshot.ports[key] for key in sorted(snapshot.ports_of_device(router.id)) if _is_on(snapshot, key, host)]
-    gateways = [port for port in ports if port.device_owner == ROUTER_GATEWAY_OWNER]
+    gateways = [port for port in ports if port.device_owner == ROUTER_GATEWAY]
     return RouterView(
         id=router.id,
         name=router.name,
         project_id=router.project_id,
         admin_state_up=router.admin_state_up,
-        interfaces=tuple(port.id for port in ports if port.device_owner == ROUTER_INTERFACE_OWNER),
+        interfaces=tuple(port.id for port in ports if port.device_owner == ROUTER_INTERFACE),
         gateway=RouterGateway(port_id=gateways[0].id, network_id=gateways[0].network_id, enable_snat=router.enable_snat)
         if gateways
         else None,

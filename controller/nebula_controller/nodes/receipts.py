@@ -1,0 +1,200 @@
+"""What the agents did, kept and led back to the calls that caused it. Effects: the tables of the receipts.
+
+A receipt of a pass that took in a view goes from one revision to another; the calls in between are its possible
+causes. A change belongs to those of them that touched its owner, or something that its owner is part of, or that is
+part of its owner; where no call is nearer than the others, to all of them. What an agent repaired, retried or did at
+its start belongs to no call.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from nebula.errors import NotFound
+from nebula.ids import NetworkId, Owner, OwnerKind, PortId, RouterId, SubnetId
+from nebula.model.snapshot import Snapshot
+from nebula.view.report import Reason, Receipt
+from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.tables.nodes import receipt_requests, receipts
+from nebula_controller.store.tables.requests import request_objects, requests
+
+KEPT_BYTES = 64 * 1024 * 1024
+"""The changes of so many bytes are kept, the newest."""
+
+_OLDEST_AT_ONCE = 50
+
+_encode = msgspec.json.encode
+_positions = msgspec.json.Decoder(list[int])
+_changes = msgspec.json.Decoder(list[msgspec.Raw])
+
+_INSERT = insert(receipts)
+_ATTRIBUTE = insert(receipt_requests)
+_SIZE = select(func.coalesce(func.sum(receipts.c.size_bytes), 0))
+_OLDEST = select(receipts.c.id, receipts.c.size_bytes).order_by(receipts.c.id).limit(_OLDEST_AT_ONCE)
+_DELETE = delete(receipts).where(receipts.c.id <= bindparam("last"))
+_IN_RANGE = (requests.c.revision > bindparam("first")) & (requests.c.revision <= bindparam("last"))
+_REQUESTS = select(requests.c.revision, requests.c.request_id).where(_IN_RANGE)
+_OBJECTS = (
+    select(requests.c.request_id, request_objects.c.kind, request_objects.c.id, request_objects.c.related)
+    .join(request_objects, request_objects.c.revision == requests.c.revision)
+    .where(_IN_RANGE)
+)
+_REQUEST = select(requests).where(requests.c.request_id == bindparam("id")).order_by(requests.c.revision)
+_OF_REQUEST = (
+    select(receipts, receipt_requests.c.positions)
+    .join(receipt_requests, receipt_requests.c.receipt_id == receipts.c.id)
+    .where(receipt_requests.c.request_id == bindparam("id"))
+    .order_by(receipts.c.id)
+)
+
+
+class Receipts:
+    """Keeps receipts. ``snapshot`` says what is part of what."""
+
+    def __init__(self, database: Database, snapshot: Snapshot, *, kept_bytes: int = KEPT_BYTES) -> None:
+        self._epoch = database.epoch
+        self._snapshot = snapshot
+        self._kept_bytes = kept_bytes
+        with database.read() as tx:
+            self._size_bytes = int(tx.execute(_SIZE).scalar_one())
+
+    def keep(self, tx: Transaction, receipt: Receipt) -> None:
+        """Store what the pass changed; a pass that changed nothing and raised no alarm is not worth a row."""
+        if not receipt.changes and not receipt.alarm:
+            return
+        body = _encode(receipt.changes)
+        inserted = tx.execute(
+            _INSERT,
+            {
+                "host": receipt.host,
+                "epoch": receipt.epoch,
+                "from_revision": receipt.from_revision,
+                "to_revision": receipt.to_revision,
+                "reason": receipt.reason.value,
+                "started_at": receipt.started_at,
+                "duration_s": receipt.duration_s,
+                "alarm": receipt.alarm,
+                "size_bytes": len(body),
+                "changes": body,
+            },
+        ).inserted_primary_key
+        assert inserted is not None
+        if receipt.reason is Reason.VIEW and receipt.epoch == self._epoch:
+            causes = self._causes(tx, receipt)
+            if causes:
+                rows = [
+                    {"request_id": request, "receipt_id": inserted[0], "positions": _encode(positions)}
+                    for request, positions in causes.items()
+                ]
+                tx.execute(_ATTRIBUTE, rows)
+        self._size_bytes += len(body)
+        while self._size_bytes > self._kept_bytes and self._age_out(tx):
+            pass
+
+    def _age_out(self, tx: Transaction) -> bool:
+        """Delete the oldest until the size fits; False when there is nothing more to delete."""
+        last = None
+        for row in tx.execute(_OLDEST).all():
+            if self._size_bytes <= self._kept_bytes:
+                break
+            self._size_bytes -= row.size_bytes
+            last = row.id
+        if last is None:
+            return False
+        tx.execute(_DELETE, {"last": last})
+        return True
+
+    def _causes(self, tx: Transaction, receipt: Receipt) -> dict[str, list[int]]:
+        """Request ids to the positions of the changes that they caused."""
+        span = {"first": receipt.from_revision, "last": receipt.to_revision}
+        everybody = list(dict.fromkeys(row.request_id for row in tx.execute(_REQUESTS, span)))
+        if not everybody:
+            return {}
+        touched: dict[Owner, set[str]] = defaultdict(set)
+        concerned: dict[Owner, set[str]] = defaultdict(set)
+        for request, kind, identity, related in tx.execute(_OBJECTS, span):
+            owner = Owner(OwnerKind(kind), identity)
+            concerned[owner].add(request)
+            if not related:
+                touched[owner].add(request)
+                for whole in wholes(self._snapshot, owner):
+                    concerned[whole].add(request)
+        causes: dict[str, list[int]] = defaultdict(list)
+        nearest: dict[Owner, set[str]] = {}
+        for position, change in enumerate(receipt.changes):
+            owner = change.owner
+            if owner not in nearest:
+                of_wholes = [touched.get(whole, set()) for whole in wholes(self._snapshot, owner)]
+                nearest[owner] = concerned.get(owner, set()) or set().union(*of_wholes)
+            for request in nearest[owner] or everybody:
+                causes[request].append(position)
+        return causes
+
+
+def wholes(snapshot: Snapshot, owner: Owner) -> Iterator[Owner]:
+    """What ``owner`` is part of: a port's network and device, a subnet's network, a tunnel address's node."""
+    if owner.kind is OwnerKind.PORT:
+        port = snapshot.ports.get(PortId(owner.id))
+        if port is not None:
+            yield Owner(OwnerKind.NETWORK, port.network_id)
+            if RouterId(port.device_id) in snapshot.routers:
+                yield Owner(OwnerKind.ROUTER, port.device_id)
+            elif port.device_id in snapshot.instances:
+                yield Owner(OwnerKind.INSTANCE, port.device_id)
+    elif owner.kind is OwnerKind.SUBNET:
+        network = snapshot.network_of_subnet.get(SubnetId(owner.id), NetworkId(""))
+        if network:
+            yield Owner(OwnerKind.NETWORK, network)
+    elif owner.kind is OwnerKind.PEER:
+        for node in snapshot.nodes.values():
+            if node.vtep_ip == owner.id:
+                yield Owner(OwnerKind.NODE, node.host)
+
+
+def of_request(tx: Transaction, request_id: str) -> dict[str, Any]:
+    """The call and what it changed on each node. Raises ``NotFound`` for a call that changed nothing or is too old."""
+    calls = tx.execute(_REQUEST, {"id": request_id}).mappings().all()
+    if not calls:
+        raise NotFound(
+            f"No change is on record for request {request_id}: it asked for none, failed, or is too long ago."
+        )
+    call = {name: calls[-1][name] for name in ("method", "path", "user_id", "project_id", "status", "time", "revision")}
+    rows = tx.execute(_OF_REQUEST, {"id": request_id}).mappings()
+    return {
+        "request": {"id": request_id, **call},
+        "receipts": [_shown(row, _positions.decode(row["positions"])) for row in rows],
+    }
+
+
+def listing(tx: Transaction, *, host: str | None, reason: Reason | None, limit: int) -> list[dict[str, Any]]:
+    """The newest receipts first, of whatever cause."""
+    statement = select(receipts).order_by(receipts.c.id.desc()).limit(limit)
+    if host is not None:
+        statement = statement.where(receipts.c.host == host)
+    if reason is not None:
+        statement = statement.where(receipts.c.reason == reason.value)
+    rows = tx.execute(statement).mappings().all()
+    requests_of = _requests_of(tx, [row["id"] for row in rows])
+    return [{**_shown(row, None), "request_ids": requests_of.get(row["id"], [])} for row in rows]
+
+
+def _requests_of(tx: Transaction, ids: Sequence[int]) -> dict[int, list[str]]:
+    of: dict[int, list[str]] = defaultdict(list)
+    statement = select(receipt_requests.c.receipt_id, receipt_requests.c.request_id)
+    for receipt, request in tx.execute(statement.where(receipt_requests.c.receipt_id.in_(ids))):
+        of[receipt].append(request)
+    return {receipt: sorted(found) for receipt, found in of.items()}
+
+
+def _shown(row: Any, positions: list[int] | None) -> dict[str, Any]:
+    changes = _changes.decode(row["changes"])
+    fields = ("id", "host", "epoch", "from_revision", "to_revision", "reason", "started_at", "duration_s", "alarm")
+    return {
+        **{name: row[name] for name in fields},
+        "changes": changes if positions is None else [changes[position] for position in positions],
+    }

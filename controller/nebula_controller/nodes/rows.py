@@ -1,0 +1,295 @@
+"""From the database's rows to the snapshot that views are projected from. Effects: reads of the database.
+
+``load`` reads all; ``refresh`` re-reads only what some commits touched, and says which nodes that reaches.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, bindparam, select
+
+from nebula.ids import Host, InstanceId, NetworkId, Owner, OwnerKind, PortId, RouterId, SubnetId
+from nebula.model.snapshot import InstanceRow, NetworkRow, NodeRow, PortRow, RouterRow, Snapshot
+from nebula.view.records import FixedIp, HostRoute, SubnetView
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables.compute import server_ports, servers
+from nebula_controller.store.tables.network import fixed_ips, networks, ports, routers, subnets
+from nebula_controller.store.tables.nodes import nodes, router_placements
+
+CHUNK = 500
+"""So many keys in one statement: SQLite takes 32,766 variables, but a statement of each length is compiled once."""
+
+
+class _Query(NamedTuple):
+    """A statement over all rows, and the same one for some keys."""
+
+    all: Select[Any]
+    some: Select[Any]
+
+
+def _query(statement: Select[Any], key: Any) -> _Query:
+    return _Query(statement, statement.where(key.in_(bindparam("keys", expanding=True))))
+
+
+_NODES = _query(select(nodes.c.host, nodes.c.vtep_ip), nodes.c.host)
+_NETWORKS = _query(
+    select(
+        networks.c.id,
+        networks.c.name,
+        networks.c.project_id,
+        networks.c.network_type,
+        networks.c.segmentation_id,
+        networks.c.physical_network,
+        networks.c.mtu,
+        networks.c.external,
+        networks.c.admin_state_up,
+    ),
+    networks.c.id,
+)
+_SUBNETS = _query(
+    select(
+        subnets.c.network_id,
+        subnets.c.id,
+        subnets.c.name,
+        subnets.c.cidr,
+        subnets.c.ip_version,
+        subnets.c.gateway_ip,
+        subnets.c.enable_dhcp,
+        subnets.c.dns_nameservers,
+        subnets.c.host_routes,
+    ).order_by(subnets.c.id),
+    subnets.c.network_id,
+)
+_NETWORK_OF_SUBNET = _query(select(subnets.c.network_id), subnets.c.id)
+_PORTS = _query(
+    select(
+        ports.c.id,
+        ports.c.network_id,
+        ports.c.mac_address,
+        ports.c.device_owner,
+        ports.c.device_id,
+        ports.c.host,
+        ports.c.admin_state_up,
+        ports.c.dns_name,
+    ),
+    ports.c.id,
+)
+_FIXED_IPS = _query(
+    select(fixed_ips.c.port_id, fixed_ips.c.subnet_id, fixed_ips.c.ip_address).order_by(
+        fixed_ips.c.subnet_id, fixed_ips.c.ip_address
+    ),
+    fixed_ips.c.port_id,
+)
+_ROUTERS = _query(
+    select(
+        routers.c.id,
+        routers.c.name,
+        routers.c.project_id,
+        router_placements.c.host,
+        routers.c.admin_state_up,
+        routers.c.enable_snat,
+        routers.c.routes,
+    ).select_from(routers.outerjoin(router_placements, router_placements.c.router_id == routers.c.id)),
+    routers.c.id,
+)
+_SERVERS = _query(select(servers.c.id, servers.c.name, servers.c.project_id, servers.c.host), servers.c.id)
+_SERVER_PORTS = _query(
+    select(server_ports.c.server_id, server_ports.c.port_id).order_by(server_ports.c.position),
+    server_ports.c.server_id,
+)
+
+
+def load(tx: Transaction, epoch: str) -> Snapshot:
+    """Everything, as the transaction sees it."""
+    snapshot = Snapshot(epoch, tx.revision())
+    for node in _node_rows(tx, None):
+        snapshot.put_node(node)
+    for network in _network_rows(tx, None):
+        snapshot.put_network(network)
+    for port in _port_rows(tx, None):
+        snapshot.put_port(port)
+    for router in _router_rows(tx, None):
+        snapshot.put_router(router)
+    for instance in _instance_rows(tx, None):
+        snapshot.put_instance(instance)
+    return snapshot
+
+
+def refresh(tx: Transaction, snapshot: Snapshot, touched: Iterable[Owner]) -> set[Host]:
+    """Bring the rows of ``touched`` up to date; returns the nodes whose view can have changed by it.
+
+    A row that reads as before reaches nobody. A moved or deleted row reaches also those that it was on.
+    """
+    ids: dict[OwnerKind, set[str]] = defaultdict(set)
+    for owner in touched:
+        ids[owner.kind].add(owner.id)
+    reached: set[Host] = set()
+    _refresh_nodes(tx, snapshot, ids[OwnerKind.NODE], reached)
+    _refresh_networks(tx, snapshot, ids[OwnerKind.NETWORK], ids[OwnerKind.SUBNET], reached)
+    _refresh_ports(tx, snapshot, ids[OwnerKind.PORT], reached)
+    _refresh_routers(tx, snapshot, ids[OwnerKind.ROUTER], reached)
+    _refresh_instances(tx, snapshot, ids[OwnerKind.INSTANCE], reached)
+    snapshot.revision = tx.revision()
+    return reached
+
+
+def _refresh_nodes(tx: Transaction, snapshot: Snapshot, hosts: set[str], reached: set[Host]) -> None:
+    found = {row.host: row for row in _node_rows(tx, hosts)}
+    for host in map(Host, hosts):
+        old, new = snapshot.nodes.get(host), found.get(host)
+        if old == new:
+            continue
+        reached |= {host, *snapshot.nodes}
+        if new is None:
+            snapshot.drop_node(host)
+        else:
+            snapshot.put_node(new)
+
+
+def _refresh_networks(
+    tx: Transaction, snapshot: Snapshot, touched: set[str], touched_subnets: set[str], reached: set[Host]
+) -> None:
+    keys = set(touched)
+    for subnet in map(SubnetId, touched_subnets):
+        if subnet in snapshot.network_of_subnet:
+            keys.add(snapshot.network_of_subnet[subnet])
+    keys.update(row.network_id for row in _rows(tx, _NETWORK_OF_SUBNET, touched_subnets))
+    found = {row.id: row for row in _network_rows(tx, keys)}
+    for network in map(NetworkId, keys):
+        old, new = snapshot.networks.get(network), found.get(network)
+        if old == new:
+            continue
+        reached.update(snapshot.hosts_of_network(network))
+        if new is not None:
+            snapshot.put_network(new)
+            continue
+        snapshot.drop_network(network)
+        for port in list(snapshot.ports_of_network(network)):
+            snapshot.drop_port(port)
+
+
+def _refresh_ports(tx: Transaction, snapshot: Snapshot, touched: set[str], reached: set[Host]) -> None:
+    found = {row.id: row for row in _port_rows(tx, touched)}
+    for port in map(PortId, touched):
+        old, new = snapshot.ports.get(port), found.get(port)
+        if old == new:
+            continue
+        reached.update(_reached_by_port(snapshot, old))
+        if new is None:
+            snapshot.drop_port(port)
+        else:
+            snapshot.put_port(new)
+            reached.update(_reached_by_port(snapshot, new))
+
+
+def _reached_by_port(snapshot: Snapshot, port: PortRow | None) -> Iterator[Host]:
+    """A bound port is known on its node and where its network is; an unbound one only to its DHCP servers."""
+    if port is None:
+        return
+    if port.host:
+        yield port.host
+        yield from snapshot.hosts_of_network(port.network_id)
+        return
+    for server in snapshot.dhcp_ports_of_network(port.network_id):
+        if snapshot.ports[server].host:
+            yield snapshot.ports[server].host
+
+
+def _refresh_routers(tx: Transaction, snapshot: Snapshot, touched: set[str], reached: set[Host]) -> None:
+    found = {row.id: row for row in _router_rows(tx, touched)}
+    for router in map(RouterId, touched):
+        old, new = snapshot.routers.get(router), found.get(router)
+        if old == new:
+            continue
+        reached.update(row.host for row in (old, new) if row is not None and row.host)
+        if new is None:
+            snapshot.drop_router(router)
+        else:
+            snapshot.put_router(new)
+
+
+def _refresh_instances(tx: Transaction, snapshot: Snapshot, touched: set[str], reached: set[Host]) -> None:
+    found = {row.id: row for row in _instance_rows(tx, touched)}
+    for instance in map(InstanceId, touched):
+        old, new = snapshot.instances.get(instance), found.get(instance)
+        if old == new:
+            continue
+        reached.update(row.host for row in (old, new) if row is not None and row.host)
+        if new is None:
+            snapshot.drop_instance(instance)
+        else:
+            snapshot.put_instance(new)
+
+
+def _node_rows(tx: Transaction, keys: set[str] | None) -> Iterator[NodeRow]:
+    for row in _rows(tx, _NODES, keys):
+        yield NodeRow(Host(row.host), row.vtep_ip)
+
+
+def _network_rows(tx: Transaction, keys: set[str] | None) -> Iterator[NetworkRow]:
+    of_network: dict[str, list[SubnetView]] = defaultdict(list)
+    for network_id, *row in _rows(tx, _SUBNETS, keys):
+        identity, name, cidr, ip_version, gateway_ip, enable_dhcp, dns_nameservers, host_routes = row
+        of_network[network_id].append(
+            SubnetView(
+                SubnetId(identity),
+                name,
+                cidr,
+                ip_version,
+                gateway_ip,
+                enable_dhcp,
+                tuple(dns_nameservers),
+                _routes(host_routes),
+            )
+        )
+    for row in _rows(tx, _NETWORKS, keys):
+        yield NetworkRow(
+            id=row.id,
+            name=row.name,
+            project_id=row.project_id,
+            network_type=row.network_type,
+            segmentation_id=row.segmentation_id,
+            physical_network=row.physical_network,
+            mtu_bytes=row.mtu,
+            external=row.external,
+            admin_state_up=row.admin_state_up,
+            subnets=tuple(of_network[row.id]),
+        )
+
+
+def _port_rows(tx: Transaction, keys: set[str] | None) -> Iterator[PortRow]:
+    of_port: dict[str, list[FixedIp]] = defaultdict(list)
+    for port_id, subnet_id, ip_address in _rows(tx, _FIXED_IPS, keys):
+        of_port[port_id].append(FixedIp(subnet_id, ip_address))
+    for identity, network_id, mac_address, device_owner, device_id, host, up, dns_name in _rows(tx, _PORTS, keys):
+        ips = tuple(of_port.get(identity, ()))
+        yield PortRow(identity, network_id, mac_address, ips, device_owner, device_id, host, up, dns_name)
+
+
+def _router_rows(tx: Transaction, keys: set[str] | None) -> Iterator[RouterRow]:
+    for identity, name, project_id, host, up, enable_snat, routes in _rows(tx, _ROUTERS, keys):
+        yield RouterRow(identity, name, project_id, Host(host or ""), up, enable_snat, _routes(routes))
+
+
+def _instance_rows(tx: Transaction, keys: set[str] | None) -> Iterator[InstanceRow]:
+    of_server: dict[str, list[PortId]] = defaultdict(list)
+    for server_id, port_id in _rows(tx, _SERVER_PORTS, keys):
+        of_server[server_id].append(PortId(port_id))
+    for identity, name, project_id, host in _rows(tx, _SERVERS, keys):
+        yield InstanceRow(identity, name, project_id, host, tuple(of_server[identity]))
+
+
+def _routes(stored: Sequence[dict[str, str]]) -> tuple[HostRoute, ...]:
+    return tuple(HostRoute(route["destination"], route["nexthop"]) for route in stored)
+
+
+def _rows(tx: Transaction, query: _Query, keys: set[str] | None) -> Iterator[Any]:
+    if keys is None:
+        yield from tx.execute(query.all)
+        return
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), CHUNK):
+        yield from tx.execute(query.some, {"keys": ordered[start : start + CHUNK]})

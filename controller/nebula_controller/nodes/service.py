@@ -1,0 +1,171 @@
+"""``/nebula/v1``: what the agents talk to, and what people read of it. Effects: HTTP answers, the nodes' tables.
+
+The agents' operations ask for the nodes' shared secret (``Authorization: Bearer``), the people's for an
+administrator's token.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TypeVar
+
+import msgspec
+
+from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound, Unauthorized
+from nebula.ids import Host
+from nebula.view.report import NodeReport, Reason, Receipt
+from nebula_controller import status
+from nebula_controller.api.endpoint import Answer, Call, Handler, Operation, Service
+from nebula_controller.nodes import receipts as kept
+from nebula_controller.nodes.receipts import Receipts
+from nebula_controller.nodes.registry import HEARTBEAT_S, Registry
+from nebula_controller.nodes.report import HOST_NAME, check
+from nebula_controller.store.database import Database
+from nebula_controller.store.tables.nodes import nodes
+from nebula_controller.watch import Views
+
+MOST_WAIT_S = 60.0
+RECEIPT_LIMIT_BYTES = 16 * 1024 * 1024
+"""A node of 1,000 ports makes some 15,000 changes in its first pass, half a kilobyte each."""
+MOST_RECEIPTS = 1000
+
+T = TypeVar("T")
+
+
+class NodesApi:
+    """The operations. ``secret`` is what all nodes know."""
+
+    def __init__(
+        self, database: Database, registry: Registry, views: Views, receipts: Receipts, *, secret: bytes
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._views = views
+        self._receipts = receipts
+        self._expected = b"bearer " + secret.strip()
+
+    def service(self) -> Service:
+        """To be given to ``create_application``."""
+        node = "/v1/nodes/{host}"
+        return Service(
+            "/nebula",
+            [
+                Operation("PUT", node, self._known(self._report), open=True),
+                Operation("GET", f"{node}/view", self._known(self._view), open=True),
+                Operation(
+                    "POST", f"{node}/receipts", self._known(self._receipt), open=True, limit_bytes=RECEIPT_LIMIT_BYTES
+                ),
+                Operation("GET", "/v1/receipts", self._list_receipts),
+                Operation("GET", "/v1/receipts/{request_id}", self._show_receipts),
+            ],
+        )
+
+    def _known(self, handler: Handler) -> Handler:
+        """Only for who knows the secret."""
+
+        def guarded(call: Call) -> object:
+            scheme, _, secret = call.headers.get("authorization", "").partition(" ")
+            given = f"{scheme.lower()} {secret.strip()}".encode()
+            if not hmac.compare_digest(given, self._expected):
+                raise Unauthorized("The node's secret is missing or wrong (Authorization: Bearer <node secret>).")
+            return handler(call)
+
+        return guarded  # type: ignore[return-value]  # handler's own: an Answer, or something to await
+
+    def _report(self, call: Call) -> Answer:
+        report = _decode(call.raw, NodeReport)
+        check(report, call.path["host"])
+        self._registry.report(call.context, report)
+        return Answer(200, {"epoch": self._database.epoch, "heartbeat_s": HEARTBEAT_S})
+
+    async def _view(self, call: Call) -> Answer:
+        host = _host(call)
+        view = None
+        try:
+            view = await self._views.changed(host, call.headers.get("if-none-match", ""), _wait_s(call))
+        except LookupError:
+            raise _unregistered(host) from None
+        if view is None:
+            return Answer(304)
+        return Answer(200, view.body, {"etag": view.etag, "cache-control": "no-store"})
+
+    def _receipt(self, call: Call) -> Answer:
+        host = _host(call)
+        receipt = _decode(call.raw, Receipt)
+        if receipt.host != host:
+            raise InvalidAttribute("host", f"the receipt is of another node than {host}, whose path it was sent to")
+        self._views.refresh()
+        with self._database.write(call.context, status=204) as tx:
+            down = tx.execute(nodes.select().with_only_columns(nodes.c.down).where(nodes.c.host == host)).scalar()
+            if down is None:
+                raise _unregistered(host)
+            self._receipts.keep(tx, receipt)
+            if receipt.epoch == self._database.epoch:
+                status.take(tx, host, receipt.status, complete=receipt.complete, node_is_up=not down)
+        return Answer(204)
+
+    def _list_receipts(self, call: Call) -> Answer:
+        _require_admin(call)
+        query = dict(call.query)
+        unknown = query.keys() - {"host", "reason", "limit"}
+        if unknown:
+            raise BadRequest(f"Receipts cannot be asked for by {', '.join(sorted(unknown))}.")
+        with self._database.read() as tx:
+            found = kept.listing(
+                tx, host=query.get("host"), reason=_reason(query.get("reason")), limit=_limit(query.get("limit", "100"))
+            )
+        return Answer(200, {"receipts": found})
+
+    def _show_receipts(self, call: Call) -> Answer:
+        _require_admin(call)
+        with self._database.read() as tx:
+            return Answer(200, kept.of_request(tx, call.path["request_id"]))
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not a {kind.__name__}: {error}") from None
+
+
+def _host(call: Call) -> Host:
+    host = call.path["host"]
+    if not HOST_NAME.fullmatch(host):
+        raise InvalidAttribute("host", "a node's name has up to 64 letters, digits, '.', '-' and '_'")
+    return Host(host)
+
+
+def _unregistered(host: str) -> NotFound:
+    return NotFound(f"Node {host} is not registered. PUT its report to /nebula/v1/nodes/{host} first.")
+
+
+def _wait_s(call: Call) -> float:
+    text = dict(call.query).get("wait", "0")
+    try:
+        wait_s = float(text)
+    except ValueError:
+        wait_s = -1.0
+    if not 0 <= wait_s <= MOST_WAIT_S:
+        raise InvalidAttribute("wait", f"not a number of seconds in 0..{MOST_WAIT_S:.0f}")
+    return wait_s
+
+
+def _reason(text: str | None) -> Reason | None:
+    if text is None:
+        return None
+    try:
+        return Reason(text)
+    except ValueError:
+        raise InvalidAttribute("reason", f"not one of {', '.join(Reason)}") from None
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MOST_RECEIPTS:
+        raise InvalidAttribute("limit", f"not in 1..{MOST_RECEIPTS}")
+    return int(text)
+
+
+def _require_admin(call: Call) -> None:
+    if not call.context.is_admin:
+        raise Forbidden("Receipts name objects of all projects: they are for administrators.")

@@ -1,0 +1,68 @@
+"""All that serves the agents, put together. Effects: hooks into the database; one background task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from nebula_controller import scheduler
+from nebula_controller.api.endpoint import Service
+from nebula_controller.nodes.plugs import Plugs
+from nebula_controller.nodes.receipts import Receipts
+from nebula_controller.nodes.registry import Registry
+from nebula_controller.nodes.service import NodesApi
+from nebula_controller.store.database import Database
+from nebula_controller.watch import Views
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 1.0
+
+
+class Southbound:
+    """Made once per database. ``monotonic_s`` and ``wall_s`` are clocks in seconds, for tests."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        node_secret: bytes,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        database.before_commit(scheduler.before_commit)
+        self.views = Views(database)
+        self.registry = Registry(database, Plugs(), monotonic_s=monotonic_s, wall_s=wall_s)
+        receipts = Receipts(database, self.views.snapshot)
+        self._api = NodesApi(database, self.registry, self.views, receipts, secret=node_secret)
+        self._sweeping: asyncio.Task[None] | None = None
+
+    def service(self) -> Service:
+        """``/nebula/v1``."""
+        return self._api.service()
+
+    async def start(self) -> None:
+        """Begin to watch the heartbeats."""
+        self._sweeping = asyncio.create_task(self._sweep(), name="heartbeats")
+
+    def release(self) -> None:
+        """Let all long polls end now."""
+        self.views.stop()
+
+    async def stop(self) -> None:
+        """End the background task; long polls too, if ``release`` was not called."""
+        self.release()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+            self._sweeping = None
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                self.registry.sweep()
+            except Exception:
+                log.exception("the heartbeats could not be looked at; trying again")

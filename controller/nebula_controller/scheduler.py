@@ -1,0 +1,238 @@
+"""Which node does what: DHCP servers, routers and instances are placed on nodes. Effects: writes inside a transaction.
+
+Placement is part of the call that makes it necessary: ``before_commit`` runs inside each write, so that a subnet and
+its DHCP port are one commit, one request. Only nodes that are up get something new; what is placed stays where it is
+when its node goes down (as in Neutron by default) and moves only when the node's agents are deleted, or when a router
+gets a gateway to a physical network that its node lacks. The node with the least wins; of equals, the first by name.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nebula_runtime.log import event
+from sqlalchemy import Select, bindparam, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from nebula.errors import BadRequest, Conflict
+from nebula.ids import Host, Owner, OwnerKind, RouterId
+from nebula.model.port import DHCP
+from nebula.view.report import Role
+from nebula_controller.network import ports as network_ports
+from nebula_controller.nodes.agent_kinds import DHCP_AGENT, L3_AGENT, AgentKind, agent_id
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables.compute import servers
+from nebula_controller.store.tables.network import networks, ports, router_ports, routers, subnets
+from nebula_controller.store.tables.nodes import agent_settings, nodes, router_placements
+
+log = logging.getLogger(__name__)
+
+_UP = select(nodes.c.host, nodes.c.roles, nodes.c.bridge_mappings).where(nodes.c.down.is_(False)).order_by(nodes.c.host)
+_NODE = select(nodes.c.roles, nodes.c.bridge_mappings, nodes.c.down).where(nodes.c.host == bindparam("node"))
+_DISABLED = select(agent_settings.c.agent_id).where(agent_settings.c.admin_state_up.is_(False))
+_ROUTERS_ON = select(router_placements.c.host, func.count()).group_by(router_placements.c.host)
+_DHCP_ON = select(ports.c.host, func.count()).where(ports.c.device_owner == DHCP).group_by(ports.c.host)
+_SERVERS_ON = select(servers.c.host, func.count()).group_by(servers.c.host)
+
+_ROUTER = (
+    select(router_placements.c.host, networks.c.physical_network)
+    .select_from(
+        routers.outerjoin(router_placements, router_placements.c.router_id == routers.c.id).outerjoin(
+            networks, networks.c.id == routers.c.gateway_network_id
+        )
+    )
+    .where(routers.c.id == bindparam("router"))
+)
+_PLACED = insert(router_placements)
+_PLACE = _PLACED.on_conflict_do_update(index_elements=["router_id"], set_={"host": _PLACED.excluded.host})
+_PORTS_ELSEWHERE = (
+    select(ports.c.id)
+    .join(router_ports, router_ports.c.port_id == ports.c.id)
+    .where(router_ports.c.router_id == bindparam("router"), ports.c.host != bindparam("node"))
+    .order_by(ports.c.id)
+)
+_UNPLACED_ROUTERS = (
+    select(routers.c.id).where(routers.c.id.not_in(select(router_placements.c.router_id))).order_by(routers.c.id)
+)
+_PHYSICAL_NETWORK = select(networks.c.physical_network).where(networks.c.id == bindparam("network"))
+_ROUTERS_OF = (
+    select(router_placements.c.router_id)
+    .where(router_placements.c.host == bindparam("node"))
+    .order_by(router_placements.c.router_id)
+)
+_DHCP_PORTS_OF = (
+    select(ports.c.id, ports.c.network_id)
+    .where(ports.c.host == bindparam("node"), ports.c.device_owner == DHCP)
+    .order_by(ports.c.id)
+)
+_served = ports.alias()
+_NETWORKS_WITHOUT_DHCP = (
+    select(subnets.c.network_id)
+    .distinct()
+    .where(
+        subnets.c.enable_dhcp.is_(True),
+        subnets.c.network_id.not_in(
+            select(_served.c.network_id).where(_served.c.device_owner == DHCP, _served.c.host != "")
+        ),
+    )
+    .order_by(subnets.c.network_id)
+)
+_NETWORKS_OF_SUBNETS = select(subnets.c.network_id).where(subnets.c.id.in_(bindparam("keys", expanding=True)))
+_DHCP_SUBNETS = (
+    select(subnets.c.id)
+    .where(subnets.c.network_id == bindparam("network"), subnets.c.enable_dhcp.is_(True))
+    .order_by(subnets.c.id)
+)
+_DHCP_PORTS = (
+    select(ports.c.id, ports.c.host)
+    .where(ports.c.network_id == bindparam("network"), ports.c.device_owner == DHCP)
+    .order_by(ports.c.id)
+)
+
+
+def least_loaded(candidates: Iterable[Host], load: Mapping[str, int]) -> Host | None:
+    """The candidate with the least; of equals, the first by name. None of none."""
+    return min(candidates, key=lambda host: (load.get(host, 0), host), default=None)
+
+
+def before_commit(tx: Transaction) -> None:
+    """Place what a write made necessary to place. Costs nothing for writes of other things."""
+    if not tx.touched:
+        return
+    by_kind: dict[OwnerKind, set[str]] = {}
+    for owner in tx.touched:
+        by_kind.setdefault(owner.kind, set()).add(owner.id)
+    if OwnerKind.NODE in by_kind:
+        place_waiting(tx)
+    if OwnerKind.SUBNET in by_kind:
+        of_subnets = set(tx.execute(_NETWORKS_OF_SUBNETS, {"keys": sorted(by_kind[OwnerKind.SUBNET])}).scalars())
+        for network in sorted(of_subnets | by_kind.get(OwnerKind.NETWORK, set())):
+            place_dhcp(tx, network)
+    for router in sorted(by_kind.get(OwnerKind.ROUTER, ())):
+        place_router(tx, RouterId(router))
+
+
+def place_waiting(tx: Transaction) -> None:
+    """Place what no node has so far: called when a node appears, comes back or changes."""
+    for network in tx.execute(_NETWORKS_WITHOUT_DHCP).scalars().all():
+        place_dhcp(tx, network)
+    for router in tx.execute(_UNPLACED_ROUTERS).scalars().all():
+        place_router(tx, RouterId(router))
+
+
+def clear_node(tx: Transaction, host: str) -> None:
+    """Give the routers and DHCP servers of a node that is no more to others; without another, they wait unbound."""
+    moved = tx.execute(_ROUTERS_OF, {"node": host}).scalars().all()
+    tx.execute(delete(router_placements).where(router_placements.c.host == bindparam("node")), {"node": host})
+    servers_there = tx.execute(_DHCP_PORTS_OF, {"node": host}).all()
+    for row in servers_there:
+        network_ports.bind(tx, row.id, "")
+    for router in moved:
+        for port in tx.execute(_PORTS_ELSEWHERE, {"router": router, "node": ""}).scalars().all():
+            network_ports.bind(tx, port, "")
+        tx.touch(Owner(OwnerKind.ROUTER, router))
+        place_router(tx, RouterId(router))
+    for network in sorted({row.network_id for row in servers_there}):
+        place_dhcp(tx, network)
+
+
+def place_dhcp(tx: Transaction, network: str) -> None:
+    """One DHCP port, bound, with an address in each subnet that has DHCP; none where no subnet has."""
+    wanted = tx.execute(_DHCP_SUBNETS, {"network": network}).scalars().all()
+    existing = tx.execute(_DHCP_PORTS, {"network": network}).all()
+    if not wanted:
+        for row in existing:
+            network_ports.delete(tx, row.id)
+        return
+    host = None if existing and existing[0].host else _dhcp_host(tx, network)
+    try:
+        with tx.connection.begin_nested():
+            if existing:
+                network_ports.set_subnets(tx, existing[0].id, wanted)
+            elif host is not None:
+                network_ports.create_dhcp_port(tx, network, wanted, host)
+    except Conflict as error:
+        event(log, logging.WARNING, "DHCP server without an address", network_id=network, problem=error.message)
+        return
+    if existing and host is not None:
+        network_ports.bind(tx, existing[0].id, host)
+
+
+def place_router(tx: Transaction, router: RouterId) -> None:
+    """A node for the router, where it has none or lacks the physical network of its gateway; its ports follow."""
+    row = tx.execute(_ROUTER, {"router": router}).one_or_none()
+    if row is None:
+        return
+    host = row.host
+    if host is None or not _maps(tx, host, row.physical_network):
+        found = least_loaded(_network_nodes(tx, L3_AGENT, row.physical_network), _load(tx, _ROUTERS_ON))
+        if found is None and host is None:
+            event(log, logging.WARNING, "no node for router", router_id=router, physical_network=row.physical_network)
+            return
+        host = found or host
+        tx.execute(_PLACE, {"router_id": router, "host": host})
+        tx.touch(Owner(OwnerKind.ROUTER, router))
+    for port in tx.execute(_PORTS_ELSEWHERE, {"router": router, "node": host}).scalars().all():
+        network_ports.bind(tx, port, host)
+
+
+def choose_compute(tx: Transaction, wanted: str | None, physical_networks: Iterable[str]) -> Host:
+    """The node for a new instance with interfaces on these physical networks (none for tunnelled ones).
+
+    Raises ``BadRequest`` where the wanted node does not exist, ``Conflict`` where it, or every node, cannot.
+    """
+    needed = set(physical_networks)
+    if wanted is not None:
+        row = tx.execute(_NODE, {"node": wanted}).one_or_none()
+        if row is None:
+            raise BadRequest(f"Compute host {wanted} could not be found. The nodes are listed by 'agent list'.")
+        if Role.COMPUTE not in row.roles:
+            raise Conflict(f"Node {wanted} is no compute node (its roles: {', '.join(row.roles)}).")
+        if row.down:
+            raise Conflict(f"Node {wanted} is down: no heartbeat of its nebula-agent comes.")
+        if not needed <= row.bridge_mappings.keys():
+            missing = ", ".join(sorted(needed - row.bridge_mappings.keys()))
+            raise Conflict(f"Node {wanted} has no bridge for physical network {missing}.")
+        return Host(wanted)
+    candidates = [
+        Host(row.host) for row in tx.execute(_UP) if Role.COMPUTE in row.roles and needed <= row.bridge_mappings.keys()
+    ]
+    host = least_loaded(candidates, _load(tx, _SERVERS_ON))
+    if host is None:
+        raise Conflict(
+            "No valid host was found: no compute node is up"
+            + (f" that has a bridge for {', '.join(sorted(needed))}." if needed else ".")
+        )
+    return host
+
+
+def _network_nodes(tx: Transaction, kind: AgentKind, physical_network: str | None) -> list[Host]:
+    disabled = set(tx.execute(_DISABLED).scalars())
+    return [
+        Host(row.host)
+        for row in tx.execute(_UP)
+        if Role.NETWORK in row.roles
+        and (physical_network is None or physical_network in row.bridge_mappings)
+        and agent_id(row.host, kind) not in disabled
+    ]
+
+
+def _maps(tx: Transaction, host: str, physical_network: str | None) -> bool:
+    if physical_network is None:
+        return True
+    row = tx.execute(_NODE, {"node": host}).one_or_none()
+    return row is not None and physical_network in row.bridge_mappings
+
+
+def _dhcp_host(tx: Transaction, network: str) -> Host | None:
+    physical_network = tx.execute(_PHYSICAL_NETWORK, {"network": network}).scalar_one()
+    host = least_loaded(_network_nodes(tx, DHCP_AGENT, physical_network), _load(tx, _DHCP_ON))
+    if host is None:
+        event(log, logging.WARNING, "no node for DHCP", network_id=network, physical_network=physical_network)
+    return host
+
+
+def _load(tx: Transaction, statement: Select[Any]) -> dict[str, int]:
+    return {host: count for host, count in tx.execute(statement)}  # noqa: C416 (a Row is no tuple to mypy)
