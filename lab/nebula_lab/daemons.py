@@ -134,7 +134,9 @@ def start_web(space: Space, folder: Path) -> None:
     """Start the web server of the outside world. Raises CommandFailed."""
     own = node_folder(folder, "web")
     (own / "log").mkdir(exist_ok=True)
-    space.start([sys.executable, "-m", "nebula_lab.web", f"{WEB_IP}:80", "/run/web.pid"], own / "log/web.log")
+    space.start(
+        [sys.executable, "-m", "nebula_lab.web", f"{WEB_IP}:80", "--pid-file=/run/web.pid"], own / "log/web.log"
+    )
 
 
 def read_secret(path: Path) -> str:

@@ -1,10 +1,12 @@
 """The web server behind the outside world: answers every GET with the address that it saw the client come from.
 
-Effects: HTTP on one address. Run as ``python -m nebula_lab.web HOST:PORT PID-FILE``; it serves several clients at once.
+Effects: HTTP on one address. ``python -m nebula_lab.web HOST:PORT [--pid-file FILE] [--greeting TEXT]`` serves several
+clients at once. With a greeting the answer is ``TEXT sees ADDRESS``.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,9 +17,11 @@ from socketserver import TCPServer
 class _ClientAddress(BaseHTTPRequestHandler):
     server_version = "nebula-web"
     timeout = 10
+    greeting = ""
 
     def do_GET(self) -> None:
-        body = f"{self.client_address[0]}\n".encode()
+        greeting = self.greeting and f"{self.greeting} sees "
+        body = f"{greeting}{self.client_address[0]}\n".encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
@@ -39,13 +43,20 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
     """Serve until killed."""
-    host, _, port = argv[0].rpartition(":")
+    parser = argparse.ArgumentParser(description="answers with the client's address")
+    parser.add_argument("address", metavar="HOST:PORT")
+    parser.add_argument("--pid-file", type=Path)
+    parser.add_argument("--greeting", default="")
+    given = parser.parse_args()
+    host, _, port = given.address.rpartition(":")
+    _ClientAddress.greeting = given.greeting
     server = _Server((host, int(port)), _ClientAddress)
-    Path(argv[1]).write_text(f"{os.getpid()}\n")
+    if given.pid_file is not None:
+        given.pid_file.write_text(f"{os.getpid()}\n")
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
