@@ -80,6 +80,13 @@ class Collection(ABC, Generic[S]):
         del tx
         return old.project_id == context.project_id
 
+    def record(self, tx: Transaction, key: str) -> S:
+        """The whole record, with what is in other tables; the caller knows that it is there."""
+        found = self.rows.get(tx, key)
+        if found is None:
+            raise self.not_found(key)
+        return found
+
     def touch(self, tx: Transaction, record: S) -> None:
         """Say that a change of the words only (tags) happened."""
         del tx, record
@@ -116,8 +123,7 @@ class Collection(ABC, Generic[S]):
         """The record that a call is about to change; raises ``NotFound``, ``Forbidden`` or ``PreconditionFailed``."""
         key = call.path["id"]
         self.fetch(tx, context, key)
-        record = self.rows.get(tx, key)
-        assert record is not None
+        record = self.record(tx, key)
         if not context.is_admin and not self.may_change(tx, context, record):
             verb = {"DELETE": "delete"}.get(context.method, "update")
             raise Forbidden(f"rule:{verb}_{self.resource.singular} is disallowed by policy")

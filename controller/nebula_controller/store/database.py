@@ -30,6 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import (
     Connection,
     CursorResult,
@@ -85,7 +86,7 @@ class Transaction:
         """None in a read."""
         self._touched: dict[Owner, bool] = {}
 
-    def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[Any]:
+    def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[*tuple[Any, ...]]:
         """Run one Core statement."""
         return self.connection.execute(statement, parameters)
 
@@ -233,7 +234,12 @@ class Database:
 
 
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", poolclass=StaticPool)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

@@ -86,7 +86,7 @@ class FreeRanges:
         row = tx.execute(statement, parameters).one_or_none()
         if row is None:
             return None
-        first, last = tuple[object, ...](row)
+        first, last = row
         return self._decode(first), self._decode(last)
 
     def _replace(self, tx: Transaction, scope: str, start: int, ranges: list[Range]) -> None:

@@ -1,0 +1,131 @@
+"""What clients ask before and around the resources: versions, extensions, zones, quotas, security groups.
+
+No state of its own. There are no quotas (-1 everywhere) and no security groups yet: their lists are empty.
+"""
+
+from __future__ import annotations
+
+from nebula.errors import NotFound
+from nebula_controller.api.endpoint import Answer, Call, Operation
+
+EXTENSIONS: tuple[tuple[str, str, str], ...] = (
+    ("agent", "agent", "The agent management extension."),
+    ("availability_zone", "Availability Zone", "Availability zones: there is one."),
+    ("binding", "Port Binding", "Expose port bindings of a virtual port to external application."),
+    ("empty-string-filtering", "Empty String Filtering Extension", "Allow filtering by attributes with empty string."),
+    ("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "SNAT can be switched off per router."),
+    ("external-net", "Neutron external network", "Adds external network attribute to network resource."),
+    ("extraroute", "Neutron Extra Route", "Extra routes configuration for L3 router."),
+    ("filter-validation", "Filter parameters validation", "Unknown filters are refused."),
+    ("ip-substring-filtering", "IP address substring filtering", "Filter ports by a part of an address."),
+    ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource."),
+    ("net-mtu-writable", "Network MTU (writable)", "Provides a writable MTU attribute for a network resource."),
+    ("network_availability_zone", "Network Availability Zone", "Availability zone support for network."),
+    ("pagination", "Pagination support", "Extension that indicates that pagination is enabled."),
+    ("project-id", "project_id field enabled", "Extension that indicates that project_id field is enabled."),
+    ("provider", "Provider Network", "Expose mapping of virtual networks to physical networks."),
+    ("quotas", "Quota management support", "Quotas can be read; all are unlimited."),
+    ("revision-if-match", "If-Match constraints based on revision_number", "Header If-Match: revision_number=N."),
+    ("router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 networks and to outside."),
+    ("router_availability_zone", "Router Availability Zone", "Availability zone support for router."),
+    ("sorting", "Sorting support", "Extension that indicates that sorting is enabled."),
+    ("standard-attr-description", "standard-attr-description", "Add descriptions to standard attributes."),
+    ("standard-attr-revisions", "Resource revision numbers", "Objects carry a revision number."),
+    ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags on every resource."),
+    ("standard-attr-timestamp", "Resource timestamps", "Objects carry created_at and updated_at."),
+)
+"""Alias, name and description of what is really realised."""
+
+QUOTAS = ("floatingip", "network", "port", "rbac_policy", "router", "security_group", "security_group_rule", "subnet")
+
+
+def operations() -> list[Operation]:
+    """For the ``Service`` whose prefix is the network service's."""
+    return [
+        Operation("GET", "", _versions, open=True),
+        Operation("GET", "/", _versions, open=True),
+        Operation("GET", "/v2.0", _resources, open=True),
+        Operation("GET", "/v2.0/", _resources, open=True),
+        Operation("GET", "/v2.0/extensions", _extensions),
+        Operation("GET", "/v2.0/extensions/{alias}", _extension),
+        Operation("GET", "/v2.0/availability_zones", _zones),
+        Operation("GET", "/v2.0/quotas", lambda _call: Answer(200, {"quotas": []})),
+        Operation("GET", "/v2.0/quotas/{project_id}", _quota),
+        Operation("GET", "/v2.0/quotas/{project_id}/default", _quota),
+        Operation("GET", "/v2.0/quotas/{project_id}/details.json", _quota_details),
+        Operation("GET", "/v2.0/security-groups", lambda _call: Answer(200, {"security_groups": []})),
+        Operation("GET", "/v2.0/security-group-rules", lambda _call: Answer(200, {"security_group_rules": []})),
+        Operation("GET", "/v2.0/floatingips", lambda _call: Answer(200, {"floatingips": []})),
+    ]
+
+
+def _base(call: Call) -> str:
+    return call.url.split("/network", 1)[0] + "/network"
+
+
+def _versions(call: Call) -> Answer:
+    version = {"id": "v2.0", "status": "CURRENT", "links": [{"rel": "self", "href": f"{_base(call)}/v2.0/"}]}
+    return Answer(200, {"versions": [version]})
+
+
+def _resources(call: Call) -> Answer:
+    names = ("networks", "subnets", "ports", "routers", "agents", "extensions")
+    return Answer(
+        200,
+        {
+            "resources": [
+                {
+                    "name": name[:-1],
+                    "collection": name,
+                    "links": [{"rel": "self", "href": f"{_base(call)}/v2.0/{name}"}],
+                }
+                for name in names
+            ]
+        },
+    )
+
+
+def _described(extension: tuple[str, str, str]) -> dict[str, object]:
+    alias, name, description = extension
+    return {
+        "alias": alias,
+        "name": name,
+        "description": description,
+        "updated": "2026-01-01T00:00:00-00:00",
+        "links": [],
+    }
+
+
+def _extensions(call: Call) -> Answer:
+    del call
+    return Answer(200, {"extensions": [_described(extension) for extension in EXTENSIONS]})
+
+
+def _extension(call: Call) -> Answer:
+    alias = call.path["alias"]
+    for extension in EXTENSIONS:
+        if extension[0] == alias:
+            return Answer(200, {"extension": _described(extension)})
+    raise NotFound(f"Extension with alias {alias[:100]} does not exist", type_name="ExtensionNotFound")
+
+
+def _zones(call: Call) -> Answer:
+    del call
+    return Answer(
+        200,
+        {
+            "availability_zones": [
+                {"name": "nova", "resource": resource, "state": "available"} for resource in ("network", "router")
+            ]
+        },
+    )
+
+
+def _quota(call: Call) -> Answer:
+    del call
+    return Answer(200, {"quota": dict.fromkeys(QUOTAS, -1)})
+
+
+def _quota_details(call: Call) -> Answer:
+    del call
+    return Answer(200, {"quota": {name: {"limit": -1, "used": 0, "reserved": 0} for name in QUOTAS}})

@@ -1,0 +1,150 @@
+"""``/v2.0/networks``. Effects: SQL in a transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import ColumnElement, bindparam, select
+
+from nebula.errors import Conflict, InvalidAttribute
+from nebula.ids import Owner, OwnerKind
+from nebula.model.attribute import raise_all
+from nebula.model.network import Network
+from nebula.model.port import AUTO_DELETED, DHCP
+from nebula.rules import networks as rules
+from nebula_controller.api.collection import Collection, Row
+from nebula_controller.api.context import RequestContext
+from nebula_controller.network import ports, rows, segments
+from nebula_controller.network.settings import NetworkSettings
+from nebula_controller.network.visibility import visible_networks
+from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.tables import network as tables
+
+_ports_of = (
+    select(tables.ports.c.id)
+    .where(tables.ports.c.network_id == bindparam("network"), tables.ports.c.device_owner.not_in(sorted(AUTO_DELETED)))
+    .order_by(tables.ports.c.id)
+    .limit(11)
+)
+_auto_ports_of = select(tables.ports.c.id).where(
+    tables.ports.c.network_id == bindparam("network"), tables.ports.c.device_owner.in_(sorted(AUTO_DELETED))
+)
+_ports_of_others = (
+    select(tables.ports.c.id)
+    .where(
+        tables.ports.c.network_id == bindparam("network"),
+        tables.ports.c.project_id.not_in([bindparam("project"), ""]),
+    )
+    .limit(1)
+)
+_gateways = select(tables.routers.c.id).where(tables.routers.c.gateway_network_id == bindparam("network")).limit(1)
+
+
+class Networks(Collection[Network]):
+    """A project sees its own networks, and those that are shared or external."""
+
+    def __init__(self, database: Database, settings: NetworkSettings) -> None:
+        super().__init__(database, rows.NETWORKS)
+        self._settings = settings
+
+    def visible(self, context: RequestContext) -> ColumnElement[bool]:
+        return visible_networks(context)
+
+    def touch(self, tx: Transaction, record: Network) -> None:
+        tx.touch(Owner(OwnerKind.NETWORK, record.id))
+
+    def create(self, tx: Transaction, context: RequestContext, values: Row) -> Network:
+        del context
+        if "provider:network_type" not in values:
+            given = [name for name in values if name.startswith("provider:") and values[name] is not None]
+            if given:
+                raise InvalidAttribute(given[0], "network_type required")
+        network = self.resource.make(values)
+        underlay = self._settings.underlay_mtu_bytes
+        problems = rules.check(network, underlay)
+        if network.network_type == "flat" and network.physical_network:
+            problems += segments.check_flat(tx, network.physical_network)
+        raise_all(problems)
+        vni = network.segmentation_id
+        if network.network_type == segments.VXLAN:
+            if vni is None:
+                vni = segments.allocate(tx)
+            else:
+                segments.take(tx, vni)
+        made = rows.NETWORKS.insert(
+            tx,
+            msgspec.structs.replace(
+                network,
+                id=str(uuid.uuid4()),
+                segmentation_id=vni,
+                mtu=network.mtu or rules.largest_mtu_bytes(network.network_type, underlay),
+            ),
+        )
+        self.touch(tx, made)
+        return made
+
+    def update(self, tx: Transaction, context: RequestContext, old: Network, values: Row) -> None:
+        del context
+        new = self.resource.change(old, values)
+        underlay = self._settings.underlay_mtu_bytes
+        if not new.mtu:
+            new = msgspec.structs.replace(new, mtu=rules.largest_mtu_bytes(new.network_type, underlay))
+        has_ipv6 = any(subnet.ip_version == 6 for subnet in rows.subnets_of(tx, old.id))
+        problems = rules.check(new, underlay, has_ipv6=has_ipv6)
+        if old.external and not new.external and tx.execute(_gateways, {"network": old.id}).first():
+            problems.append(
+                Conflict(
+                    f"External network {old.id} cannot be updated to be made non-external, since it has existing "
+                    "gateway ports.",
+                    type_name="ExternalNetworkInUse",
+                )
+            )
+        others = {"network": old.id, "project": old.project_id}
+        if old.shared and not new.shared and tx.execute(_ports_of_others, others).first():
+            problems.append(
+                Conflict(
+                    f"Unable to reconfigure sharing settings for network {old.id}. Multiple tenants are using it.",
+                    type_name="InvalidSharedSetting",
+                )
+            )
+        raise_all(problems)
+        if new != old:
+            rows.NETWORKS.save(tx, old, new)
+            self.touch(tx, new)
+
+    def delete(self, tx: Transaction, context: RequestContext, old: Network) -> None:
+        del context
+        key = {"network": old.id}
+        raise_all(rules.in_use(old.id, tx.execute(_ports_of, key).scalars().all()))
+        for port in tx.execute(_auto_ports_of, key).scalars().all():
+            ports.delete(tx, port)
+        for subnet in rows.subnets_of(tx, old.id):
+            rows.SUBNETS.delete(tx, subnet.id)
+            tx.touch(Owner(OwnerKind.SUBNET, subnet.id))
+        rows.NETWORKS.delete(tx, old.id)
+        if old.network_type == segments.VXLAN and old.segmentation_id is not None:
+            segments.give_back(tx, self._settings, old.segmentation_id)
+        self.touch(tx, old)
+
+    def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
+        ids = [row["id"] for row in rows_]
+        subnet, port = tables.subnets.c, tables.ports.c
+        subnets = rows.grouped(
+            tx.execute(
+                select(subnet.network_id, subnet.id)
+                .where(rows.among(subnet.network_id, ids))
+                .order_by(subnet.created_at, subnet.id)
+            )
+        )
+        served = set(
+            tx.execute(
+                select(port.network_id).where(
+                    rows.among(port.network_id, ids), port.device_owner == DHCP, port.host != ""
+                )
+            ).scalars()
+        )
+        for row in rows_:
+            row["subnets"] = subnets.get(row["id"], [])
+            row["availability_zones"] = [rows.ZONE] if row["id"] in served else []

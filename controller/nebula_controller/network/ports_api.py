@@ -1,0 +1,140 @@
+"""``/v2.0/ports``: who may do what with a port, and its answers. Effects: SQL in a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
+
+from nebula.errors import BadRequest, Conflict, Forbidden
+from nebula.model.network import Network
+from nebula.model.port import DHCP, ROUTER_OWNED, Port
+from nebula_controller.api.collection import Collection, Row
+from nebula_controller.api.context import RequestContext
+from nebula_controller.api.query import FilterMaker
+from nebula_controller.network import ports, rows
+from nebula_controller.network.visibility import network_for
+from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.tables import network as tables
+
+table = tables.ports
+
+_FIXED_AT_SERVICES = ("device_id", "device_owner", "fixed_ips", "mac_address")
+"""What only the service that owns a port changes of it."""
+
+
+class Ports(Collection[Port]):
+    """A project sees its own ports, and all that are on its networks."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, rows.PORTS)
+
+    def visible(self, context: RequestContext) -> ColumnElement[bool]:
+        mine = select(tables.networks.c.id).where(tables.networks.c.project_id == context.project_id)
+        return or_(table.c.project_id == context.project_id, table.c.network_id.in_(mine))
+
+    def may_change(self, tx: Transaction, context: RequestContext, old: Port) -> bool:
+        if old.project_id == context.project_id:
+            return True
+        return rows.network(tx, old.network_id).project_id == context.project_id
+
+    def record(self, tx: Transaction, key: str) -> Port:
+        return rows.port(tx, key)
+
+    def touch(self, tx: Transaction, record: Port) -> None:
+        ports.touch(tx, record)
+
+    def create(self, tx: Transaction, context: RequestContext, values: Row) -> Port:
+        network = network_for(tx, context, str(values["network_id"]))
+        self._may_set("create", context, network, values)
+        ports.refuse_service_owner(values.get("device_owner"))
+        return ports.create(tx, values)
+
+    def update(self, tx: Transaction, context: RequestContext, old: Port, values: Row) -> None:
+        network = rows.network(tx, old.network_id)
+        current = {n: list(v) if isinstance(v, tuple) else v for n, v in self.resource.show(old).items()}
+        changed = {name: value for name, value in values.items() if current[name] != value}
+        self._may_set("update", context, network, changed)
+        if "mac_address" in changed and not context.is_admin:
+            raise _forbidden("update", "mac_address")
+        ports.refuse_service_owner(changed.get("device_owner"))
+        if old.device_owner in ROUTER_OWNED or old.device_owner == DHCP:
+            frozen = [name for name in _FIXED_AT_SERVICES if name in changed]
+            if frozen and not _same_addresses(frozen, current, changed):
+                raise BadRequest(
+                    f"Cannot change {', '.join(frozen)} of port {old.id}: it has device owner {old.device_owner}.",
+                    type_name="HTTPBadRequest",
+                )
+        ports.change(tx, old, values)
+
+    def delete(self, tx: Transaction, context: RequestContext, old: Port) -> None:
+        del context
+        if old.device_owner in ROUTER_OWNED:
+            raise Conflict(
+                f"Port {old.id} cannot be deleted directly via the port API: has device owner {old.device_owner}.",
+                type_name="ServicePortInUse",
+            )
+        ports.delete(tx, old.id)
+
+    def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
+        fixed = tables.fixed_ips.c
+        found: dict[object, list[dict[str, str]]] = {}
+        statement = select(fixed.port_id, fixed.subnet_id, fixed.ip_address).order_by(fixed.port_id, fixed.position)
+        for port_id, subnet_id, address in tx.execute(
+            statement.where(rows.among(fixed.port_id, [row["id"] for row in rows_]))
+        ):
+            found.setdefault(port_id, []).append({"subnet_id": subnet_id, "ip_address": address})
+        for row in rows_:
+            row["fixed_ips"] = found.get(row["id"], [])
+
+    def filters(self) -> Mapping[str, FilterMaker]:
+        return {"fixed_ips": _by_fixed_ips, "security_groups": _by_security_groups}
+
+    def _may_set(self, verb: str, context: RequestContext, network: Network, values: Row) -> None:
+        """Neutron's default policy for what only an administrator or the network's owner may set."""
+        if context.is_admin or network.project_id == context.project_id:
+            return
+        if str(values.get("device_owner", "")).startswith("network:"):
+            raise _forbidden(verb, "device_owner")
+        for name in ("mac_address", "port_security_enabled", "allowed_address_pairs"):
+            if name in values:
+                raise _forbidden(verb, name)
+        fixed = values.get("fixed_ips")
+        if isinstance(fixed, list) and any("ip_address" in entry for entry in fixed):
+            raise _forbidden(verb, "fixed_ips:ip_address")
+
+
+def _same_addresses(frozen: Sequence[str], current: Row, changed: Row) -> bool:
+    """Clients send ``fixed_ips`` back as they read it, maybe in another order."""
+    if list(frozen) != ["fixed_ips"]:
+        return False
+    before, after = current["fixed_ips"], changed["fixed_ips"]
+    assert isinstance(before, list) and isinstance(after, list)
+    return sorted(map(str, before)) == sorted(map(str, after))
+
+
+def _forbidden(verb: str, name: str) -> Forbidden:
+    return Forbidden(f"rule:{verb}_port:{name} is disallowed by policy")
+
+
+def _by_fixed_ips(values: Sequence[str]) -> ColumnElement[bool]:
+    """``fixed_ips=ip_address=10.0.0.1``, ``fixed_ips=subnet_id=...``, ``fixed_ips=ip_address_substr=10.0``."""
+    fixed = tables.fixed_ips.c
+    wanted: dict[str, list[str]] = {}
+    for value in values:
+        name, _, content = value.partition("=")
+        wanted.setdefault(name, []).append(content)
+    conditions: list[ColumnElement[bool]] = []
+    for name, texts in wanted.items():
+        if name == "ip_address_substr":
+            conditions.append(or_(*[fixed.ip_address.contains(text, autoescape=True) for text in texts]))
+        elif name in ("ip_address", "subnet_id"):
+            conditions.append(fixed[name].in_(texts))
+        else:
+            raise BadRequest(f"['{name}'] is invalid attribute for filtering in fixed_ips", type_name="HTTPBadRequest")
+    return table.c.id.in_(select(fixed.port_id).where(and_(*conditions)))
+
+
+def _by_security_groups(values: Sequence[str]) -> ColumnElement[bool]:
+    group = func.json_each(table.c.security_groups).table_valued("value")
+    return exists(select(literal(1)).select_from(group).where(group.c.value.in_(values)))

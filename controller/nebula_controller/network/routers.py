@@ -1,0 +1,172 @@
+"""Routers' ports: gateway and interfaces. Effects: SQL in a transaction.
+
+Each interface by subnet has a port of its own, with the subnet's gateway address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from nebula.errors import BadRequest, Conflict, NotFound
+from nebula.ids import Owner, OwnerKind
+from nebula.model.attribute import raise_all
+from nebula.model.network import Network
+from nebula.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from nebula.model.router import Router
+from nebula.model.subnet import Subnet
+from nebula.rules import routers as rules
+from nebula_controller.network import ports, rows
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.tables import network as tables
+
+_ports_of = (
+    select(tables.router_ports.c.port_id, tables.router_ports.c.port_type)
+    .where(tables.router_ports.c.router_id == bindparam("router"))
+    .order_by(tables.router_ports.c.port_id)
+)
+_attach = insert(tables.router_ports)
+_detach = delete(tables.router_ports).where(tables.router_ports.c.port_id == bindparam("port"))
+_forget_gateway = update(tables.routers).where(tables.routers.c.id == bindparam("router")).values(gateway_port_id=None)
+_router_of = select(tables.router_ports.c.router_id).where(
+    tables.router_ports.c.port_id == bindparam("port"), tables.router_ports.c.port_type == ROUTER_INTERFACE
+)
+
+
+def interfaces(tx: Transaction, router_id: str) -> list[Port]:
+    """The router's ports on its inner networks."""
+    return [
+        rows.port(tx, port) for port, kind in tx.execute(_ports_of, {"router": router_id}) if kind == ROUTER_INTERFACE
+    ]
+
+
+def router_of_interface(tx: Transaction, port_id: str) -> str | None:
+    """The router that has this port as an interface."""
+    return tx.execute(_router_of, {"port": port_id}).scalar_one_or_none()
+
+
+def set_gateway(tx: Transaction, router: Router, network: Network, wish: Mapping[str, object]) -> Router:
+    """Give the router a gateway to the network, or change it there; ``wish`` is what the API was given."""
+    raise_all(rules.check_gateway(router, network))
+    enable_snat = bool(wish.get("enable_snat", router.enable_snat if router.gateway_port_id else True))
+    wanted = wish.get("external_fixed_ips")
+    assert wanted is None or isinstance(wanted, list)
+    if router.gateway_port_id is not None:
+        port = rows.port(tx, router.gateway_port_id)
+        if wanted:
+            port = ports.change(tx, port, {"fixed_ips": wanted})
+    else:
+        port = ports.create_service_port(
+            tx,
+            network_id=network.id,
+            device_owner=ROUTER_GATEWAY,
+            device_id=router.id,
+            project_id="",
+            fixed_ips=wanted or None,
+        )
+        tx.execute(_attach, {"port_id": port.id, "router_id": router.id, "port_type": ROUTER_GATEWAY})
+    inner = subnets_of_ports(tx, interfaces(tx, router.id))
+    raise_all(rules.check_subnets(subnets_of_ports(tx, [port]), inner))
+    return msgspec.structs.replace(
+        router, gateway_port_id=port.id, gateway_network_id=network.id, enable_snat=enable_snat
+    )
+
+
+def clear_gateway(tx: Transaction, router: Router) -> Router:
+    """Take the router's gateway away, with its port. The caller saves the router."""
+    if router.gateway_port_id is None:
+        return router
+    port = rows.port(tx, router.gateway_port_id)
+    inner = subnets_of_ports(tx, interfaces(tx, router.id))
+    raise_all(rules.check_detach(router.id, router.routes, subnets_of_ports(tx, [port]), inner))
+    tx.execute(_forget_gateway, {"router": router.id})
+    _remove(tx, port.id)
+    return msgspec.structs.replace(router, gateway_port_id=None, gateway_network_id=None, enable_snat=True)
+
+
+def add_subnet(tx: Transaction, router: Router, subnet: Subnet) -> Port:
+    """An interface with the subnet's gateway address, on a new port of the router's project."""
+    raise_all([*rules.check_interface(subnet), *rules.check_subnets([subnet], connected(tx, router))])
+    port = ports.create_service_port(
+        tx,
+        network_id=subnet.network_id,
+        device_owner=ROUTER_INTERFACE,
+        device_id=router.id,
+        project_id=router.project_id,
+        fixed_ips=[{"subnet_id": subnet.id, "ip_address": str(subnet.gateway_ip)}],
+    )
+    return _attached(tx, router, port)
+
+
+def add_port(tx: Transaction, router: Router, port: Port) -> Port:
+    """An existing port, with the addresses that it has, becomes an interface."""
+    if port.device_id or port.device_owner:
+        raise Conflict(
+            f"Unable to complete operation on port {port.id} for network {port.network_id}. Port already has an "
+            f"attached device {port.device_id or port.device_owner}.",
+            type_name="PortInUse",
+        )
+    if not port.fixed_ips:
+        raise rules.bad_request("Router port must have at least one fixed IP")
+    subnets = subnets_of_ports(tx, [port])
+    if len([subnet for subnet in subnets if subnet.ip_version == 4]) > 1:
+        raise rules.bad_request("Cannot have multiple IPv4 subnets on router port")
+    raise_all(rules.check_subnets(subnets, connected(tx, router)))
+    changed = ports.change(tx, port, {"device_id": router.id, "device_owner": ROUTER_INTERFACE})
+    return _attached(tx, router, changed)
+
+
+def remove_interface(tx: Transaction, router: Router, subnet_id: str | None, port_id: str | None) -> Port:
+    """Detach an interface, named by port or by subnet, and delete its port; returns the port as it was."""
+    found = interfaces(tx, router.id)
+    if port_id is not None:
+        port = next((p for p in found if p.id == port_id), None)
+        if port is None:
+            raise NotFound(
+                f"Router {router.id} does not have an interface with id {port_id}", type_name="RouterInterfaceNotFound"
+            )
+        if subnet_id is not None and all(fixed.subnet_id != subnet_id for fixed in port.fixed_ips):
+            raise BadRequest(
+                f"Subnet on port {port_id} does not match the requested subnet {subnet_id}.",
+                type_name="SubnetMismatchForPort",
+            )
+    else:
+        port = next((p for p in found if any(fixed.subnet_id == subnet_id for fixed in p.fixed_ips)), None)
+        if port is None:
+            raise NotFound(
+                f"Router {router.id} has no interface on subnet {subnet_id}",
+                type_name="RouterInterfaceNotFoundForSubnet",
+            )
+    leaving = subnets_of_ports(tx, [port])
+    staying = [subnet for subnet in connected(tx, router) if subnet.id not in {s.id for s in leaving}]
+    raise_all(rules.check_detach(router.id, router.routes, leaving, staying))
+    _remove(tx, port.id)
+    rows.bump(tx, router)
+    tx.touch(Owner(OwnerKind.ROUTER, router.id))
+    return port
+
+
+def connected(tx: Transaction, router: Router) -> list[Subnet]:
+    """The subnets of all the router's ports, the gateway's too."""
+    gateway = [rows.port(tx, router.gateway_port_id)] if router.gateway_port_id else []
+    return subnets_of_ports(tx, [*interfaces(tx, router.id), *gateway])
+
+
+def subnets_of_ports(tx: Transaction, of: Sequence[Port]) -> list[Subnet]:
+    """Each subnet once, in the order of the ports' addresses."""
+    ids = dict.fromkeys(fixed.subnet_id for port in of for fixed in port.fixed_ips)
+    return [rows.subnet(tx, subnet) for subnet in ids]
+
+
+def _attached(tx: Transaction, router: Router, port: Port) -> Port:
+    tx.execute(_attach, {"port_id": port.id, "router_id": router.id, "port_type": ROUTER_INTERFACE})
+    rows.bump(tx, router)
+    tx.touch(Owner(OwnerKind.ROUTER, router.id), Owner(OwnerKind.PORT, port.id))
+    return port
+
+
+def _remove(tx: Transaction, port_id: str) -> None:
+    tx.execute(_detach, {"port": port_id})
+    ports.delete(tx, port_id)

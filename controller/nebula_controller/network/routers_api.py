@@ -1,0 +1,188 @@
+"""``/v2.0/routers``, with adding and removing of interfaces. Effects: SQL in a transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from sqlalchemy import ColumnElement, select
+
+from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound
+from nebula.ids import Owner, OwnerKind
+from nebula.model import accept
+from nebula.model.attribute import raise_all
+from nebula.model.port import Port
+from nebula.model.router import Router
+from nebula.model.subnet import Subnet
+from nebula.rules import routers as rules
+from nebula_controller.api.collection import Collection, Row
+from nebula_controller.api.context import RequestContext
+from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.network import routers, rows
+from nebula_controller.network.visibility import network_for
+from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.tables import network as tables
+
+table = tables.routers
+
+GATEWAY = "external_gateway_info"
+
+
+class Routers(Collection[Router]):
+    """A project sees its own routers."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, rows.ROUTERS)
+
+    def operations(self) -> list[Operation]:
+        path = "/v2.0/routers/{id}"
+        return [
+            *super().operations(),
+            Operation("PUT", f"{path}/add_router_interface", self._add_interface),
+            Operation("PUT", f"{path}/remove_router_interface", self._remove_interface),
+        ]
+
+    def visible(self, context: RequestContext) -> ColumnElement[bool]:
+        return table.c.project_id == context.project_id
+
+    def touch(self, tx: Transaction, record: Router) -> None:
+        tx.touch(Owner(OwnerKind.ROUTER, record.id))
+
+    def create(self, tx: Transaction, context: RequestContext, values: Row) -> Router:
+        plain = {name: value for name, value in values.items() if name != GATEWAY}
+        router = rows.ROUTERS.insert(tx, msgspec.structs.replace(self.resource.make(plain), id=str(uuid.uuid4())))
+        self.touch(tx, router)
+        wish = values.get(GATEWAY)
+        if isinstance(wish, dict):
+            new = self._set_gateway(tx, context, router, wish)
+            rows.ROUTERS.save(tx, router, new)
+        return router
+
+    def update(self, tx: Transaction, context: RequestContext, old: Router, values: Row) -> None:
+        new = self.resource.change(old, {name: value for name, value in values.items() if name != GATEWAY})
+        if GATEWAY in values:
+            wish = values[GATEWAY]
+            if isinstance(wish, dict):
+                new = self._set_gateway(tx, context, new, wish)
+            else:
+                new = routers.clear_gateway(tx, new)
+        if new.routes != old.routes or (GATEWAY in values and new.routes):
+            own = routers.interfaces(tx, old.id)
+            if new.gateway_port_id is not None:
+                own.append(rows.port(tx, new.gateway_port_id))
+            fixed = [ip for port in own for ip in port.fixed_ips]
+            raise_all(rules.check_routes(new.routes, routers.subnets_of_ports(tx, own), fixed))
+        if new != old:
+            rows.ROUTERS.save(tx, old, new)
+            self.touch(tx, new)
+
+    def delete(self, tx: Transaction, context: RequestContext, old: Router) -> None:
+        del context
+        raise_all(rules.in_use(old.id, [port.id for port in routers.interfaces(tx, old.id)]))
+        routers.clear_gateway(tx, msgspec.structs.replace(old, routes=()))
+        rows.ROUTERS.delete(tx, old.id)
+        self.touch(tx, old)
+
+    def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
+        ids = [row["id"] for row in rows_]
+        fixed, router, attached = tables.fixed_ips.c, table.c, tables.router_ports.c
+        gateways: dict[object, dict[str, object]] = {}
+        for key, network, snat, subnet, address in tx.execute(
+            select(router.id, router.gateway_network_id, router.enable_snat, fixed.subnet_id, fixed.ip_address)
+            .outerjoin(tables.fixed_ips, fixed.port_id == router.gateway_port_id)
+            .where(rows.among(router.id, ids), router.gateway_port_id.is_not(None))
+            .order_by(router.id, fixed.position)
+        ):
+            gateway = gateways.setdefault(key, {"network_id": network, "enable_snat": snat, "external_fixed_ips": []})
+            addresses = gateway["external_fixed_ips"]
+            assert isinstance(addresses, list)
+            if subnet is not None:
+                addresses.append({"subnet_id": subnet, "ip_address": address})
+        placed = set(
+            tx.execute(
+                select(attached.router_id)
+                .join(tables.ports, tables.ports.c.id == attached.port_id)
+                .where(rows.among(attached.router_id, ids), tables.ports.c.host != "")
+            ).scalars()
+        )
+        for row in rows_:
+            row[GATEWAY] = gateways.get(row["id"])
+            row["availability_zones"] = [rows.ZONE] if row["id"] in placed else []
+
+    def _set_gateway(
+        self, tx: Transaction, context: RequestContext, router: Router, wish: Mapping[str, object]
+    ) -> Router:
+        if not context.is_admin:
+            for name in ("enable_snat", "external_fixed_ips"):
+                if name in wish:
+                    raise Forbidden(f"rule:update_router:{GATEWAY}:{name} is disallowed by policy")
+        network = network_for(tx, context, str(wish["network_id"]))
+        return routers.set_gateway(tx, router, network, wish)
+
+    def _add_interface(self, call: Call) -> Answer:
+        subnet_id, port_id = _interface(call.json())
+        if subnet_id is not None and port_id is not None:
+            raise rules.bad_request("Cannot specify both subnet-id and port-id")
+        with self.database.write(call.context) as tx:
+            router = self.load(tx, call.context, call)
+            if port_id is not None:
+                port = routers.add_port(tx, router, _port_for(tx, call.context, port_id))
+            else:
+                port = routers.add_subnet(tx, router, _subnet_for(tx, call.context, str(subnet_id)))
+            return Answer(200, _shown(router, port))
+
+    def _remove_interface(self, call: Call) -> Answer:
+        subnet_id, port_id = _interface(call.json())
+        with self.database.write(call.context) as tx:
+            router = self.load(tx, call.context, call)
+            return Answer(200, _shown(router, routers.remove_interface(tx, router, subnet_id, port_id)))
+
+
+def _interface(body: object) -> tuple[str | None, str | None]:
+    """``subnet_id`` and ``port_id`` of a request to add or remove an interface."""
+    if not isinstance(body, dict):
+        raise rules.bad_request("Either subnet_id or port_id must be specified")
+    unknown = sorted(set(body) - {"subnet_id", "port_id"})
+    if unknown:
+        raise BadRequest(f"Unrecognized attribute(s) '{', '.join(unknown)}'", type_name="HTTPBadRequest")
+    found: dict[str, str | None] = {}
+    for name in ("subnet_id", "port_id"):
+        try:
+            value = accept.optional(accept.identifier)(body.get(name))
+        except ValueError as error:
+            raise InvalidAttribute(name, str(error)) from None
+        found[name] = None if value is None else str(value)
+    if found["subnet_id"] is None and found["port_id"] is None:
+        raise rules.bad_request("Either subnet_id or port_id must be specified")
+    return found["subnet_id"], found["port_id"]
+
+
+def _subnet_for(tx: Transaction, context: RequestContext, subnet_id: str) -> Subnet:
+    subnet = rows.subnet(tx, subnet_id)
+    if context.is_admin or subnet.project_id == context.project_id:
+        return subnet
+    network = rows.network(tx, subnet.network_id)
+    if network.shared or network.project_id == context.project_id:
+        return subnet
+    raise NotFound(f"Subnet {subnet_id} could not be found.", type_name="SubnetNotFound")
+
+
+def _port_for(tx: Transaction, context: RequestContext, port_id: str) -> Port:
+    port = rows.port(tx, port_id)
+    if context.is_admin or port.project_id == context.project_id:
+        return port
+    raise NotFound(f"Port {port_id} could not be found.", type_name="PortNotFound")
+
+
+def _shown(router: Router, port: Port) -> dict[str, object]:
+    subnets = [fixed.subnet_id for fixed in port.fixed_ips]
+    return {
+        "id": router.id,
+        "project_id": router.project_id,
+        "tenant_id": router.project_id,
+        "port_id": port.id,
+        "network_id": port.network_id,
+        "subnet_id": subnets[0] if subnets else None,
+        "subnet_ids": subnets,
+    }

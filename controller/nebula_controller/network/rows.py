@@ -1,0 +1,94 @@
+"""Reads that several resources of the network service share. Effects: SQL in a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, bindparam, func, select
+
+from nebula.errors import NotFound
+from nebula.model.network import NETWORK, Network
+from nebula.model.port import PORT, Port
+from nebula.model.router import ROUTER, Router
+from nebula.model.subnet import SUBNET, Subnet
+from nebula_controller.network import addresses
+from nebula_controller.store.database import Transaction
+from nebula_controller.store.records import RecordTable
+from nebula_controller.store.tables import network as tables
+
+NETWORKS = RecordTable[Network](tables.networks, NETWORK)
+SUBNETS = RecordTable[Subnet](tables.subnets, SUBNET)
+PORTS = RecordTable[Port](tables.ports, PORT, derived=lambda port: {"key": port.id[:8]})
+ROUTERS = RecordTable[Router](tables.routers, ROUTER)
+
+ZONE = "nova"
+"""The one availability zone, under Neutron's default name."""
+
+_key_taken = select(tables.ports.c.id).where(tables.ports.c.key == bindparam("key"))
+
+
+def network(tx: Transaction, network_id: str) -> Network:
+    """Raises ``NotFound``."""
+    found = NETWORKS.get(tx, network_id)
+    if found is None:
+        raise NotFound(f"Network {network_id} could not be found.", type_name="NetworkNotFound")
+    return found
+
+
+def subnets_of(tx: Transaction, network_id: str) -> list[Subnet]:
+    """The network's subnets, oldest first, without their pools."""
+    found = SUBNETS.where(tx, tables.subnets.c.network_id == network_id)
+    return sorted(found, key=lambda subnet: (subnet.created_at, subnet.id))
+
+
+def subnet(tx: Transaction, subnet_id: str) -> Subnet:
+    """With its pools. Raises ``NotFound``."""
+    found = SUBNETS.get(tx, subnet_id)
+    if found is None:
+        raise NotFound(f"Subnet {subnet_id} could not be found.", type_name="SubnetNotFound")
+    return msgspec.structs.replace(found, allocation_pools=addresses.pools(tx, subnet_id))
+
+
+def port(tx: Transaction, port_id: str) -> Port:
+    """With its addresses. Raises ``NotFound``."""
+    found = PORTS.get(tx, port_id)
+    if found is None:
+        raise NotFound(f"Port {port_id} could not be found.", type_name="PortNotFound")
+    return msgspec.structs.replace(found, fixed_ips=addresses.of_port(tx, port_id))
+
+
+def router(tx: Transaction, router_id: str) -> Router:
+    """Without ``external_gateway_info``. Raises ``NotFound``."""
+    found = ROUTERS.get(tx, router_id)
+    if found is None:
+        raise NotFound(f"Router {router_id} could not be found.", type_name="RouterNotFound")
+    return found
+
+
+def key_is_taken(tx: Transaction, port_id: str) -> bool:
+    """Whether a port has the same first 8 digits."""
+    return tx.execute(_key_taken, {"key": port_id[:8]}).first() is not None
+
+
+def among(column: Column[str], ids: Iterable[object]) -> ColumnElement[bool]:
+    """``column IN (ids)`` as one statement for any number of ids: they travel as one JSON array."""
+    text = msgspec.json.encode(list(ids)).decode()
+    values = func.json_each(text).table_valued("value")
+    return column.in_(select(values.c.value))
+
+
+def bump(tx: Transaction, record: Network | Router) -> None:
+    """What hangs on the object changed: its revision rises, as in Neutron."""
+    if isinstance(record, Router):
+        ROUTERS.save(tx, record, record, always=True)
+    else:
+        NETWORKS.save(tx, record, record, always=True)
+
+
+def grouped(pairs: Iterable[Sequence[object]]) -> dict[object, list[object]]:
+    """Values by key, in order."""
+    found: dict[object, list[object]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found

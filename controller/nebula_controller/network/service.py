@@ -1,0 +1,28 @@
+"""The network service put together. Effects: prepares the free VNIs in the database.
+
+service = network_service(database, NetworkSettings())
+create_application(authenticator, [service, ...])
+"""
+
+from __future__ import annotations
+
+from nebula_controller.api.context import internal
+from nebula_controller.api.endpoint import Service
+from nebula_controller.network import discovery, segments
+from nebula_controller.network.networks_api import Networks
+from nebula_controller.network.ports_api import Ports
+from nebula_controller.network.routers_api import Routers
+from nebula_controller.network.settings import NetworkSettings
+from nebula_controller.network.subnets_api import Subnets
+from nebula_controller.store.database import Database
+
+PREFIX = "/network"
+
+
+def network_service(database: Database, settings: NetworkSettings) -> Service:
+    """All operations below ``/network``, but for the agents', which the nodes' service adds."""
+    with database.write(internal("network")) as tx:
+        segments.prepare(tx, settings)
+    collections = (Networks(database, settings), Subnets(database), Ports(database), Routers(database))
+    operations = [operation for collection in collections for operation in collection.operations()]
+    return Service(PREFIX, [*discovery.operations(), *operations])

@@ -1,0 +1,119 @@
+"""``/v2.0/subnets``. Effects: SQL in a transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import ColumnElement, bindparam, or_, select
+
+from nebula.errors import Conflict, Forbidden
+from nebula.ids import Owner, OwnerKind
+from nebula.model.attribute import raise_all
+from nebula.model.port import AUTO_DELETED, ROUTER_INTERFACE
+from nebula.model.subnet import Subnet
+from nebula.rules import subnets as rules
+from nebula_controller.api.collection import Collection, Row
+from nebula_controller.api.context import RequestContext
+from nebula_controller.network import addresses, ports, rows
+from nebula_controller.network.visibility import network_for
+from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.tables import network as tables
+
+table = tables.subnets
+
+_users = (
+    select(tables.ports.c.id, tables.ports.c.device_owner)
+    .join(tables.fixed_ips, tables.fixed_ips.c.port_id == tables.ports.c.id)
+    .where(tables.fixed_ips.c.subnet_id == bindparam("subnet"))
+    .distinct()
+)
+_blocking = _users.where(tables.ports.c.device_owner.not_in(sorted(AUTO_DELETED))).limit(1)
+_auto = _users.where(tables.ports.c.device_owner.in_(sorted(AUTO_DELETED)))
+
+
+class Subnets(Collection[Subnet]):
+    """A project sees its own subnets, and those of its networks and of shared ones."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, rows.SUBNETS)
+
+    def visible(self, context: RequestContext) -> ColumnElement[bool]:
+        network = tables.networks.c
+        open_to = select(network.id).where(or_(network.project_id == context.project_id, network.shared))
+        return or_(table.c.project_id == context.project_id, table.c.network_id.in_(open_to))
+
+    def may_change(self, tx: Transaction, context: RequestContext, old: Subnet) -> bool:
+        if old.project_id == context.project_id:
+            return True
+        return rows.network(tx, old.network_id).project_id == context.project_id
+
+    def record(self, tx: Transaction, key: str) -> Subnet:
+        return rows.subnet(tx, key)
+
+    def touch(self, tx: Transaction, record: Subnet) -> None:
+        tx.touch(Owner(OwnerKind.SUBNET, record.id), Owner(OwnerKind.NETWORK, record.network_id))
+
+    def create(self, tx: Transaction, context: RequestContext, values: Row) -> Subnet:
+        network = network_for(tx, context, str(values["network_id"]))
+        if not context.is_admin and network.project_id != context.project_id:
+            raise Forbidden("rule:create_subnet is disallowed by policy")
+        subnet = msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
+        if "gateway_ip" not in values:
+            subnet = msgspec.structs.replace(subnet, gateway_ip=rules.default_gateway(subnet.cidr))
+        if not subnet.allocation_pools:
+            pools = rules.default_pools(subnet.cidr, subnet.gateway_ip)
+            subnet = msgspec.structs.replace(subnet, allocation_pools=pools)
+        raise_all(rules.check(subnet, rows.subnets_of(tx, network.id)))
+        made = rows.SUBNETS.insert(tx, subnet)
+        addresses.set_pools(tx, made)
+        rows.bump(tx, network)
+        self.touch(tx, made)
+        return made
+
+    def update(self, tx: Transaction, context: RequestContext, old: Subnet, values: Row) -> None:
+        del context
+        new = self.resource.change(old, values)
+        if new == old:
+            return
+        problems = rules.check(new, [])
+        if old.gateway_ip is not None and new.gateway_ip != old.gateway_ip:
+            holder = addresses.holder(tx, old.id, old.gateway_ip)
+            if holder is not None and rows.port(tx, holder).device_owner == ROUTER_INTERFACE:
+                problems.append(
+                    Conflict(
+                        f"Current gateway ip {old.gateway_ip} already in use by port {holder}. Unable to update.",
+                        type_name="GatewayIpInUse",
+                    )
+                )
+        raise_all(problems)
+        saved = rows.SUBNETS.save(tx, old, new, always=True)
+        if new.allocation_pools != old.allocation_pools:
+            addresses.set_pools(tx, saved)
+        self.touch(tx, saved)
+
+    def delete(self, tx: Transaction, context: RequestContext, old: Subnet) -> None:
+        del context
+        key = {"subnet": old.id}
+        raise_all(rules.in_use(old.id, tx.execute(_blocking, key).scalars().all()))
+        for port_id in tx.execute(_auto, key).scalars().all():
+            others = [f.subnet_id for f in rows.port(tx, port_id).fixed_ips if f.subnet_id != old.id]
+            if others:
+                ports.set_subnets(tx, port_id, others)
+            else:
+                ports.delete(tx, port_id)
+        rows.SUBNETS.delete(tx, old.id)
+        rows.bump(tx, rows.network(tx, old.network_id))
+        self.touch(tx, old)
+
+    def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
+        pool = tables.allocation_pools.c
+        statement = select(pool.subnet_id, pool.start, pool.end).order_by(pool.subnet_id, pool.position)
+        found: dict[object, list[dict[str, str]]] = {}
+        for subnet_id, start, end in tx.execute(
+            statement.where(rows.among(pool.subnet_id, [row["id"] for row in rows_]))
+        ):
+            found.setdefault(subnet_id, []).append({"start": start, "end": end})
+        for row in rows_:
+            row["allocation_pools"] = found.get(row["id"], [])

@@ -1,0 +1,112 @@
+"""What must hold for a router: its subnets, gateway and routes. Pure; the words are Neutron's."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from nebula.errors import BadRequest, Conflict, NebulaError
+from nebula.model.network import Network
+from nebula.model.router import Router
+from nebula.model.subnet import Subnet
+from nebula.rules.subnets import overlap
+from nebula.view.records import FixedIp, HostRoute
+
+
+def bad_request(problem: str) -> BadRequest:
+    """Neutron's ``BadRequest`` for routers."""
+    return BadRequest(f"Bad router request: {problem}.", type_name="BadRequest")
+
+
+def check_subnets(new: Sequence[Subnet], present: Sequence[Subnet]) -> list[NebulaError]:
+    """A router cannot tell apart subnets that overlap, so it has none that do (a gateway's count too)."""
+    return [
+        Conflict(
+            f"Bad router request: Router already has a port on subnet {subnet.id}."
+            if subnet.id == other.id
+            else f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr {other.cidr} of "
+            f"subnet {other.id}.",
+            type_name="RouterInterfaceSubnetConflict",
+        )
+        for subnet in new
+        for other in present
+        if overlap(subnet.cidr, other.cidr)
+    ]
+
+
+def check_interface(subnet: Subnet) -> list[NebulaError]:
+    """By subnet, the interface takes the gateway's address: there must be one."""
+    if subnet.gateway_ip is None:
+        return [bad_request("Subnet for router interface must have a gateway IP")]
+    return []
+
+
+def check_gateway(router: Router, network: Network) -> list[NebulaError]:
+    """The network is external, and no other is the gateway already."""
+    problems: list[NebulaError] = []
+    if not network.external:
+        problems.append(
+            BadRequest(
+                f"Invalid input for external_gateway_info. Reason: Network {network.id} is not an external network.",
+                type_name="BadRequest",
+            )
+        )
+    if router.gateway_network_id is not None and router.gateway_network_id != network.id:
+        problems.append(
+            Conflict(
+                f"Router {router.id} already has a gateway to external network {router.gateway_network_id}. Clear it "
+                "first.",
+                type_name="RouterGatewayInUse",
+            )
+        )
+    return problems
+
+
+def check_routes(routes: Sequence[HostRoute], subnets: Sequence[Subnet], own: Sequence[FixedIp]) -> list[NebulaError]:
+    """Each next hop is a neighbour on one of the router's subnets, and not the router itself."""
+    problems: list[NebulaError] = []
+    mine = {fixed.ip_address for fixed in own}
+    networks = [ipaddress.ip_network(subnet.cidr) for subnet in subnets]
+    for route in routes:
+        nexthop = ipaddress.ip_address(route.nexthop)
+        if ipaddress.ip_network(route.destination).version != nexthop.version:
+            problems.append(_invalid(route, "destination and nexthop are of different IP versions"))
+        elif not any(nexthop in network for network in networks):
+            problems.append(_invalid(route, "the nexthop is not connected with router"))
+        elif route.nexthop in mine:
+            problems.append(_invalid(route, "the nexthop is used by router"))
+    return problems
+
+
+def check_detach(
+    router_id: str, routes: Sequence[HostRoute], leaving: Sequence[Subnet], staying: Sequence[Subnet]
+) -> list[NebulaError]:
+    """A subnet that a route's next hop is on cannot leave the router."""
+    kept = [ipaddress.ip_network(subnet.cidr) for subnet in staying]
+    for subnet in leaving:
+        network = ipaddress.ip_network(subnet.cidr)
+        for route in routes:
+            nexthop = ipaddress.ip_address(route.nexthop)
+            if nexthop in network and not any(nexthop in other for other in kept):
+                return [
+                    Conflict(
+                        f"Router interface for subnet {subnet.id} on router {router_id} cannot be deleted, as it is "
+                        "required by one or more routes.",
+                        type_name="RouterInterfaceInUseByRoute",
+                    )
+                ]
+    return []
+
+
+def in_use(router_id: str, interfaces: Sequence[str]) -> list[NebulaError]:
+    """A router with interfaces (ids of ports) cannot go."""
+    if not interfaces:
+        return []
+    return [Conflict(f"Router {router_id} still has ports.", type_name="RouterInUse")]
+
+
+def _invalid(route: HostRoute, reason: str) -> BadRequest:
+    shown = f"{{'destination': '{route.destination}', 'nexthop': '{route.nexthop}'}}"
+    return BadRequest(
+        f"Invalid input for routes. Reason: Invalid format for routes: {shown}, {reason}.", type_name="InvalidRoutes"
+    )
