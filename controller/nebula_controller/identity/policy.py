@@ -35,6 +35,10 @@ def _anybody(_principal: Principal, _target: Target) -> bool:
     return True
 
 
+def _system_reader(principal: Principal, _target: Target) -> bool:
+    return is_system_reader(principal)
+
+
 def _reader(principal: Principal, target: Target) -> bool:
     return is_system_reader(principal) or (_is_domain_reader(principal) and _scope_id(principal) == target.domain_id)
 
@@ -68,20 +72,20 @@ _RULES: dict[str, Rule] = {
     "list_groups_for_user": _reader_or_self,
     "list_users_in_group": _reader,
     "check_user_in_group": _reader,
-    "get_role": _reader,
-    "list_roles": _reader,
-    "get_implied_role": _reader,
-    "list_implied_roles": _reader,
-    "list_role_inference_rules": _reader,
+    "get_role": _system_reader,
+    "list_roles": _system_reader,
+    "get_implied_role": _system_reader,
+    "list_implied_roles": _system_reader,
+    "list_role_inference_rules": _system_reader,
     "list_grants": _reader,
     "check_grant": _reader,
     "list_role_assignments": _reader,
     "get_region": _anybody,
     "list_regions": _anybody,
-    "get_service": _reader,
-    "list_services": _reader,
-    "get_endpoint": _reader,
-    "list_endpoints": _reader,
+    "get_service": _system_reader,
+    "list_services": _system_reader,
+    "get_endpoint": _system_reader,
+    "list_endpoints": _system_reader,
     "validate_token": _reader_or_self,
     "revoke_token": lambda principal, target: principal.user.id == target.user_id,
 }
