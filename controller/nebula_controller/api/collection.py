@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select
 
 from nebula.errors import BadRequest, Forbidden, NotFound, PreconditionFailed
 from nebula.model import accept
@@ -26,6 +26,9 @@ S = TypeVar("S", bound=Standard)
 
 Row = dict[str, object]
 """One object by API name, as it is encoded."""
+
+PROJECT: BindParameter[str] = bindparam("project", type_=String)
+"""Stands for the caller's project in ``Collection.visible``."""
 
 BULK_LIMIT = 1000
 """So many objects at most in one bulk create: it holds all other calls up."""
@@ -48,13 +51,15 @@ class Collection(ABC, Generic[S]):
         ]
         self._select = select(*[table.c[a.field] for a in shown])
         self._select_one = self._select.where(table.c.id == bindparam("key"))
+        self._visible = self.visible()
+        self._select_one_visible = self._select_one.where(self._visible)
         self._filters = {**queries.tag_filters(table), **self.filters()}
 
     # What a resource says of itself.
 
     @abstractmethod
-    def visible(self, context: RequestContext) -> ColumnElement[bool]:
-        """Which rows such a caller, who is no admin, may see."""
+    def visible(self) -> ColumnElement[bool]:
+        """Which rows a caller of the project ``PROJECT``, who is no admin, may see."""
 
     @abstractmethod
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> S:
@@ -112,8 +117,8 @@ class Collection(ABC, Generic[S]):
 
     def fetch(self, tx: Transaction, context: RequestContext, key: str) -> Row:
         """One object as the API shows it to such a caller; raises ``NotFound``."""
-        statement = self._select_one if context.is_admin else self._select_one.where(self.visible(context))
-        found = tx.execute(statement, {"key": key}).one_or_none()
+        statement = self._select_one if context.is_admin else self._select_one_visible
+        found = tx.execute(statement, {"key": key, "project": context.project_id}).one_or_none()
         if found is None:
             raise self.not_found(key)
         row = dict(zip(self._names, found, strict=True))
@@ -140,10 +145,11 @@ class Collection(ABC, Generic[S]):
 
     def _list(self, call: Call) -> Answer:
         context = call.context
+        project = {"project": context.project_id}
         query = queries.parse(call.query)
         statement = self._select
         if not context.is_admin:
-            statement = statement.where(self.visible(context))
+            statement = statement.where(self._visible)
         where = queries.condition(self.resource, self.rows.table, query.filters, self._filters)
         if where is not None:
             statement = statement.where(where)
@@ -151,7 +157,7 @@ class Collection(ABC, Generic[S]):
             marker = self._marker(tx, context, query.marker)
             statement = queries.ordered(statement, self.resource, self.rows.table, query, marker)
             names = self._names
-            rows = [dict(zip(names, row, strict=True)) for row in tx.execute(statement)]
+            rows = [dict(zip(names, row, strict=True)) for row in tx.execute(statement, project)]
             if query.page_reverse:
                 rows.reverse()
             ids = [str(row["id"]) for row in rows]

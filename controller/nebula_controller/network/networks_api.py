@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from nebula.errors import Conflict, InvalidAttribute
 from nebula.ids import Owner, OwnerKind
@@ -14,11 +14,10 @@ from nebula.model.attribute import raise_all
 from nebula.model.network import Network
 from nebula.model.port import AUTO_DELETED, DHCP
 from nebula.rules import networks as rules
-from nebula_controller.api.collection import Collection, Row
+from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.network import ports, rows, segments
 from nebula_controller.network.settings import NetworkSettings
-from nebula_controller.network.visibility import visible_networks
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
 
@@ -40,6 +39,14 @@ _ports_of_others = (
     .limit(1)
 )
 _gateways = select(tables.routers.c.id).where(tables.routers.c.gateway_network_id == bindparam("network")).limit(1)
+_subnets_of = (
+    select(tables.subnets.c.network_id, tables.subnets.c.id)
+    .where(rows.among(tables.subnets.c.network_id))
+    .order_by(tables.subnets.c.created_at, tables.subnets.c.id)
+)
+_served = select(tables.ports.c.network_id).where(
+    rows.among(tables.ports.c.network_id), tables.ports.c.device_owner == DHCP, tables.ports.c.host != ""
+)
 
 
 class Networks(Collection[Network]):
@@ -49,8 +56,9 @@ class Networks(Collection[Network]):
         super().__init__(database, rows.NETWORKS)
         self._settings = settings
 
-    def visible(self, context: RequestContext) -> ColumnElement[bool]:
-        return visible_networks(context)
+    def visible(self) -> ColumnElement[bool]:
+        network = tables.networks.c
+        return or_(network.project_id == PROJECT, network.shared, network.external)
 
     def touch(self, tx: Transaction, record: Network) -> None:
         tx.touch(Owner(OwnerKind.NETWORK, record.id))
@@ -129,22 +137,9 @@ class Networks(Collection[Network]):
         self.touch(tx, old)
 
     def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
-        ids = [row["id"] for row in rows_]
-        subnet, port = tables.subnets.c, tables.ports.c
-        subnets = rows.grouped(
-            tx.execute(
-                select(subnet.network_id, subnet.id)
-                .where(rows.among(subnet.network_id, ids))
-                .order_by(subnet.created_at, subnet.id)
-            )
-        )
-        served = set(
-            tx.execute(
-                select(port.network_id).where(
-                    rows.among(port.network_id, ids), port.device_owner == DHCP, port.host != ""
-                )
-            ).scalars()
-        )
+        key = rows.ids(rows_)
+        subnets = rows.grouped(tx.execute(_subnets_of, key))
+        served = set(tx.execute(_served, key).scalars())
         for row in rows_:
             row["subnets"] = subnets.get(row["id"], [])
             row["availability_zones"] = [rows.ZONE] if row["id"] in served else []

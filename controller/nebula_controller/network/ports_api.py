@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
 from nebula.errors import BadRequest, Conflict, Forbidden
 from nebula.model.network import Network
 from nebula.model.port import DHCP, ROUTER_OWNED, Port
-from nebula_controller.api.collection import Collection, Row
+from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import ports, rows
@@ -18,6 +18,13 @@ from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
 
 table = tables.ports
+fixed = tables.fixed_ips.c
+
+_fixed_ips_of = (
+    select(fixed.port_id, fixed.subnet_id, fixed.ip_address)
+    .where(rows.among(fixed.port_id))
+    .order_by(fixed.port_id, fixed.position)
+)
 
 _FIXED_AT_SERVICES = ("device_id", "device_owner", "fixed_ips", "mac_address")
 """What only the service that owns a port changes of it."""
@@ -29,9 +36,9 @@ class Ports(Collection[Port]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, rows.PORTS)
 
-    def visible(self, context: RequestContext) -> ColumnElement[bool]:
-        mine = select(tables.networks.c.id).where(tables.networks.c.project_id == context.project_id)
-        return or_(table.c.project_id == context.project_id, table.c.network_id.in_(mine))
+    def visible(self) -> ColumnElement[bool]:
+        mine = select(tables.networks.c.id).where(tables.networks.c.project_id == PROJECT)
+        return or_(table.c.project_id == PROJECT, table.c.network_id.in_(mine))
 
     def may_change(self, tx: Transaction, context: RequestContext, old: Port) -> bool:
         if old.project_id == context.project_id:
@@ -77,12 +84,8 @@ class Ports(Collection[Port]):
         ports.delete(tx, old.id)
 
     def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
-        fixed = tables.fixed_ips.c
         found: dict[object, list[dict[str, str]]] = {}
-        statement = select(fixed.port_id, fixed.subnet_id, fixed.ip_address).order_by(fixed.port_id, fixed.position)
-        for port_id, subnet_id, address in tx.execute(
-            statement.where(rows.among(fixed.port_id, [row["id"] for row in rows_]))
-        ):
+        for port_id, subnet_id, address in tx.execute(_fixed_ips_of, rows.ids(rows_)):
             found.setdefault(port_id, []).append({"subnet_id": subnet_id, "ip_address": address})
         for row in rows_:
             row["fixed_ips"] = found.get(row["id"], [])
@@ -99,8 +102,8 @@ class Ports(Collection[Port]):
         for name in ("mac_address", "port_security_enabled", "allowed_address_pairs"):
             if name in values:
                 raise _forbidden(verb, name)
-        fixed = values.get("fixed_ips")
-        if isinstance(fixed, list) and any("ip_address" in entry for entry in fixed):
+        wanted = values.get("fixed_ips")
+        if isinstance(wanted, list) and any("ip_address" in entry for entry in wanted):
             raise _forbidden(verb, "fixed_ips:ip_address")
 
 
@@ -119,7 +122,6 @@ def _forbidden(verb: str, name: str) -> Forbidden:
 
 def _by_fixed_ips(values: Sequence[str]) -> ColumnElement[bool]:
     """``fixed_ips=ip_address=10.0.0.1``, ``fixed_ips=subnet_id=...``, ``fixed_ips=ip_address_substr=10.0``."""
-    fixed = tables.fixed_ips.c
     wanted: dict[str, list[str]] = {}
     for value in values:
         name, _, content = value.partition("=")

@@ -16,7 +16,7 @@ from nebula.model.port import Port
 from nebula.model.router import Router
 from nebula.model.subnet import Subnet
 from nebula.rules import routers as rules
-from nebula_controller.api.collection import Collection, Row
+from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.network import routers, rows
@@ -27,6 +27,19 @@ from nebula_controller.store.tables import network as tables
 table = tables.routers
 
 GATEWAY = "external_gateway_info"
+
+_fixed = tables.fixed_ips.c
+_gateways_of = (
+    select(table.c.id, table.c.gateway_network_id, table.c.enable_snat, _fixed.subnet_id, _fixed.ip_address)
+    .outerjoin(tables.fixed_ips, _fixed.port_id == table.c.gateway_port_id)
+    .where(rows.among(table.c.id), table.c.gateway_port_id.is_not(None))
+    .order_by(table.c.id, _fixed.position)
+)
+_placed = (
+    select(tables.router_ports.c.router_id)
+    .join(tables.ports, tables.ports.c.id == tables.router_ports.c.port_id)
+    .where(rows.among(tables.router_ports.c.router_id), tables.ports.c.host != "")
+)
 
 
 class Routers(Collection[Router]):
@@ -43,8 +56,8 @@ class Routers(Collection[Router]):
             Operation("PUT", f"{path}/remove_router_interface", self._remove_interface),
         ]
 
-    def visible(self, context: RequestContext) -> ColumnElement[bool]:
-        return table.c.project_id == context.project_id
+    def visible(self) -> ColumnElement[bool]:
+        return table.c.project_id == PROJECT
 
     def touch(self, tx: Transaction, record: Router) -> None:
         tx.touch(Owner(OwnerKind.ROUTER, record.id))
@@ -85,27 +98,15 @@ class Routers(Collection[Router]):
         self.touch(tx, old)
 
     def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
-        ids = [row["id"] for row in rows_]
-        fixed, router, attached = tables.fixed_ips.c, table.c, tables.router_ports.c
+        ids = rows.ids(rows_)
         gateways: dict[object, dict[str, object]] = {}
-        for key, network, snat, subnet, address in tx.execute(
-            select(router.id, router.gateway_network_id, router.enable_snat, fixed.subnet_id, fixed.ip_address)
-            .outerjoin(tables.fixed_ips, fixed.port_id == router.gateway_port_id)
-            .where(rows.among(router.id, ids), router.gateway_port_id.is_not(None))
-            .order_by(router.id, fixed.position)
-        ):
+        for key, network, snat, subnet, address in tx.execute(_gateways_of, ids):
             gateway = gateways.setdefault(key, {"network_id": network, "enable_snat": snat, "external_fixed_ips": []})
             addresses = gateway["external_fixed_ips"]
             assert isinstance(addresses, list)
             if subnet is not None:
                 addresses.append({"subnet_id": subnet, "ip_address": address})
-        placed = set(
-            tx.execute(
-                select(attached.router_id)
-                .join(tables.ports, tables.ports.c.id == attached.port_id)
-                .where(rows.among(attached.router_id, ids), tables.ports.c.host != "")
-            ).scalars()
-        )
+        placed = set(tx.execute(_placed, ids).scalars())
         for row in rows_:
             row[GATEWAY] = gateways.get(row["id"])
             row["availability_zones"] = [rows.ZONE] if row["id"] in placed else []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Text, bindparam, func, select
 
 from nebula.errors import NotFound
 from nebula.model.network import NETWORK, Network
@@ -71,11 +71,15 @@ def key_is_taken(tx: Transaction, port_id: str) -> bool:
     return tx.execute(_key_taken, {"key": port_id[:8]}).first() is not None
 
 
-def among(column: Column[str], ids: Iterable[object]) -> ColumnElement[bool]:
-    """``column IN (ids)`` as one statement for any number of ids: they travel as one JSON array."""
-    text = msgspec.json.encode(list(ids)).decode()
-    values = func.json_each(text).table_valued("value")
+def among(column: Column[str]) -> ColumnElement[bool]:
+    """``column IN ids`` as one statement for any number of ids: they travel as one JSON array, see ``ids``."""
+    values = func.json_each(bindparam("ids", type_=Text)).table_valued("value")
     return column.in_(select(values.c.value))
+
+
+def ids(shown: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    """The parameter of statements with ``among``: the ids of these rows."""
+    return {"ids": msgspec.json.encode([row["id"] for row in shown]).decode()}
 
 
 def bump(tx: Transaction, record: Network | Router) -> None:

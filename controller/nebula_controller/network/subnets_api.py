@@ -14,7 +14,7 @@ from nebula.model.attribute import raise_all
 from nebula.model.port import AUTO_DELETED, ROUTER_INTERFACE
 from nebula.model.subnet import Subnet
 from nebula.rules import subnets as rules
-from nebula_controller.api.collection import Collection, Row
+from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.network import addresses, ports, rows
 from nebula_controller.network.visibility import network_for
@@ -31,6 +31,12 @@ _users = (
 )
 _blocking = _users.where(tables.ports.c.device_owner.not_in(sorted(AUTO_DELETED))).limit(1)
 _auto = _users.where(tables.ports.c.device_owner.in_(sorted(AUTO_DELETED)))
+_pool = tables.allocation_pools.c
+_pools_of = (
+    select(_pool.subnet_id, _pool.start, _pool.end)
+    .where(rows.among(_pool.subnet_id))
+    .order_by(_pool.subnet_id, _pool.position)
+)
 
 
 class Subnets(Collection[Subnet]):
@@ -39,10 +45,10 @@ class Subnets(Collection[Subnet]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, rows.SUBNETS)
 
-    def visible(self, context: RequestContext) -> ColumnElement[bool]:
+    def visible(self) -> ColumnElement[bool]:
         network = tables.networks.c
-        open_to = select(network.id).where(or_(network.project_id == context.project_id, network.shared))
-        return or_(table.c.project_id == context.project_id, table.c.network_id.in_(open_to))
+        open_to = select(network.id).where(or_(network.project_id == PROJECT, network.shared))
+        return or_(table.c.project_id == PROJECT, table.c.network_id.in_(open_to))
 
     def may_change(self, tx: Transaction, context: RequestContext, old: Subnet) -> bool:
         if old.project_id == context.project_id:
@@ -108,12 +114,8 @@ class Subnets(Collection[Subnet]):
         self.touch(tx, old)
 
     def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
-        pool = tables.allocation_pools.c
-        statement = select(pool.subnet_id, pool.start, pool.end).order_by(pool.subnet_id, pool.position)
         found: dict[object, list[dict[str, str]]] = {}
-        for subnet_id, start, end in tx.execute(
-            statement.where(rows.among(pool.subnet_id, [row["id"] for row in rows_]))
-        ):
+        for subnet_id, start, end in tx.execute(_pools_of, rows.ids(rows_)):
             found.setdefault(subnet_id, []).append({"start": start, "end": end})
         for row in rows_:
             row["allocation_pools"] = found.get(row["id"], [])

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, or_
-
 from nebula.errors import NotFound
 from nebula.model.network import Network
 from nebula_controller.api.context import RequestContext
 from nebula_controller.network import rows
 from nebula_controller.store.database import Transaction
-from nebula_controller.store.tables.network import networks
-
-
-def visible_networks(context: RequestContext) -> ColumnElement[bool]:
-    """A project's own, shared ones and external ones."""
-    return or_(networks.c.project_id == context.project_id, networks.c.shared, networks.c.external)
 
 
 def network_for(tx: Transaction, context: RequestContext, network_id: str) -> Network:
