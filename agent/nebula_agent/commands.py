@@ -1,0 +1,213 @@
+"""What ``nebula-agent`` does: run, plan, clean.
+
+Effects: all of the agent's.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from nebula_runtime.config import read_secret
+from nebula_runtime.daemon import notify, pid_file
+from nebula_runtime.log import event
+
+from nebula.compile.node import compile_node
+from nebula.desired.diff import Change
+from nebula.desired.shell import command
+from nebula.desired.state import EMPTY
+from nebula.errors import ConfigError, NebulaError, Unavailable
+from nebula.ids import Host
+from nebula.view.records import NodeView
+from nebula.view.report import NodeReport, Plug, Receipt, Result
+from nebula_agent import checks
+from nebula_agent.edge import files, netns
+from nebula_agent.loop import Loop, log_start
+from nebula_agent.node import Node
+from nebula_agent.report import Reporter
+from nebula_agent.settings import Settings, check_running
+from nebula_agent.source import Cache, ControllerSource, FileSource, Source, decode
+from nebula_agent.turn import Turns
+from nebula_agent.warm import Warmth
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, version: str, applied: Callable[[Change], None] | None) -> int:
+    """The daemon. Returns at SIGTERM; the dataplane stays as it is. Raises NebulaError at the start."""
+    check_running(settings)
+    checks.check_machine()
+    secret = read_secret(Path(settings.node_secret_file)) if settings.controller else ""
+    with pid_file(Path(settings.pid_file)):
+        _raise_file_limit()
+        netns.ensure_folder()
+        node = Node(settings, applied=applied)
+        try:
+            _serve(settings, version, secret, node)
+        finally:
+            node.close()
+    return 0
+
+
+def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
+    assert node.ovsdb is not None
+    state = node.ovsdb.state()
+    underlay = checks.check_underlay(settings.vtep_ip, node.datapath_type, state)
+    node.install_client_script()
+    cache = _cache(settings)
+    reporter: Reporter | None = None
+
+    def send(receipt: Receipt) -> None:
+        if reporter is not None:
+            reporter.receipt(receipt)
+
+    turns = Turns(node, cache, settings.host, send)
+    kept = cache.load()
+    if kept is not None and kept.host == settings.host:
+        turns.start_from(kept)
+    report = _report(settings, version, node.datapath_type, underlay.mtu_bytes)
+
+    def told_plugs(plugs: tuple[Plug, ...]) -> None:
+        if reporter is not None:
+            reporter.report(msgspec.structs.replace(report, plugged=plugs))
+
+    loop = Loop(node, turns, Warmth(settings.vtep_ip) if node.datapath_type == "netdev" else None, told_plugs)
+    source: Source
+    if settings.controller:
+        reporter = Reporter(settings.controller, settings.host, secret, loop.statuses_lost)
+        reporter.start()
+        reporter.report(msgspec.structs.replace(report, plugged=node.plugs()))
+        source = ControllerSource(settings.controller, settings.host, secret, loop.deliver)
+    else:
+        source = FileSource(Path(settings.view_file), node.watch, loop.deliver)
+    log_start(
+        host=settings.host,
+        version=version,
+        datapath_type=node.datapath_type,
+        vtep=f"{settings.vtep_ip} on {underlay.device}",
+        underlay_mtu_bytes=underlay.mtu_bytes,
+        ovs=state.version,
+        kept_revision=kept.revision if kept is not None else 0,
+    )
+    notify("READY=1")
+    try:
+        loop.run(source)
+    finally:
+        notify("STOPPING=1")
+        if reporter is not None:
+            reporter.stop()
+        event(_log, logging.INFO, "nebula-agent stopped: the dataplane stays as it is")
+
+
+def plan(settings: Settings) -> int:
+    """Print the next pass's changes as shell lines. Raises NebulaError."""
+    checks.check_machine()
+    view = _view_for_plan(settings)
+    node = Node(settings)
+    try:
+        desired = compile_node(view, node.facts())
+        changes = node.reconciler.changes(desired, node.reconciler.observe(desired))
+    finally:
+        node.close()
+    print(f"# {settings.host}: {len(changes)} changes to revision {view.revision}; nothing has been changed")
+    for change in changes:
+        print(f"\n# {change.action} {change.key.kind} for {change.subject.owner.kind} {change.subject.owner.id}")
+        print(command(change))
+    return 0
+
+
+def clean(settings: Settings) -> int:
+    """Remove all that is ours. Raises NebulaError; 1 where something could not be removed."""
+    checks.check_machine()
+    with pid_file(Path(settings.pid_file)):
+        _raise_file_limit()
+        missing = ""
+        try:
+            node = Node(settings)
+        except Unavailable as error:
+            missing = error.message
+            node = Node(settings, with_ovs=False)
+        try:
+            observed = node.reconciler.observe(EMPTY)
+            result = node.reconciler.apply(EMPTY, node.reconciler.changes(EMPTY, observed))
+        finally:
+            node.close()
+        _cache(settings).forget()
+        files.remove(node.client_script)
+        for name in ("dhcp", "udhcpc"):
+            _remove_empty(node.state_folder / name)
+    _remove_empty(node.state_folder)
+    _remove_empty(Path(settings.run_dir))
+    failed = [record for record in result.changes if record.result is not Result.DONE]
+    for record in failed:
+        print(f"nebula-agent: {record.kind} {record.name}: {record.error}", file=sys.stderr)
+    if missing:
+        print(f"nebula-agent: bridges, ports and flows are not cleaned: {missing}", file=sys.stderr)
+    print(f"removed {len(result.changes) - len(failed)} objects")
+    return 1 if failed or missing else 0
+
+
+def _view_for_plan(settings: Settings) -> NodeView:
+    if settings.view_file:
+        try:
+            view = decode(Path(settings.view_file).read_bytes(), settings.view_file)
+        except OSError as error:
+            raise ConfigError(f"cannot read {settings.view_file}: {error.strerror}") from error
+    else:
+        view = _view_from_controller(settings) or _cache(settings).load()
+    if view is None:
+        raise ConfigError("there is no view: the controller does not answer, and no view is kept on this node")
+    return view
+
+
+def _view_from_controller(settings: Settings) -> NodeView | None:
+    if not settings.controller or not settings.node_secret_file:
+        return None
+    from nebula_runtime.http import Client
+
+    secret = read_secret(Path(settings.node_secret_file))
+    try:
+        answer = Client(settings.controller, timeout_s=5.0).request(
+            "GET",
+            f"/nebula/v1/nodes/{settings.host}/view?wait=0",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+    except NebulaError as error:
+        event(_log, logging.WARNING, "the view kept on this node is used", error=error.message)
+        return None
+    return decode(answer.body, "the controller") if answer.status == 200 else None
+
+
+def _cache(settings: Settings) -> Cache:
+    return Cache(Path(settings.state_dir) / "view.json")
+
+
+def _report(settings: Settings, version: str, datapath_type: str, mtu_bytes: int) -> NodeReport:
+    return NodeReport(
+        host=Host(settings.host),
+        version=version,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        datapath_type=datapath_type,
+        vtep_ip=settings.vtep_ip,
+        underlay_mtu_bytes=mtu_bytes,
+        roles=settings.roles(),
+        bridge_mappings={item.physical_network: item.bridge for item in settings.mappings()},
+    )
+
+
+def _raise_file_limit() -> None:
+    """Each namespace of ours takes a few descriptors."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _remove_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return

@@ -1,0 +1,140 @@
+"""Driver of OpenFlow rules.
+
+Effects: one atomic bundle per bridge; a flow monitor per bridge that notices others' changes. Ours are the flows
+whose cookie has our mark; a dump asks only for those, and other flows are never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from nebula.compile.pipeline.dump import observed_flows, owners_by_cookie
+from nebula.desired.diff import Change
+from nebula.desired.kinds import Flow, KernelObject, Key
+from nebula.desired.openflow import flow_identity, flow_line
+from nebula.desired.shell import OWNER_KEY
+from nebula.desired.state import NodeState
+from nebula.ids import parse_mark
+from nebula.view.report import Action
+from nebula_agent.drivers.driver import Failures, together
+from nebula_agent.drivers.openvswitch import our_bridges
+from nebula_agent.edge import ofctl
+from nebula_agent.edge.flowmonitor import FlowMonitor
+from nebula_agent.edge.ovsdb import Ovsdb
+from nebula_agent.edge.watch import Watch
+
+
+class FlowDriver:
+    """Adds, changes and deletes flows."""
+
+    kinds = (Flow.kind,)
+
+    def __init__(self, ovsdb: Ovsdb, run_folder: Path, watch: Watch) -> None:
+        self._ovsdb = ovsdb
+        self._run_folder = run_folder
+        self._watch = watch
+        self._monitors: dict[str, FlowMonitor] = {}
+        self._known: dict[str, list[Flow]] = {}
+        self._ports: dict[str, int | None] = {}
+
+    @property
+    def dirty(self) -> bool:
+        self._follow_ports()
+        return any(bridge not in self._known for bridge in self._bridges(()))
+
+    def mark_dirty(self) -> None:
+        self._known.clear()
+
+    def observe(self, desired: NodeState) -> Iterable[KernelObject]:
+        self._follow_ports()
+        wanted = [item for item in desired.values() if isinstance(item, Flow)]
+        owners = owners_by_cookie(wanted)
+        bridges = self._bridges({flow.bridge for flow in wanted})
+        for gone in set(self._monitors) - set(bridges):
+            self._stop_monitor(gone)
+        self._known = {name: flows for name, flows in self._known.items() if name in bridges}
+        for bridge in bridges:
+            if bridge not in self._known:
+                self._start_monitor(bridge)
+                dump = ofctl.dump_flows(self._run_folder, bridge)
+                self._known[bridge] = observed_flows(bridge, dump, owners)
+            for flow in self._known[bridge]:
+                same = desired.get(flow.key)
+                yield same if isinstance(same, Flow) and _equal(same, flow) else flow
+
+    def apply(self, changes: Sequence[Change]) -> Failures:
+        failures: dict[Key, str] = {}
+        by_bridge: dict[str, list[Change]] = {}
+        for change in changes:
+            subject = change.subject
+            assert isinstance(subject, Flow)
+            by_bridge.setdefault(subject.bridge, []).append(change)
+        present = self._ovsdb.state().bridges
+        for bridge, ours in by_bridge.items():
+            self._known.pop(bridge, None)
+            if bridge not in present and all(change.action is Action.REMOVE for change in ours):
+                continue
+            failures |= together(ours, lambda part, name=bridge: self._step(name, part))  # type: ignore[misc]
+        return failures
+
+    def _step(self, bridge: str, changes: Sequence[Change]) -> None:
+        ofctl.bundle(self._run_folder, bridge, (_line(change) for change in changes))
+
+    def _bridges(self, wanted: Iterable[str]) -> list[str]:
+        """Bridges that may hold flows of ours: our own, those with a port of ours, those that are to get flows."""
+        state = self._ovsdb.state()
+        found = {*wanted, *our_bridges(state)}
+        for row in state.interfaces.values():
+            if row.bridge not in found and parse_mark(row.port_external_ids.get(OWNER_KEY, "")) is not None:
+                found.add(row.bridge)
+        return sorted(found & set(state.bridges))
+
+    def _follow_ports(self) -> None:
+        """Flows hold port numbers: where a port has got another number its bridge's flows are read again."""
+        ports = {row.name: row.ofport for row in self._ovsdb.state().interfaces.values()}
+        if ports == self._ports:
+            return
+        for row in self._ovsdb.state().interfaces.values():
+            before = self._ports.get(row.name)
+            if before is not None and before != row.ofport:
+                self._known.pop(row.bridge, None)
+        self._ports = ports
+
+    def _start_monitor(self, bridge: str) -> None:
+        known = self._monitors.get(bridge)
+        if known is not None:
+            known.drain()
+            if not known.ended:
+                return
+            self._stop_monitor(bridge)
+        with contextlib.suppress(OSError):
+            monitor = FlowMonitor(self._run_folder, bridge)
+            self._monitors[bridge] = monitor
+            self._watch.add(monitor.fileno(), lambda: self._changed(bridge))
+
+    def _changed(self, bridge: str) -> None:
+        monitor = self._monitors.get(bridge)
+        if monitor is not None and monitor.drain():
+            self._known.pop(bridge, None)
+            if monitor.ended:
+                self._stop_monitor(bridge)
+
+    def _stop_monitor(self, bridge: str) -> None:
+        monitor = self._monitors.pop(bridge, None)
+        if monitor is not None:
+            self._watch.remove(monitor.fileno())
+            monitor.close()
+
+
+def _equal(wanted: Flow, found: Flow) -> bool:
+    return wanted.actions == found.actions and wanted.cookie == found.cookie
+
+
+def _line(change: Change) -> str:
+    flow = change.subject
+    assert isinstance(flow, Flow)
+    if change.action is not Action.REMOVE:
+        return f"add {flow_line(flow)}"
+    return f"delete_strict cookie={flow.cookie:#x}/-1,{flow_identity(flow)}"

@@ -1,0 +1,202 @@
+"""Driver of OVS bridges, their ports, and the local VLANs kept on br-int.
+
+Effects: one OVSDB transaction for all changes of a step. Ours is what has our mark in ``external_ids:nebula-owner``
+(of the Bridge or the Port), and the keys ``nebula-vlan-*`` of br-int. A bridge that is another's is used as it is
+where that is asked for, and otherwise refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from nebula.compile.pipeline.tables import table_names
+from nebula.desired.diff import Change
+from nebula.desired.kinds import Bridge, BridgePort, KernelObject, Key, LocalVlan
+from nebula.desired.shell import OWNER_KEY, VLAN_KEY
+from nebula.desired.state import NodeState
+from nebula.errors import KernelRefused
+from nebula.ids import BR_INT, Owner, OwnerKind, parse_mark
+from nebula.view.report import Action
+from nebula_agent.drivers.driver import Failures, together
+from nebula_agent.edge.ovsdb import BridgeRow, InterfaceRow, Ovsdb, OvsState, Transaction
+
+IFACE_ID = "iface-id"
+
+
+class OpenVSwitchDriver:
+    """Bridges, local VLANs, ports."""
+
+    kinds = (Bridge.kind, LocalVlan.kind, BridgePort.kind)
+
+    def __init__(self, ovsdb: Ovsdb) -> None:
+        self._ovsdb = ovsdb
+        self._observed_seqno = -1
+
+    @property
+    def dirty(self) -> bool:
+        return self._ovsdb.seqno != self._observed_seqno
+
+    def mark_dirty(self) -> None:
+        self._observed_seqno = -1
+
+    def observe(self, desired: NodeState) -> Iterable[KernelObject]:
+        self._ovsdb.run()
+        self._observed_seqno = self._ovsdb.seqno
+        state = self._ovsdb.state()
+        for row in state.bridges.values():
+            yield from _bridge(row, desired)
+        yield from _vlans(state, desired)
+        for interface in state.interfaces.values():
+            owner = parse_mark(interface.port_external_ids.get(OWNER_KEY, ""))
+            if owner is not None:
+                port = _port(interface, owner)
+                wanted = desired.get(port.key)
+                yield wanted if isinstance(wanted, BridgePort) and _same(wanted, port) else port
+
+    def apply(self, changes: Sequence[Change]) -> Failures:
+        state = self._ovsdb.state()
+        failures: dict[Key, str] = {}
+        allowed: list[Change] = []
+        for change in sorted(changes, key=lambda item: self.kinds.index(item.key.kind)):
+            problem = _not_ours(change, state)
+            if any(key in failures for key in change.subject.requires):
+                problem = "its bridge failed"
+            if problem:
+                failures[change.key] = problem
+            else:
+                allowed.append(change)
+        failures |= together(allowed, self._step)
+        interfaces = self._ovsdb.state().interfaces
+        for change in allowed:
+            subject = change.subject
+            if isinstance(subject, BridgePort) and change.action is not Action.REMOVE:
+                row = interfaces.get(subject.name)
+                if row is not None and row.error:
+                    failures.setdefault(change.key, f"ovs-vswitchd: {row.error}")
+        return failures
+
+    def _step(self, changes: Sequence[Change]) -> None:
+        def edit(transaction: Transaction) -> None:
+            for change in changes:
+                _edit(transaction, change)
+
+        self._ovsdb.transact(edit)
+
+
+def plugged(state: OvsState) -> tuple[tuple[str, str], ...]:
+    """(port id, device) of interfaces on br-int that something else plugged, sorted."""
+    return tuple(
+        sorted(
+            (row.external_ids[IFACE_ID], row.name)
+            for row in state.interfaces.values()
+            if row.bridge == BR_INT and row.external_ids.get(IFACE_ID) and not _is_ours(row.port_external_ids)
+        )
+    )
+
+
+def local_vlans(state: OvsState) -> tuple[tuple[str, int], ...]:
+    """(network id, tag) kept on br-int, sorted."""
+    row = state.bridges.get(BR_INT)
+    found = row.external_ids if row is not None and _is_ours(row.external_ids) else {}
+    return tuple(
+        sorted(
+            (key.removeprefix(VLAN_KEY), int(value))
+            for key, value in found.items()
+            if key.startswith(VLAN_KEY) and value.isdecimal()
+        )
+    )
+
+
+def foreign_bridges(state: OvsState) -> tuple[str, ...]:
+    """Bridges that are not ours, sorted."""
+    return tuple(sorted(row.name for row in state.bridges.values() if not _is_ours(row.external_ids)))
+
+
+def our_bridges(state: OvsState) -> tuple[str, ...]:
+    """Bridges that bear our mark, sorted."""
+    return tuple(sorted(row.name for row in state.bridges.values() if _is_ours(row.external_ids)))
+
+
+def _is_ours(external_ids: Mapping[str, str]) -> bool:
+    return parse_mark(external_ids.get(OWNER_KEY, "")) is not None
+
+
+def _bridge(row: BridgeRow, desired: NodeState) -> Iterator[KernelObject]:
+    wanted = desired.get(Key(Bridge.kind, row.name))
+    owner = parse_mark(row.external_ids.get(OWNER_KEY, ""))
+    if owner is None:
+        if isinstance(wanted, Bridge) and wanted.adopt:
+            yield wanted
+        return
+    named = row.table_names == dict(table_names(row.name))
+    adopt = isinstance(wanted, Bridge) and wanted.adopt
+    yield Bridge(row.name, row.datapath_type, row.fail_mode if named else "", owner, adopt)
+
+
+def _vlans(state: OvsState, desired: NodeState) -> Iterator[KernelObject]:
+    for network_id, tag in local_vlans(state):
+        owner = Owner(OwnerKind.NETWORK, network_id)
+        wanted = desired.get(Key(LocalVlan.kind, network_id))
+        yield LocalVlan(network_id, tag, wanted.owner if wanted is not None else owner)
+
+
+def _port(row: InterfaceRow, owner: Owner) -> BridgePort:
+    iface_id = row.external_ids.get(IFACE_ID, "")
+    return BridgePort(row.bridge, row.name, row.type, row.options, row.tag, iface_id, owner)
+
+
+def _same(wanted: BridgePort, found: BridgePort) -> bool:
+    """Equal in all that OVSDB keeps (options in whatever order; not the name of the veth pair)."""
+    return (wanted.bridge, wanted.type, tuple(sorted(wanted.options)), wanted.tag, wanted.iface_id, wanted.owner) == (
+        found.bridge,
+        found.type,
+        found.options,
+        found.tag,
+        found.iface_id,
+        found.owner,
+    )
+
+
+def _not_ours(change: Change, state: OvsState) -> str:
+    subject = change.subject
+    if isinstance(subject, Bridge):
+        row = state.bridges.get(subject.name)
+        if row is not None and not _is_ours(row.external_ids):
+            return f"bridge {subject.name} exists and is not ours: remove it, or map the network to another bridge"
+    if isinstance(subject, BridgePort):
+        port = state.interfaces.get(subject.name)
+        if port is not None and not _is_ours(port.port_external_ids):
+            return f"port {subject.name} exists on bridge {port.bridge} and is not ours"
+    return ""
+
+
+def _edit(transaction: Transaction, change: Change) -> None:
+    subject, remove = change.subject, change.action is Action.REMOVE
+    if isinstance(subject, Bridge):
+        if remove:
+            transaction.delete_bridge(subject.name)
+        else:
+            transaction.set_bridge(
+                subject.name,
+                datapath_type=subject.datapath_type,
+                fail_mode=subject.fail_mode,
+                external_ids={OWNER_KEY: subject.owner.mark},
+                table_names=table_names(subject.name),
+            )
+    elif isinstance(subject, LocalVlan):
+        transaction.set_bridge_id(BR_INT, VLAN_KEY + subject.network_id, None if remove else str(subject.tag))
+    elif isinstance(subject, BridgePort):
+        if remove:
+            transaction.delete_port(subject.name)
+        else:
+            transaction.set_port(
+                subject.bridge,
+                subject.name,
+                type=subject.type,
+                options=dict(subject.options),
+                tag=subject.tag,
+                port_external_ids={OWNER_KEY: subject.owner.mark},
+                external_ids={IFACE_ID: subject.iface_id} if subject.iface_id else {},
+            )
+    else:
+        raise KernelRefused(f"{change.key.kind} is not a kind of Open vSwitch's")

@@ -1,0 +1,78 @@
+"""Driver of static routes in namespaces of ours.
+
+Effects: routes. Ours are those of the main table with ``proto static``; the DHCP client's script in an instance
+says ``proto dhcp``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from nebula.desired.diff import Change
+from nebula.desired.kinds import KernelObject, Key, Route
+from nebula.desired.state import NodeState
+from nebula.errors import KernelRefused
+from nebula.view.report import Action
+from nebula_agent.drivers.driver import Failures, into
+from nebula_agent.drivers.kernel import Kernel
+from nebula_agent.edge import rtnl
+from nebula_agent.edge.ioctl import interface_index
+
+_GONE = ("ESRCH", "ENODEV", "ENOENT")
+
+
+class RouteDriver:
+    """Adds, replaces and deletes routes."""
+
+    kinds = (Route.kind,)
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    @property
+    def dirty(self) -> bool:
+        return self._kernel.dirty
+
+    def mark_dirty(self) -> None:
+        self._kernel.mark_dirty()
+
+    def observe(self, desired: NodeState) -> Iterable[KernelObject]:
+        self._kernel.refresh()
+        for space in self._kernel.spaces.values():
+            if space.owner is None:
+                continue
+            devices = {link.index: link.name for link in space.links.values()}
+            for found in space.routes:
+                if found.protocol != rtnl.RTPROT_STATIC or found.table != rtnl.RT_TABLE_MAIN:
+                    continue
+                device = devices.get(found.index, "")
+                route = Route(space.name, found.destination, found.via, device, "", space.owner)
+                wanted = desired.get(route.key)
+                same = isinstance(wanted, Route) and (wanted.via, wanted.device) == (found.via, device)
+                yield wanted if same and wanted is not None else route
+
+    def apply(self, changes: Sequence[Change]) -> Failures:
+        failures: dict[Key, str] = {}
+        for change in changes:
+            with into(failures, change):
+                subject = change.subject
+                assert isinstance(subject, Route)
+                self._apply(subject, change.action)
+        return failures
+
+    def _apply(self, wanted: Route, action: Action) -> None:
+        remove = action is Action.REMOVE
+        try:
+            with self._kernel.space(wanted.namespace).netlink() as netlink:
+                index = interface_index(netlink.fileno(), wanted.device)
+                request = rtnl.route(
+                    wanted.destination, wanted.via, index, delete=remove, replace=action is Action.CHANGE
+                )
+                answer = netlink.requests([request])[0]
+        except KernelRefused as error:
+            if remove and error.errno_name in _GONE:
+                return
+            raise
+        if answer is not None and not (remove and answer.errno_name in _GONE):
+            via = f" via {wanted.via}" if wanted.via else ""
+            raise KernelRefused(f"route {wanted.destination}{via}: {answer.message}", answer.errno_name)

@@ -1,0 +1,127 @@
+"""Driver of iptables rules inside namespaces of ours.
+
+Effects: runs iptables-save and iptables-restore in the namespace. All rules of a namespace of ours are ours; they
+are replaced table by table, each in one commit. Reads them only where rules are wanted, or in routers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from nebula.desired.diff import Change
+from nebula.desired.kinds import KernelObject, Key, Ruleset
+from nebula.desired.state import NodeState
+from nebula.ids import OwnerKind
+from nebula.view.report import Action
+from nebula_agent.drivers.driver import Failures, into
+from nebula_agent.drivers.kernel import Kernel
+from nebula_agent.edge.run import run
+
+_BUILT_IN = {
+    "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "raw": ("PREROUTING", "OUTPUT"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "security": ("INPUT", "FORWARD", "OUTPUT"),
+}
+
+
+class RulesetDriver:
+    """Loads whole rulesets."""
+
+    kinds = (Ruleset.kind,)
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._known: dict[str, str] = {}
+
+    @property
+    def dirty(self) -> bool:
+        spaces = self._kernel.spaces
+        return self._kernel.names_dirty or any(spaces[name].rules_dirty for name in self._known if name in spaces)
+
+    def mark_dirty(self) -> None:
+        self._known.clear()
+
+    def observe(self, desired: NodeState) -> Iterable[KernelObject]:
+        self._kernel.refresh()
+        asked = {item.namespace: item for item in desired.values() if isinstance(item, Ruleset)}
+        for name, space in self._kernel.spaces.items():
+            if space.owner is None or (name not in asked and space.owner.kind is not OwnerKind.ROUTER):
+                self._known.pop(name, None)
+                continue
+            if space.rules_dirty or name not in self._known:
+                space.rules_dirty = False
+                self._known[name] = run(["iptables-save"], namespace_fd=space.fd)
+            text = self._known[name]
+            wanted = asked.get(name)
+            if wanted is not None and canonical(wanted.text) == canonical(text):
+                yield wanted
+            elif canonical(text):
+                owner = wanted.owner if wanted is not None else space.owner
+                yield Ruleset(name, plain(text), owner)
+
+    def apply(self, changes: Sequence[Change]) -> Failures:
+        failures: dict[Key, str] = {}
+        for change in changes:
+            with into(failures, change):
+                subject = change.subject
+                assert isinstance(subject, Ruleset)
+                self._known.pop(subject.namespace, None)
+                if change.action is Action.REMOVE:
+                    space = self._kernel.spaces.get(subject.namespace)
+                    if space is not None:
+                        run(["iptables-restore"], stdin=emptied(subject.text), namespace_fd=space.fd)
+                    continue
+                text = subject.text
+                if isinstance(change.before, Ruleset):
+                    text += _only_in_first(change.before.text, subject.text)
+                fd = self._kernel.space(subject.namespace).fd
+                run(["iptables-restore"], stdin=text, namespace_fd=fd)
+        return failures
+
+
+def plain(text: str) -> str:
+    """``iptables-save`` output without comment lines and counters."""
+    return "".join(line.split(" [")[0] + "\n" if line[:1] == ":" else line + "\n" for line in _lines(text))
+
+
+def canonical(text: str) -> dict[str, tuple[str, ...]]:
+    """Lines by table, chains sorted; tables that say nothing beyond the kernel's defaults left out."""
+    tables: dict[str, list[str]] = {}
+    table = ""
+    for line in _lines(text):
+        if line.startswith("*"):
+            table = line[1:].strip()
+        elif line != "COMMIT":
+            tables.setdefault(table, []).append(line.split(" [")[0] if line[:1] == ":" else line.strip())
+    result: dict[str, tuple[str, ...]] = {}
+    for name, lines in tables.items():
+        defaults = {f":{chain} ACCEPT" for chain in _BUILT_IN.get(name, ())}
+        chains = sorted(line for line in lines if line[:1] == ":" and line not in defaults)
+        rules = [line for line in lines if line[:1] != ":"]
+        if chains or rules:
+            result[name] = (*chains, *rules)
+    return result
+
+
+def emptied(text: str) -> str:
+    """A restore that flushes each table that the text has."""
+    lines: list[str] = []
+    for table in canonical(text):
+        lines += [f"*{table}", *(f":{chain} ACCEPT" for chain in _BUILT_IN.get(table, ())), "COMMIT"]
+    return "\n".join(lines) + "\n"
+
+
+def _only_in_first(first: str, second: str) -> str:
+    """Flush the tables that the first text fills and the second does not mention."""
+    mentioned = {line[1:].strip() for line in _lines(second) if line.startswith("*")}
+    return "".join(
+        emptied(f"*{table}\n" + "\n".join(lines) + "\nCOMMIT\n")
+        for table, lines in canonical(first).items()
+        if table not in mentioned
+    )
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line and not line.startswith("#")]

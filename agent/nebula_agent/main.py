@@ -1,0 +1,134 @@
+"""``nebula-agent``: the program.
+
+Effects: reads flags and the configuration file, and hands over. What is missing is said in one line, exit code 1; a
+wrong flag is exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from nebula_runtime import config, log
+
+from nebula.desired.diff import Change
+from nebula.errors import ConfigError, NebulaError
+from nebula_agent import settings as settings_module
+from nebula_agent.settings import Settings
+
+_FLAGS = {
+    "host": "name of this node (default: the machine's host name)",
+    "controller": "URL of the controller, http://HOST:PORT",
+    "node-secret-file": "file with the secret that nodes show to the controller",
+    "datapath-type": "auto, system or netdev (default: auto)",
+    "vtep-ip": "this node's address on the underlay network",
+    "ovs-db": "OVSDB socket (default: unix:/run/openvswitch/db.sock)",
+    "run-dir": "folder of the pid file (default: /run/nebula)",
+    "state-dir": "folder of the last view and the daemons' files (default: /var/lib/nebula)",
+    "view-file": "read the node's view from this file instead of a controller",
+    "pid-file": "default: agent.pid in the run folder",
+    "log-format": "text or json (default: text)",
+    "log-level": "debug, info, warning or error (default: info)",
+}
+_LISTS = {
+    "role": "network or compute; may be given twice (default: compute)",
+    "bridge-mapping": "PHYSNET:BRIDGE[:INTERFACE]; may be given several times",
+}
+_COMMANDS = {
+    "run": "run as a daemon in the foreground (what happens without a command)",
+    "plan": "print what the next pass would change, as shell lines, and change nothing",
+    "clean": "remove all that the agent made on this node, and nothing else",
+    "confirm": "tell the running agent that the change it holds back is meant",
+}
+
+
+def main(argv: Sequence[str] | None = None, *, applied: Callable[[Change], None] | None = None) -> int:
+    """Exit code. ``applied`` is called after every single change, which are then carried out one by one (tests)."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.version:
+        print(f"nebula-agent {version()}")
+        return 0
+    try:
+        settings = _settings(arguments)
+        log.configure(settings.log_format, settings.log_level)
+        return _command(arguments.command, settings, applied)
+    except NebulaError as error:
+        print(f"nebula-agent: {error.message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def version() -> str:
+    """The installed version."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("nebula-sdn")
+    except PackageNotFoundError:
+        return "0+source"
+
+
+def _parser() -> argparse.ArgumentParser:
+    described = "\n".join(f"  {name:<8} {text}" for name, text in _COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="nebula-agent",
+        description="Makes this node what the controller's view says.",
+        epilog=f"commands:\n{described}\n\nEach flag is also a key of the configuration file (hyphen: underscore).",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("command", nargs="?", choices=tuple(_COMMANDS), default="run", metavar="COMMAND")
+    parser.add_argument("--version", action="store_true", help="print the version and end")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file")
+    for name, text in _FLAGS.items():
+        parser.add_argument(f"--{name}", metavar=name.rpartition("-")[2].upper(), help=text)
+    for name, text in _LISTS.items():
+        parser.add_argument(f"--{name}", action="append", metavar=name.rpartition("-")[2].upper(), help=text)
+    return parser
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    names = [name.replace("-", "_") for name in (*_FLAGS, *_LISTS)]
+    flags: dict[str, object] = {name: getattr(arguments, name) for name in names}
+    settings = config.load(Settings, arguments.config, flags)
+    if not settings.host:
+        settings = msgspec.structs.replace(settings, host=socket.gethostname())
+    if not settings.pid_file:
+        settings = msgspec.structs.replace(settings, pid_file=f"{settings.run_dir}/agent.pid")
+    settings_module.check(settings)
+    return settings
+
+
+def _command(name: str, settings: Settings, applied: Callable[[Change], None] | None) -> int:
+    if name == "confirm":
+        return _confirm(Path(settings.pid_file))
+    from nebula_agent import commands
+
+    if name == "plan":
+        return commands.plan(settings)
+    if name == "clean":
+        return commands.clean(settings)
+    return commands.run(settings, version(), applied)
+
+
+def _confirm(pid_file: Path) -> int:
+    try:
+        os.kill(int(pid_file.read_text(encoding="ascii")), signal.SIGUSR1)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"no agent is running here (pid file {pid_file})") from error
+    return 0
+
+
+if __name__ == "__main__":
+    logging.raiseExceptions = False
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The node as the agent holds it: edges, drivers in their order, and the facts that compile needs.
+
+Effects: opens the edges. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nebula.compile.facts import Facts
+from nebula.desired.diff import Change
+from nebula.ids import Host, Owner, OwnerKind, PortId
+from nebula.view.report import Plug
+from nebula_agent.drivers import openvswitch
+from nebula_agent.drivers.address import AddressDriver
+from nebula_agent.drivers.config_file import ConfigFileDriver
+from nebula_agent.drivers.driver import Driver
+from nebula_agent.drivers.flow import FlowDriver
+from nebula_agent.drivers.kernel import Kernel
+from nebula_agent.drivers.namespace import NamespaceDriver
+from nebula_agent.drivers.openvswitch import OpenVSwitchDriver
+from nebula_agent.drivers.process import ProcessDriver
+from nebula_agent.drivers.route import RouteDriver
+from nebula_agent.drivers.ruleset import RulesetDriver
+from nebula_agent.drivers.sysctl import SysctlDriver
+from nebula_agent.drivers.veth import VethDriver
+from nebula_agent.edge import files
+from nebula_agent.edge.datapath import choose_datapath
+from nebula_agent.edge.ovsdb import Ovsdb
+from nebula_agent.edge.watch import Watch
+from nebula_agent.reconcile import Reconciler
+from nebula_agent.settings import Settings
+
+_CLIENT_SCRIPT = "udhcpc.script"
+
+
+class Node:
+    """Edges and drivers of this node. Raises NebulaError where Open vSwitch does not answer."""
+
+    def __init__(
+        self, settings: Settings, *, with_ovs: bool = True, applied: Callable[[Change], None] | None = None
+    ) -> None:
+        """``with_ovs`` False: without what is in Open vSwitch (for cleaning up where it does not run)."""
+        self._settings = settings
+        self.state_folder = Path(settings.state_dir)
+        self.watch = Watch()
+        self.kernel = Kernel(self.watch)
+        self.ovsdb = Ovsdb(Path(settings.socket_path())) if with_ovs else None
+        self.datapath_type = choose_datapath(settings.datapath_type)
+        self.reconciler = Reconciler(self._drivers(), applied=applied)
+
+    def _drivers(self) -> list[Driver]:
+        kernel, owner = self.kernel, Owner(OwnerKind.NODE, self._settings.host)
+        drivers: list[Driver] = [
+            NamespaceDriver(kernel),
+            RulesetDriver(kernel),
+            SysctlDriver(kernel),
+            VethDriver(kernel),
+            AddressDriver(kernel),
+            RouteDriver(kernel),
+        ]
+        if self.ovsdb is not None:
+            run_folder = Path(self._settings.socket_path()).parent
+            drivers += [OpenVSwitchDriver(self.ovsdb), FlowDriver(self.ovsdb, run_folder, self.watch)]
+        drivers += [ConfigFileDriver(self.state_folder, owner), ProcessDriver(kernel, self.watch)]
+        return drivers
+
+    @property
+    def client_script(self) -> Path:
+        """The DHCP client's script, in the state folder: /run may be mounted ``noexec``."""
+        return self.state_folder / _CLIENT_SCRIPT
+
+    def install_client_script(self) -> None:
+        """Put the script there where it is not yet, or another."""
+        content = Path(__file__).with_name(_CLIENT_SCRIPT).read_bytes()
+        if not self.client_script.exists() or self.client_script.read_bytes() != content:
+            files.write(self.client_script, content, mode=0o755)
+
+    def facts(self) -> Facts:
+        """The node's facts as OVS has them now."""
+        settings = self._settings
+        facts = Facts(
+            host=Host(settings.host),
+            datapath_type=self.datapath_type,
+            vtep_ip=settings.vtep_ip,
+            state_folder=settings.state_dir,
+            dhcp_client_script=str(self.client_script),
+            bridge_mappings=settings.mappings(),
+        )
+        if self.ovsdb is None:
+            return facts
+        state = self.ovsdb.state()
+        return Facts(
+            host=facts.host,
+            datapath_type=facts.datapath_type,
+            vtep_ip=facts.vtep_ip,
+            state_folder=facts.state_folder,
+            dhcp_client_script=facts.dhcp_client_script,
+            bridge_mappings=facts.bridge_mappings,
+            local_vlans=openvswitch.local_vlans(state),
+            plugged=openvswitch.plugged(state),
+            foreign_bridges=openvswitch.foreign_bridges(state),
+        )
+
+    def plugs(self) -> tuple[Plug, ...]:
+        """What something else has plugged into br-int."""
+        if self.ovsdb is None:
+            return ()
+        return tuple(Plug(PortId(port), device) for port, device in openvswitch.plugged(self.ovsdb.state()))
+
+    def close(self) -> None:
+        """Close the edges; nothing on the node changes."""
+        self.kernel.close()
+        if self.ovsdb is not None:
+            self.ovsdb.close()
