@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 
 from nebula.errors import BadRequest, NebulaError
-from nebulactl.api import Api, JsonObject, as_object
+from nebulactl.api import IDENTITY, Api, Json, JsonObject, as_object
 from nebulactl.find import find, find_id, item_path, list_resources
 from nebulactl.invocation import api
 from nebulactl.nouns import Column, Noun
@@ -19,15 +19,26 @@ from nebulactl.output import Output
 
 
 def create(cloud: Api, noun: Noun, attributes: JsonObject) -> JsonObject:
-    """The new resource."""
-    return as_object(cloud.post(noun.service, noun.path, {noun.item_key: attributes}).get(noun.item_key))
+    """The new resource. Tags are a resource of their own, set after it."""
+    tags = attributes.get("tags")
+    body = {name: value for name, value in attributes.items() if name != "tags"}
+    resource = as_object(cloud.post(noun.service, noun.path, {noun.item_key: body}).get(noun.item_key))
+    return resource | (_set_tags(cloud, noun, str(resource.get("id")), tags) if tags else {})
 
 
-def update(cloud: Api, noun: Noun, identifier: str, attributes: JsonObject) -> JsonObject:
-    """The resource as it is now (Keystone changes with PATCH, Neutron and Nova with PUT)."""
-    send = cloud.patch if noun.service == "identity" else cloud.put
-    answer = send(noun.service, item_path(noun, identifier), {noun.item_key: attributes})
-    return as_object(answer.get(noun.item_key))
+def update(cloud: Api, noun: Noun, identifier: str, attributes: JsonObject) -> None:
+    """Change these attributes (Keystone takes PATCH, Neutron and Nova PUT)."""
+    body = {name: value for name, value in attributes.items() if name != "tags"}
+    if body:
+        send = cloud.patch if noun.service == IDENTITY else cloud.put
+        send(noun.service, item_path(noun, identifier), {noun.item_key: body})
+    if "tags" in attributes:
+        _set_tags(cloud, noun, identifier, attributes["tags"])
+
+
+def _set_tags(cloud: Api, noun: Noun, identifier: str, tags: Json) -> JsonObject:
+    unique: list[Json] = [*dict.fromkeys(str(tag) for tag in as_list(tags))]
+    return cloud.put(noun.service, f"{item_path(noun, identifier)}/tags", {"tags": unique})
 
 
 def merged(noun: Noun, current: JsonObject, given: Given) -> JsonObject:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from nebula.errors import ConfigError
+from nebula.errors import ConfigError, NotFound
 
 FIELDS: tuple[str, ...] = (
     "auth_url",
@@ -69,13 +69,13 @@ def find_credentials(flags: Mapping[str, str]) -> Credentials:
     if "auth_url" in given:
         return _complete(given, "--os-* flags and OS_* variables" if flags else "OS_* variables")
     name = lab_name()
-    variables = _from_lab(name)
-    if not variables:
+    lab = _from_lab(name)
+    if not lab:
         raise ConfigError(
             f"There are no credentials: OS_AUTH_URL is not set and no lab {name!r} is up. "
             "Start one with 'nebulactl lab up', or set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME."
         )
-    return _complete(variables | given, f"lab {name!r}")
+    return _complete(lab | {field: value for field, value in flags.items() if value}, f"lab {name!r}")
 
 
 def _complete(given: Mapping[str, str], source: str) -> Credentials:
@@ -126,5 +126,11 @@ def _from_clouds_yaml(cloud: str) -> dict[str, str]:
 
 
 def _from_lab(name: str) -> dict[str, str]:
-    """The lab's variables without their ``OS_``, or nothing where no such lab is up."""
-    return {}
+    """The administrator's of the lab, by the names in FIELDS; nothing where no such lab is up."""
+    from nebula_lab import open_lab
+
+    try:
+        found = open_lab(name).credentials
+    except NotFound:
+        return {}
+    return {field: str(value) for field, value in msgspec.structs.asdict(found).items() if field in FIELDS}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from nebulactl.api import COMPUTE, IDENTITY, NETWORK
+from nebulactl.api import COMPUTE, IDENTITY, NETWORK, Json
 
 
 class Form(enum.Enum):
@@ -23,6 +23,7 @@ class Form(enum.Enum):
     ORDERED_LIST = enum.auto()
     DICT = enum.auto()
     DICTS = enum.auto()
+    SUBPORTS = enum.auto()
     JSON = enum.auto()
     STATE = enum.auto()
     ROUTER_TYPE = enum.auto()
@@ -33,14 +34,18 @@ class Form(enum.Enum):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A title and the API's attribute under it."""
+    """A title and the API's attribute under it. ``optional``: in a list only where a resource has it."""
 
     title: str
     attribute: str
+    optional: bool = False
 
 
 class Noun(msgspec.Struct, frozen=True):
-    """A kind of resource. ``path`` is under the service's version, and its last part is the collection's JSON key."""
+    """A kind of resource. ``path`` is under the service's version; its name is the JSON key of the collection.
+
+    ``forms`` go by attribute, or by title where a list and ``show`` differ; ``absent`` are values of what is not there.
+    """
 
     name: str
     path: str
@@ -51,6 +56,7 @@ class Noun(msgspec.Struct, frozen=True):
     hidden: frozenset[str] = frozenset()
     open_ended: bool = False
     forms: Mapping[str, Form] = {}
+    absent: Mapping[str, Json] = {}
     key: str = ""
     name_attribute: str = "name"
 
@@ -64,8 +70,8 @@ class Noun(msgspec.Struct, frozen=True):
         """The JSON key around several."""
         return self.path.strip("/").split("/")[0]
 
-    def form(self, attribute: str) -> Form:
-        return self.forms.get(attribute, Form.PLAIN)
+    def form(self, column: Column) -> Form:
+        return self.forms.get(column.title) or self.forms.get(column.attribute, Form.PLAIN)
 
 
 def _columns(**titles: str) -> tuple[Column, ...]:
@@ -187,15 +193,25 @@ PORT = Noun(
         "fixed_ips": Form.DICTS,
         "security_groups": Form.SORTED_LIST,
         "tags": Form.SORTED_LIST,
+        "Trunk subports": Form.SUBPORTS,
     },
+    absent={"hints": ""},
 )
 
 ROUTER = Noun(
     name="router",
     path="/routers",
     service=NETWORK,
-    columns=_columns(ID="id", Name="name", Status="status", State="admin_state_up", Project="project_id"),
-    long_columns=_columns(Routes="routes", External_gateway_info="external_gateway_info"),
+    columns=(
+        *_columns(ID="id", Name="name", Status="status", State="admin_state_up", Project="project_id"),
+        Column("Distributed", "distributed", optional=True),
+        Column("HA", "ha", optional=True),
+    ),
+    long_columns=(
+        *_columns(Routes="routes", External_gateway_info="external_gateway_info"),
+        Column("Availability zones", "availability_zones", optional=True),
+        *_columns(Tags="tags"),
+    ),
     fields=_fields(
         "admin_state_up availability_zone_hints availability_zones created_at description enable_ndp_proxy "
         "external_gateway_info flavor_id id name project_id revision_number routes status tags updated_at"
@@ -275,6 +291,7 @@ USER = Noun(
         *_fields("description password_expires_at"),
         *_fields("options"),
     ),
+    absent={"options": {}},
 )
 
 ROLE = Noun(

@@ -125,6 +125,8 @@ def settings(*items: Setting) -> Callable[[Function], Function]:
 
 
 def _option(item: Setting) -> Callable[[Function], Function]:
+    # click takes a default of None for one that meets "required", and without it a switch for off.
+    default = {} if item.required else {"default": None}
     return click.option(
         item.flag,
         item.slug,
@@ -133,7 +135,7 @@ def _option(item: Setting) -> Callable[[Function], Function]:
         help=item.help + (" May be repeated." if item.many else ""),
         required=item.required,
         multiple=item.many,
-        default=None,
+        **default,
         shell_complete=names_of(item.noun) if item.noun is not None else None,
     )
 

@@ -33,8 +33,14 @@ class Output(msgspec.Struct, frozen=True):
     descending: bool = False
 
     def resources(self, noun: Noun, resources: Iterable[JsonObject], columns: tuple[Column, ...]) -> None:
-        """A list of resources under these columns."""
-        self.rows([column.title for column in columns], [cells(noun, columns, item) for item in resources])
+        """A list of resources under these columns; optional ones only where a resource has a value."""
+        found = list(resources)
+        columns = tuple(
+            column
+            for column in columns
+            if not column.optional or any(item.get(column.attribute) is not None for item in found)
+        )
+        self.rows([column.title for column in columns], [cells(noun, columns, item) for item in found])
 
     def resource(self, noun: Noun, resource: JsonObject) -> None:
         """One resource with all its fields."""

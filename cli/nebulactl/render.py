@@ -28,6 +28,8 @@ def cell(value: Json, form: Form = Form.PLAIN) -> Cell:
     if form is Form.ADDRESSES:
         addresses = _addresses(as_object(value))
         return Cell(_dict_of_lists(addresses), {name: list(found) for name, found in addresses.items()})
+    if form is Form.SUBPORTS:
+        return cell(as_object(value).get("sub_ports"), Form.DICTS)
     empty: Json = {} if form is Form.DICT else []
     machine = empty if value is None and form in (Form.DICT, Form.DICTS, Form.SORTED_LIST) else value
     return Cell(human(value, form), machine)
@@ -90,7 +92,9 @@ def _dict_of_lists(value: Mapping[str, list[str]]) -> str:
 
 def cells(noun: Noun, columns: tuple[Column, ...], resource: JsonObject) -> tuple[Cell, ...]:
     """One row of a list."""
-    return tuple(cell(resource.get(column.attribute), noun.form(column.attribute)) for column in columns)
+    return tuple(
+        cell(resource.get(column.attribute, noun.absent.get(column.attribute)), noun.form(column)) for column in columns
+    )
 
 
 def fields(noun: Noun, resource: JsonObject) -> tuple[tuple[str, ...], tuple[Cell, ...]]:

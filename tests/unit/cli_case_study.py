@@ -182,3 +182,12 @@ def fill(cloud: Cloud) -> None:
         )
     cloud.add("users", id="33333333333333333333333333333333", name="student", domain_id="default", enabled=True)
     cloud.add("roles", id="44444444444444444444444444444444", name="member", domain_id=None)
+    domain = {"id": "default", "name": "Default"}
+    cloud.collections["role_assignments"].append(
+        {
+            "id": "unused",
+            "role": {"id": "44444444444444444444444444444444", "name": "member"},
+            "user": {"id": "33333333333333333333333333333333", "name": "student", "domain": domain},
+            "scope": {"project": {"id": "22222222222222222222222222222222", "name": "second", "domain": domain}},
+        }
+    )

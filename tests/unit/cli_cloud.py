@@ -61,7 +61,9 @@ class Cloud:
         """Path and body of the requests of this method that are not logins."""
         return [(path, body) for done, path, body in self.requests if done == method and "/auth/tokens" not in path]
 
-    def answer(self, method: str, target: str, headers: Any, body: Any) -> tuple[int, dict[str, str], Any]:
+    def answer(  # noqa: PLR0911 - one line per service
+        self, method: str, target: str, headers: Any, body: Any
+    ) -> tuple[int, dict[str, str], Any]:
         self.requests.append((method, target, body))
         url = urlsplit(target)
         parts = [part for part in url.path.split("/") if part]
@@ -110,7 +112,7 @@ class Cloud:
         }
         return 201, {"X-Subject-Token": token}, {"token": content}
 
-    def _resources(
+    def _resources(  # noqa: PLR0911 - one line per verb
         self, method: str, parts: list[str], query: dict[str, list[str]], body: Any
     ) -> tuple[int, dict[str, str], Any]:
         name, rest = parts[0], parts[1:]
@@ -130,7 +132,9 @@ class Cloud:
             message = f"{key.capitalize()} {rest[0]} could not be found."
             return 404, {}, {"NeutronError": {"type": f"{key.capitalize()}NotFound", "message": message, "detail": ""}}
         if len(rest) > 1:
-            return 200, {}, {}
+            if rest[1] == "tags":
+                item["tags"] = body["tags"]
+            return 200, {}, body or {}
         if method == "DELETE":
             resources.remove(item)
             return 204, {}, None

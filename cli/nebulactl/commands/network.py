@@ -5,13 +5,10 @@ from __future__ import annotations
 import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
-from nebulactl.nouns import NETWORK_LONG, NETWORK_NOUN, PROJECT
+from nebulactl.common_settings import DESCRIPTION, ENABLE, NAME, OWNER, STATUS, TAG, TAGS
+from nebulactl.nouns import NETWORK_LONG, NETWORK_NOUN
 from nebulactl.options import Setting
 
-_NAME = Setting(flag="--name", attribute="name", help="Name.")
-_DESCRIPTION = Setting(flag="--description", attribute="description", help="Description.")
-_PROJECT = Setting(flag="--project", attribute="project_id", noun=PROJECT, help="Owner's project (name or id).")
-_ENABLE = Setting(flag="--enable/--disable", attribute="admin_state_up", help="Administrative state.")
 _SHARE = Setting(flag="--share/--no-share", attribute="shared", help="For all projects, or the owner's alone.")
 _EXTERNAL = Setting(
     flag="--external/--internal", attribute="router:external", help="Routers may have their gateway here, or not."
@@ -35,9 +32,6 @@ _PROVIDER = (
         flag="--provider-segment", attribute="provider:segmentation_id", type=click.INT, help="VNI of a vxlan one."
     ),
 )
-_STATUS = Setting(
-    flag="--status", attribute="status", type=click.Choice(["ACTIVE", "BUILD", "DOWN", "ERROR"]), help="With it."
-)
 
 
 @click.group()
@@ -49,14 +43,15 @@ add_create(
     network,
     NETWORK_NOUN,
     _SHARE,
-    _ENABLE,
-    _PROJECT,
-    _DESCRIPTION,
+    ENABLE,
+    OWNER,
+    DESCRIPTION,
     _MTU,
     _PORT_SECURITY,
     _EXTERNAL,
     _DEFAULT,
     _DNS_DOMAIN,
+    TAG,
     *_PROVIDER,
     example="""
 nebulactl network create nebula_net
@@ -67,11 +62,12 @@ add_list(
     network,
     NETWORK_NOUN,
     _EXTERNAL,
-    _NAME,
-    _ENABLE,
-    _PROJECT,
+    NAME,
+    ENABLE,
+    OWNER,
     _SHARE,
-    _STATUS,
+    STATUS,
+    TAGS,
     *_PROVIDER,
     long_columns=NETWORK_LONG,
     example="nebulactl network list --long\nnebulactl network list --external -f value -c ID",
@@ -80,15 +76,16 @@ add_show(network, NETWORK_NOUN)
 add_set(
     network,
     NETWORK_NOUN,
-    _NAME,
-    _ENABLE,
+    NAME,
+    ENABLE,
     _SHARE,
-    _DESCRIPTION,
+    DESCRIPTION,
     _MTU,
     _PORT_SECURITY,
     _EXTERNAL,
     _DEFAULT,
     _DNS_DOMAIN,
+    TAG,
     *_PROVIDER,
     example="nebulactl network set nebula_net --name lecture --mtu 1400",
 )

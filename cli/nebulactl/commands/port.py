@@ -7,9 +7,10 @@ import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_set, add_show, add_unset
 from nebulactl.api import Api, JsonObject
+from nebulactl.common_settings import DESCRIPTION, ENABLE, NAME, OWNER, STATUS, TAG, TAGS
 from nebulactl.find import find_id, list_resources
 from nebulactl.invocation import api
-from nebulactl.nouns import INSTANCE, NETWORK_NOUN, PORT, PROJECT, ROUTER, SUBNET
+from nebulactl.nouns import INSTANCE, NETWORK_NOUN, PORT, ROUTER, SUBNET
 from nebulactl.options import Given, KeyValues, Setting, lists, settings
 from nebulactl.output import Output
 
@@ -25,9 +26,6 @@ def fixed_ip(cloud: Api, value: dict[str, str]) -> JsonObject:
 FIXED_IP_TYPE = KeyValues("subnet ip-address")
 FIXED_IP_METAVAR = "subnet=SUBNET,ip-address=IP"
 
-_NAME = Setting(flag="--name", attribute="name", help="Name.")
-_DESCRIPTION = Setting(flag="--description", attribute="description", help="Description.")
-_PROJECT = Setting(flag="--project", attribute="project_id", noun=PROJECT, help="Owner's project (name or id).")
 _NETWORK = Setting(flag="--network", attribute="network_id", noun=NETWORK_NOUN, help="Its network (name or id).")
 _FIXED_IP = Setting(
     flag="--fixed-ip",
@@ -43,16 +41,12 @@ _MAC = Setting(flag="--mac-address", attribute="mac_address", help="MAC address.
 _HOST = Setting(flag="--host", attribute="binding:host_id", help="Node that it is bound to.")
 _DEVICE = Setting(flag="--device", attribute="device_id", help="Id of what uses it.")
 _DEVICE_OWNER = Setting(flag="--device-owner", attribute="device_owner", help="Kind of what uses it: network:dhcp.")
-_ENABLE = Setting(flag="--enable/--disable", attribute="admin_state_up", help="Administrative state.")
 _PORT_SECURITY = Setting(
     flag="--enable-port-security/--disable-port-security",
     attribute="port_security_enabled",
     help="Whether only its own addresses may speak.",
 )
 _VNIC = Setting(flag="--vnic-type", attribute="binding:vnic_type", help="normal.")
-_STATUS = Setting(
-    flag="--status", attribute="status", type=click.Choice(["ACTIVE", "BUILD", "DOWN", "ERROR"]), help="With it."
-)
 
 
 @click.group()
@@ -70,10 +64,11 @@ add_create(
     _DEVICE,
     _DEVICE_OWNER,
     _VNIC,
-    _ENABLE,
+    ENABLE,
     _PORT_SECURITY,
-    _PROJECT,
-    _DESCRIPTION,
+    OWNER,
+    DESCRIPTION,
+    TAG,
     example="nebulactl port create web0 --network nebula_net --fixed-ip subnet=nebula_subnet,ip-address=192.168.50.10",
 )
 
@@ -96,9 +91,10 @@ def _fixed_ip_filter(cloud: Api, value: dict[str, str]) -> str:
     _DEVICE_OWNER,
     _HOST,
     _MAC,
-    _NAME,
-    _STATUS,
-    _PROJECT,
+    NAME,
+    STATUS,
+    OWNER,
+    TAGS,
     Setting(
         flag="--fixed-ip",
         attribute="fixed_ips",
@@ -126,16 +122,17 @@ add_show(port, PORT)
 add_set(
     port,
     PORT,
-    _NAME,
+    NAME,
     _CLEARABLE_FIXED_IP,
     _MAC,
     _HOST,
     _DEVICE,
     _DEVICE_OWNER,
     _VNIC,
-    _ENABLE,
+    ENABLE,
     _PORT_SECURITY,
-    _DESCRIPTION,
+    DESCRIPTION,
+    TAG,
     example="nebulactl port set web0 --disable",
 )
 add_unset(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
+from nebulactl.common_settings import DESCRIPTION, NAME
 from nebulactl.nouns import PROJECT
 from nebulactl.options import Setting
 
-_NAME = Setting(flag="--name", attribute="name", help="Name.")
-_DESCRIPTION = Setting(flag="--description", attribute="description", help="Description.")
 _ENABLE = Setting(flag="--enable/--disable", attribute="enabled", help="Whether anyone may log in to it.")
 _DOMAIN = Setting(flag="--domain", attribute="domain_id", metavar="ID", help="Its domain.")
 
@@ -19,8 +18,8 @@ def project() -> None:
     """Projects: who owns networks."""
 
 
-add_create(project, PROJECT, _DOMAIN, _DESCRIPTION, _ENABLE, example="nebulactl project create second")
+add_create(project, PROJECT, _DOMAIN, DESCRIPTION, _ENABLE, example="nebulactl project create second")
 add_list(project, PROJECT, _DOMAIN)
 add_show(project, PROJECT)
-add_set(project, PROJECT, _NAME, _DESCRIPTION, _ENABLE)
+add_set(project, PROJECT, NAME, DESCRIPTION, _ENABLE)
 add_delete(project, PROJECT)

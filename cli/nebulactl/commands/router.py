@@ -11,16 +11,13 @@ import msgspec
 from nebulactl.actions import add_delete, add_list, add_show, create, merged, update, without
 from nebulactl.api import Api, JsonObject, as_objects
 from nebulactl.commands.port import FIXED_IP_METAVAR, FIXED_IP_TYPE, fixed_ip
+from nebulactl.common_settings import DESCRIPTION, ENABLE, NAME, OWNER, TAG, TAGS
 from nebulactl.find import find, find_id, item_path, list_resources
 from nebulactl.invocation import api
-from nebulactl.nouns import NETWORK_NOUN, PORT, PROJECT, ROUTER, SUBNET
+from nebulactl.nouns import NETWORK_NOUN, PORT, ROUTER, SUBNET
 from nebulactl.options import Function, Given, KeyValues, Setting, changes, names_of, settings, shows
 from nebulactl.output import Output
 
-_NAME = Setting(flag="--name", attribute="name", help="Name.")
-_DESCRIPTION = Setting(flag="--description", attribute="description", help="Description.")
-_PROJECT = Setting(flag="--project", attribute="project_id", noun=PROJECT, help="Owner's project (name or id).")
-_ENABLE = Setting(flag="--enable/--disable", attribute="admin_state_up", help="Administrative state.")
 _ROUTE = Setting(
     flag="--route",
     attribute="routes",
@@ -79,7 +76,7 @@ def _gateway_options(function: Function) -> Function:
 
 @router.command("create")
 @click.argument("name")
-@settings(_ENABLE, _PROJECT, _DESCRIPTION)
+@settings(ENABLE, OWNER, DESCRIPTION, TAG)
 @_gateway_options
 @changes
 @shows
@@ -98,7 +95,7 @@ def create_router(output: Output, given: Given, gateway: JsonObject, name: str) 
 
 @router.command("set")
 @click.argument("name", shell_complete=names_of(ROUTER))
-@settings(_NAME, _ENABLE, _DESCRIPTION, msgspec.structs.replace(_ROUTE, clear="--no-route"))
+@settings(NAME, ENABLE, DESCRIPTION, msgspec.structs.replace(_ROUTE, clear="--no-route"), TAG)
 @_gateway_options
 @changes
 def set_router(given: Given, gateway: JsonObject, name: str) -> None:
@@ -197,6 +194,6 @@ def _interfaces(cloud: Api, resource: JsonObject) -> JsonObject:
     return {"interfaces_info": [dict(item) for item in found]}
 
 
-add_list(router, ROUTER, _NAME, _ENABLE, _PROJECT)
+add_list(router, ROUTER, NAME, ENABLE, OWNER, TAGS)
 add_show(router, ROUTER, _interfaces)
 add_delete(router, ROUTER)

@@ -7,7 +7,8 @@ import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
 from nebulactl.api import Api
-from nebulactl.nouns import NETWORK_NOUN, PROJECT, SUBNET
+from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, TAG, TAGS
+from nebulactl.nouns import NETWORK_NOUN, SUBNET
 from nebulactl.options import KeyValues, Setting
 
 
@@ -15,9 +16,6 @@ def _gateway(_api: Api, value: str) -> str | msgspec.UnsetType | None:
     return {"auto": msgspec.UNSET, "none": None}.get(value.lower(), value)
 
 
-_NAME = Setting(flag="--name", attribute="name", help="Name.")
-_DESCRIPTION = Setting(flag="--description", attribute="description", help="Description.")
-_PROJECT = Setting(flag="--project", attribute="project_id", noun=PROJECT, help="Owner's project (name or id).")
 _NETWORK = Setting(flag="--network", attribute="network_id", noun=NETWORK_NOUN, help="Its network (name or id).")
 _RANGE = Setting(flag="--subnet-range", attribute="cidr", metavar="CIDR", help="Its addresses: 192.168.50.0/24.")
 _DHCP = Setting(flag="--dhcp/--no-dhcp", attribute="enable_dhcp", help="Whether DHCP answers.")
@@ -70,22 +68,24 @@ add_create(
     _POOL,
     _DNS,
     _ROUTE,
-    _PROJECT,
-    _DESCRIPTION,
+    OWNER,
+    DESCRIPTION,
+    TAG,
     example="nebulactl subnet create nebula_subnet --network nebula_net --subnet-range 192.168.50.0/24",
 )
-add_list(subnet, SUBNET, _NETWORK, _NAME, _RANGE, _DHCP, _VERSION, _GATEWAY, _PROJECT)
+add_list(subnet, SUBNET, _NETWORK, NAME, _RANGE, _DHCP, _VERSION, _GATEWAY, OWNER, TAGS)
 add_show(subnet, SUBNET)
 add_set(
     subnet,
     SUBNET,
-    _NAME,
+    NAME,
     _DHCP,
     _GATEWAY,
-    _DESCRIPTION,
+    DESCRIPTION,
     _clearable(_POOL, "--no-allocation-pool"),
     _clearable(_DNS, "--no-dns-nameservers"),
     _clearable(_ROUTE, "--no-host-route"),
+    TAG,
     example="nebulactl subnet set nebula_subnet --dns-nameserver 198.51.100.53",
 )
 add_unset(subnet, SUBNET, _POOL, _DNS, _ROUTE, blank={"--gateway": ("gateway_ip", None)})

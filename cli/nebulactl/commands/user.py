@@ -5,14 +5,13 @@ from __future__ import annotations
 import click
 
 from nebulactl.actions import add_delete, add_list, add_set, add_show, create
+from nebulactl.common_settings import DESCRIPTION, NAME
 from nebulactl.invocation import api
 from nebulactl.nouns import PROJECT, USER
 from nebulactl.options import Given, Setting, changes, settings, shows
 from nebulactl.output import Output
 
-_NAME = Setting(flag="--name", attribute="name", help="Name.")
 _PASSWORD = Setting(flag="--password", attribute="password", help="Password.")
-_DESCRIPTION = Setting(flag="--description", attribute="description", help="Description.")
 _EMAIL = Setting(flag="--email", attribute="email", help="Address.")
 _ENABLE = Setting(flag="--enable/--disable", attribute="enabled", help="Whether the user may log in.")
 _DOMAIN = Setting(flag="--domain", attribute="domain_id", metavar="ID", help="Their domain.")
@@ -27,7 +26,7 @@ def user() -> None:
 @user.command("create")
 @click.argument("name")
 @click.option("--password-prompt", is_flag=True, help="Ask for the password.")
-@settings(_PASSWORD, _PROJECT, _DOMAIN, _EMAIL, _DESCRIPTION, _ENABLE)
+@settings(_PASSWORD, _PROJECT, _DOMAIN, _EMAIL, DESCRIPTION, _ENABLE)
 @changes
 @shows
 def create_user(output: Output, given: Given, name: str, password_prompt: bool) -> None:
@@ -46,5 +45,5 @@ def create_user(output: Output, given: Given, name: str, password_prompt: bool) 
 
 add_list(user, USER, _DOMAIN)
 add_show(user, USER)
-add_set(user, USER, _NAME, _PASSWORD, _PROJECT, _EMAIL, _DESCRIPTION, _ENABLE)
+add_set(user, USER, NAME, _PASSWORD, _PROJECT, _EMAIL, DESCRIPTION, _ENABLE)
 add_delete(user, USER)
