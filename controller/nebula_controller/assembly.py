@@ -5,32 +5,40 @@ Effects: opens the database and the key repository; starts nothing. ``serve`` ru
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
 
 from nebula_controller.api.application import create_application
+from nebula_controller.compute.api import compute_services
 from nebula_controller.identity.authenticator import TokenAuthenticator
 from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwords import Passwords
 from nebula_controller.identity.service import identity_service
 from nebula_controller.identity.site import Site
 from nebula_controller.identity.token import TokenCodec
+from nebula_controller.network.service import network_service
+from nebula_controller.network.settings import NetworkSettings
+from nebula_controller.nodes.southbound import Southbound
 from nebula_controller.settings import Settings
 from nebula_controller.state import DATABASE, KEYS
 from nebula_controller.store.database import Database
 
 
 class Controller(msgspec.Struct, frozen=True):
-    """What runs. ``stop`` lets go of every call that waits."""
+    """What runs. ``release`` comes first when it shall stop, ``close`` last."""
 
     database: Database
     site: Site
+    southbound: Southbound
     application: Starlette
 
-    def stop(self) -> None:
-        """Release the long polls, so that their connections can end."""
+    def release(self) -> None:
+        """Let every long poll end now, so that its connection can be closed."""
+        self.southbound.release()
 
     def close(self) -> None:
         """Close what was opened, after the last request."""
@@ -53,9 +61,32 @@ def identity_site(database: Database, state_dir: Path, settings: Settings) -> Si
     )
 
 
-def assemble(state_dir: Path, settings: Settings, node_secret: str | None) -> Controller:
+def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controller:
     """All services on the database in ``state_dir``. ConfigError where it cannot be used."""
     database = Database(state_dir / DATABASE)
-    site = identity_site(database, state_dir, settings)
-    application = create_application(site.authenticator, [identity_service(site)])
-    return Controller(database, site, application)
+    try:
+        site = identity_site(database, state_dir, settings)
+        southbound = Southbound(database, node_secret=node_secret.encode())
+        network = NetworkSettings(
+            vni_first=settings.vni_first,
+            vni_last=settings.vni_last,
+            underlay_mtu_bytes=settings.underlay_mtu_bytes,
+        )
+        services = [
+            identity_service(site),
+            network_service(database, network),
+            *compute_services(database),
+            *southbound.services(),
+        ]
+    except BaseException:
+        database.close()
+        raise
+
+    @asynccontextmanager
+    async def lifespan(_application: Starlette) -> AsyncIterator[None]:
+        await southbound.start()
+        yield
+        await southbound.stop()
+
+    application = create_application(site.authenticator, services, lifespan)
+    return Controller(database, site, southbound, application)

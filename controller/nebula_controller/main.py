@@ -25,11 +25,17 @@ EXIT_CONFIG = 2
 @click.option("--listen", metavar="HOST:PORT", multiple=True, help="Repeatable.  [default: 127.0.0.1:9696]")
 @click.option("--listen-fd", metavar="N", type=int, multiple=True, help="An inherited listening socket. Repeatable.")
 @click.option("--public-url", metavar="URL", help="What the catalogue says.  [default: the host the client used]")
-@click.option("--node-secret-file", metavar="FILE", help="The secret that agents show.")
+@click.option("--node-secret-file", metavar="FILE", help="The secret that agents show.  [default: STATE/node-secret]")
 @click.option("--admin-password-file", metavar="FILE", help="Bootstrap with this password if there is no admin yet.")
 @click.option("--pid-file", metavar="FILE", help="Written once every socket is served.")
-@click.option("--log-format", metavar="json|text")
-@click.option("--log-level", metavar="debug|info|warning|error")
+@click.option("--log-format", metavar="json|text", help="[default: text]")
+@click.option("--log-level", metavar="debug|info|warning|error", help="[default: info]")
+@click.option("--token-lifetime-s", metavar="S", type=int, help="[default: 3600]")
+@click.option("--max-active-keys", metavar="N", type=int, help="Fernet keys kept by a rotation.  [default: 3]")
+@click.option("--password-hash-rounds", metavar="N", type=int, help="bcrypt's cost, doubled by each.  [default: 10]")
+@click.option("--vni-first", metavar="VNI", type=int, help="The first VNI given to networks.")
+@click.option("--vni-last", metavar="VNI", type=int, help="The last one.  [default: 65535]")
+@click.option("--underlay-mtu-bytes", metavar="N", type=int, help="MTU between the nodes.  [default: 1500]")
 @click.pass_context
 def cli(context: click.Context, /, config_file: Path | None, **flags: object) -> None:
     """The Nebula controller. Without a command it serves the OpenStack APIs until it is told to stop."""

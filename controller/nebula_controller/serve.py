@@ -27,7 +27,7 @@ from nebula_controller.assembly import Controller, assemble
 from nebula_controller.identity.bootstrap import bootstrap, has_admin
 from nebula_controller.identity.passwords import hash_password
 from nebula_controller.settings import Settings
-from nebula_controller.state import LOCK, open_folder
+from nebula_controller.state import LOCK, node_secret, open_folder
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +42,12 @@ def run(settings: Settings) -> None:
     """Serve until told to stop. ConfigError where the configuration or the machine does not allow it."""
     started = time.monotonic()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    node_secret = read_secret(Path(settings.node_secret_file)) if settings.node_secret_file else None
     state_dir = open_folder(Path(settings.state_dir))
     with contextlib.ExitStack() as stack:
         stack.enter_context(pid_file(state_dir / LOCK))
         sockets = stack.enter_context(_sockets(settings))
-        controller = assemble(state_dir, settings, node_secret)
+        secret = node_secret(state_dir, settings.node_secret_file)
+        controller = assemble(state_dir, settings, secret)
         stack.callback(controller.close)
         _first_admin(controller, settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -74,7 +74,7 @@ async def _serve(controller: Controller, sockets: list[socket.socket], settings:
     def stop(name: str) -> None:
         event(log, logging.INFO, "stopping", signal=name)
         notify("STOPPING=1")
-        controller.stop()
+        controller.release()
         server.should_exit = True
 
     loop = asyncio.get_running_loop()

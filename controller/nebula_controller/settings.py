@@ -11,10 +11,13 @@ import msgspec
 from msgspec import Meta
 
 from nebula.errors import ConfigError
+from nebula.model.network import VNI_FIRST
 
 DEFAULT_PORT = 9696
 """Neutron's; all services answer on it."""
 
+Vni = Annotated[int, Meta(ge=1, le=2**24 - 1)]
+"""RFC 7348: 24 bits."""
 Listen = Annotated[str, Meta(min_length=1)]
 
 
@@ -22,7 +25,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """``listen`` are ``HOST:PORT`` (IPv6 in brackets), ``listen_fd`` inherited listening sockets.
 
     ``public_url`` (``http://host:port``) stands in the catalogue; empty: the host that each client used.
-    ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations.
+    ``node_secret_file``: None makes the file ``node-secret`` in the state folder. ``max_active_keys`` of Fernet.
+    ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations. ``vni_first``..``vni_last`` are given to
+    networks; ``underlay_mtu_bytes`` is the MTU between the nodes, from which the networks' follows.
     """
 
     state_dir: str = "/var/lib/nebula-controller"
@@ -37,6 +42,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     token_lifetime_s: Annotated[int, Meta(ge=1)] = 3600
     max_active_keys: Annotated[int, Meta(ge=2)] = 3
     password_hash_rounds: Annotated[int, Meta(ge=4, le=20)] = 10
+    vni_first: Vni = VNI_FIRST
+    vni_last: Vni = 65_535
+    underlay_mtu_bytes: Annotated[int, Meta(ge=1280, le=65_535)] = 1500
 
     def addresses(self) -> list[tuple[str, int]]:
         """Where to listen; without any flag on 127.0.0.1:9696. ConfigError for what is not ``HOST:PORT``."""

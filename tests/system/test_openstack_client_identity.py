@@ -59,7 +59,7 @@ def test_the_lecture_in_the_client(controller: Controller) -> None:
     )
     token, catalogue, project, user, role, given, effective, shown, tagged, group, members, endpoints, implied = answers
     assert token["project_id"]
-    assert {entry["Type"] for entry in catalogue} == {"identity", "network", "compute"}
+    assert {entry["Type"] for entry in catalogue} == {"identity", "network", "compute", "image"}
     assert (project["name"], project["domain_id"], project["enabled"]) == ("nebula_project", "default", True)
     assert (user["name"], user["email"], user["enabled"]) == ("nebula_user", "a@example.org", True)
     assert role["name"] == "observer"

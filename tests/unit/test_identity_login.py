@@ -32,7 +32,7 @@ def test_password_login_on_a_project(cloud: Cloud) -> None:
     assert urls["identity", "public"] == "http://cloud.example:9696/identity"
     assert urls["network", "internal"] == "http://cloud.example:9696/network"
     assert urls["compute", "admin"] == "http://cloud.example:9696/compute/v2.1"
-    assert len(urls) == 9
+    assert len(urls) == 12
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_what_a_bearer_may_ask_about_itself(cloud: Cloud) -> None:
     assert cloud.get("/auth/domains", token=token).body["domains"] == []
     assert cloud.get("/auth/system", token=token).body["system"] == []
     assert cloud.get("/auth/system").body["system"] == [{"all": True}]
-    assert len(cloud.get("/auth/catalog", token=token).body["catalog"]) == 3
+    assert len(cloud.get("/auth/catalog", token=token).body["catalog"]) == 4
     unscoped = cloud.log_in("alice", "pw", scope="unscoped").token
     assert cloud.get("/auth/catalog", token=unscoped).status == 403
     assert cloud.get(f"/users/{user_id}/projects", token=unscoped).status == 200

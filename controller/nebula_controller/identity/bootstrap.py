@@ -37,6 +37,7 @@ SERVICES = (
     ("identity", "keystone", f"{PUBLIC_URL}/identity"),
     ("network", "neutron", f"{PUBLIC_URL}/network"),
     ("compute", "nova", f"{PUBLIC_URL}/compute/v2.1"),
+    ("image", "glance", f"{PUBLIC_URL}/image"),
 )
 
 
