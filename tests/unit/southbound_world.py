@@ -68,7 +68,7 @@ class World:
     def _start(self) -> None:
         self.database = Database(self.path)
         self.southbound = Southbound(self.database, node_secret=SECRET, monotonic_s=self.monotonic, wall_s=self.wall)
-        self.services = [self.southbound.service(), *self.more_services()]
+        self.services = [*self.southbound.services(), *self.more_services()]
         self.app = create_application(Tokens(), self.services)
 
     def more_services(self) -> Sequence[Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from nebula_controller import scheduler
 from nebula_controller.api.endpoint import Service
+from nebula_controller.nodes.agents_api import AgentsApi
 from nebula_controller.nodes.plugs import Plugs
 from nebula_controller.nodes.receipts import Receipts
 from nebula_controller.nodes.registry import Registry
@@ -37,11 +38,12 @@ class Southbound:
         self.registry = Registry(database, Plugs(), monotonic_s=monotonic_s, wall_s=wall_s)
         receipts = Receipts(database, self.views.snapshot)
         self._api = NodesApi(database, self.registry, self.views, receipts, secret=node_secret)
+        self._agents = AgentsApi(database)
         self._sweeping: asyncio.Task[None] | None = None
 
-    def service(self) -> Service:
-        """``/nebula/v1``."""
-        return self._api.service()
+    def services(self) -> list[Service]:
+        """``/nebula/v1``, and Neutron's ``agents`` below ``/network``."""
+        return [self._api.service(), self._agents.service()]
 
     async def start(self) -> None:
         """Begin to watch the heartbeats."""

@@ -1,0 +1,143 @@
+"""Neutron's ``agents``, and which agent serves a router or a network. Effects: HTTP answers, SQL.
+
+For administrators; others see none (Neutron's default policy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from nebula.errors import BadRequest, InvalidAttribute, NotFound
+from nebula.model import accept
+from nebula.model.port import DHCP
+from nebula_controller.api.endpoint import Answer, Call, Operation, Service
+from nebula_controller.nodes.agent_kinds import DHCP_AGENT, L3_AGENT, AgentKind, agent_id
+from nebula_controller.nodes.agents import agent, agents, delete_agent, set_agent
+from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.tables.network import ports
+from nebula_controller.store.tables.nodes import router_placements
+
+_FILTERS = (
+    "admin_state_up",
+    "agent_type",
+    "alive",
+    "availability_zone",
+    "binary",
+    "description",
+    "host",
+    "id",
+    "topic",
+)
+_IGNORED = ("fields", "limit", "marker", "page_reverse", "sort_dir", "sort_key")
+
+_ROUTER_HOST = select(router_placements.c.host).where(router_placements.c.router_id == bindparam("served"))
+_DHCP_HOSTS = select(ports.c.host).where(ports.c.network_id == bindparam("served"), ports.c.device_owner == DHCP)
+
+
+class AgentsApi:
+    """The operations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def service(self) -> Service:
+        """To be given to ``create_application`` beside the network service."""
+        return Service(
+            "/network",
+            [
+                Operation("GET", "/v2.0/agents", self._list),
+                Operation("GET", "/v2.0/agents/{id}", self._show),
+                Operation("PUT", "/v2.0/agents/{id}", self._update),
+                Operation("DELETE", "/v2.0/agents/{id}", self._delete),
+                Operation("GET", "/v2.0/routers/{id}/l3-agents", self._serving(_router_hosts, L3_AGENT)),
+                Operation("GET", "/v2.0/networks/{id}/dhcp-agents", self._serving(_dhcp_hosts, DHCP_AGENT)),
+            ],
+        )
+
+    def _list(self, call: Call) -> Answer:
+        filters = _filters(call.query)
+        if not call.context.is_admin:
+            return Answer(200, {"agents": []})
+        with self._database.read() as tx:
+            found = [row for row in agents(tx) if all(_matches(row[name], values) for name, values in filters.items())]
+        return Answer(200, {"agents": [_only(row, call.query) for row in found]})
+
+    def _show(self, call: Call) -> Answer:
+        _for_admins(call)
+        with self._database.read() as tx:
+            return Answer(200, {"agent": _only(agent(tx, call.path["id"]), call.query)})
+
+    def _update(self, call: Call) -> Answer:
+        _for_admins(call)
+        values = _given(call.json())
+        with self._database.write(call.context) as tx:
+            set_agent(tx, call.path["id"], **values)
+            return Answer(200, {"agent": agent(tx, call.path["id"])})
+
+    def _delete(self, call: Call) -> Answer:
+        _for_admins(call)
+        with self._database.write(call.context, status=204) as tx:
+            delete_agent(tx, call.path["id"])
+        return Answer(204)
+
+    def _serving(self, hosts: Callable[[Transaction, str], Sequence[str]], kind: AgentKind) -> Callable[[Call], Answer]:
+        def serving(call: Call) -> Answer:
+            if not call.context.is_admin:
+                return Answer(200, {"agents": []})
+            with self._database.read() as tx:
+                wanted = {agent_id(host, kind) for host in hosts(tx, call.path["id"])}
+                return Answer(200, {"agents": [row for row in agents(tx) if row["id"] in wanted]})
+
+        return serving
+
+
+def _router_hosts(tx: Transaction, router: str) -> Sequence[str]:
+    return tx.execute(_ROUTER_HOST, {"served": router}).scalars().all()
+
+
+def _dhcp_hosts(tx: Transaction, network: str) -> Sequence[str]:
+    return tx.execute(_DHCP_HOSTS, {"served": network}).scalars().all()
+
+
+def _for_admins(call: Call) -> None:
+    if not call.context.is_admin:
+        raise NotFound(f"Agent {call.path['id'][:64]} could not be found.", type_name="AgentNotFound")
+
+
+def _filters(query: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    filters: dict[str, list[str]] = {}
+    for name, value in query:
+        if name in _FILTERS:
+            filters.setdefault(name, []).append(value)
+        elif name not in _IGNORED:
+            raise BadRequest(f"['{accept.shown(name)}'] is invalid attribute for filtering", type_name="HTTPBadRequest")
+    return filters
+
+
+def _matches(value: object, wanted: Sequence[str]) -> bool:
+    if isinstance(value, bool):
+        return str(value).lower() in [text.lower() for text in wanted]
+    return ("" if value is None else str(value)) in wanted
+
+
+def _only(row: Mapping[str, Any], query: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
+    wanted = {value for name, value in query if name == "fields"}
+    return {name: value for name, value in row.items() if name in wanted} if wanted else row
+
+
+def _given(body: object) -> dict[str, Any]:
+    if not isinstance(body, dict) or not isinstance(body.get("agent"), dict):
+        raise BadRequest("The body must be an object with 'agent', an object.", type_name="HTTPBadRequest")
+    makers = {"admin_state_up": accept.boolean, "description": accept.optional(accept.string())}
+    values: dict[str, Any] = {}
+    for name, value in body["agent"].items():
+        if name not in makers:
+            raise BadRequest(f"Cannot update read-only attribute {accept.shown(name)}", type_name="HTTPBadRequest")
+        try:
+            values[name] = makers[name](value)
+        except ValueError as error:
+            raise InvalidAttribute(name, str(error)) from None
+    return values
