@@ -17,6 +17,7 @@ import msgspec
 
 from nebula.errors import Conflict
 from nebula_lab import process
+from nebula_lab.folders import make_labs_folder
 from nebula_lab.process import Process
 
 
@@ -53,7 +54,11 @@ def _take(path: Path, command: str, report: Callable[[str], None], interrupt: bo
     end = time.monotonic() + timeout_s
     said = False
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except FileNotFoundError:  # another command has just removed the last lab, and the labs' folder with it
+            make_labs_folder(path.parent)
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

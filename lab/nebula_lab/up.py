@@ -117,7 +117,8 @@ def _bring_up(folder: Path, record: LabRecord, report: Callable[[str], None], ne
         cloud.wait_until_up(_API_S, lambda: daemons.any_runs(controller, process.inhabitants(trunk.init)))
         if cloud.ensure_public():
             build.did.append("network public: made")
-        report("waiting for the agents")
+        if build.did:
+            report("waiting for the agents")
         missing = cloud.wait_alive(lab.nodes, _ALIVE_S)
     except Unavailable as error:
         log = daemons.controller_folder(folder) / "controller.log"
