@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip
 import msgspec
 
 from nebula.compile.facts import BridgeMapping, Facts
+from nebula.compile.pipeline.text import can_be_named
 from nebula.compile.vlans import local_vlans
 from nebula.ids import (
     PATCH_TUN,
@@ -202,6 +203,8 @@ class Wiring(msgspec.Struct, frozen=True, dict=True):
                 continue  # bound here, and not plugged yet: no fault
             problem = self._problem(port, network) if network is not None else f"network {port.network_id} is unknown"
             other = keys.get(port_key(port.id)) or devices.get(device)
+            if not problem and not can_be_named(device):
+                problem = f"no flow can name the device {device!r}"
             if not problem and other is not None:
                 problem = f"port {other} has the same key or device"
             if problem or network is None:

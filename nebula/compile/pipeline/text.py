@@ -34,6 +34,14 @@ def port_text(name: str) -> str:
     return f'"{escaped}"'
 
 
+def can_be_named(name: str) -> bool:
+    """Whether ``ovs-ofctl`` can read the port's name back: it stops at commas, '#', parentheses and blanks.
+
+    One flow that it cannot read would keep out the whole bundle.
+    """
+    return name.isascii() and name.isprintable() and not set(name) & set("#(), ") and name != ""
+
+
 def port_names(text: str) -> tuple[str, ...]:
     """Names of the ports that a match or actions text speaks of, each once, sorted; bare numbers are left out."""
     found = {
@@ -59,11 +67,16 @@ def resubmit(table: Table) -> str:
 
 
 def set_register(register: str, value: int) -> str:
-    return f"set_field:{value:#x}->{register}"
+    return f"set_field:{_hexadecimal(value)}->{register}"
 
 
 def match_register(register: str, value: int) -> str:
-    return f"{register}={value:#x}"
+    return f"{register}={_hexadecimal(value)}"
+
+
+def _hexadecimal(value: int) -> str:
+    """As OVS prints it: zero without a prefix."""
+    return f"{value:#x}" if value else "0"
 
 
 def in_network(tag: int) -> str:
