@@ -144,8 +144,10 @@ def _now() -> str:
 
 def _log_pass(receipt: Receipt | None, reason: Reason, result: Pass, revision: int, began: float) -> None:
     for record in result.changes:
-        if record.result is Result.FAILED:
-            event(_log, logging.ERROR, "change failed", kind=record.kind, name=record.name, error=record.error)
+        level = logging.ERROR if record.result is Result.FAILED else logging.DEBUG
+        if _log.isEnabledFor(level):
+            fields = {"kind": record.kind, "name": record.name, "result": record.result.value, "at_s": record.at_s}
+            event(_log, level, record.action.value, **fields, error=record.error)
     count = {action: sum(1 for item in result.changes if item.action is action) for action in Action}
     errors = sum(1 for item in receipt.status if item.status == ERROR) if receipt is not None else 0
     event(

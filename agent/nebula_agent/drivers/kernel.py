@@ -148,6 +148,14 @@ class Kernel:
         self._look_at(name)
         return name in self._foreign
 
+    def link_index(self, name: str) -> int:
+        """The kernel's number of a link of the node as it is at this moment, 0 where there is none."""
+        try:
+            with self.root.netlink() as netlink:
+                return ioctl.interface_index(netlink.fileno(), name)
+        except KernelRefused:
+            return 0
+
     def _names_changed(self) -> None:
         assert self._inotify is not None
         with contextlib.suppress(BlockingIOError):

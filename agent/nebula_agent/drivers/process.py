@@ -172,11 +172,8 @@ class ProcessDriver:
 
     def _links(self, subject: Process) -> str:
         """Which very devices the process was started on: a daemon does not notice that its device was made anew."""
-        root = self._kernel.root
-        if root.dirty:
-            root.refresh()
         names = sorted(key.name for key in subject.needs if key.kind == VethPair.kind)
-        return ",".join(f"{name}={root.links[name].index if name in root.links else 0}" for name in names)
+        return ",".join(f"{name}={self._kernel.link_index(name)}" for name in names)
 
     def _follow(self) -> None:
         """Watch every process of ours for its end."""

@@ -77,43 +77,50 @@ class VethDriver:
         return failures
 
     def _create(self, changes: Sequence[Change], failures: dict[Key, str]) -> None:
+        for change, refused in self._ask(changes, failures):
+            pair = change.subject
+            assert isinstance(pair, VethPair)
+            with into(failures, change):
+                if refused is not None and refused.errno_name == "EEXIST" and self._make_room(pair):
+                    refused = next((again for _, again in self._ask([change], failures)), None)  # noqa: PLW2901
+                if refused is not None:
+                    raise KernelRefused(f"veth {pair.name}: {refused.message}", refused.errno_name)
+                self._finish_peer(pair)
+
+    def _ask(self, changes: Sequence[Change], failures: dict[Key, str]) -> list[tuple[Change, KernelRefused | None]]:
+        """Make all pairs in one go; for each what the kernel refused, if anything."""
         messages: list[Message] = []
         asked: list[Change] = []
         for change in changes:
             pair = change.subject
             assert isinstance(pair, VethPair)
             with into(failures, change):
-                space = self._kernel.space(pair.peer_namespace)
-                self._make_room(space, pair)
-                assert space.fd is not None
-                mac = pair.peer_mac_address
+                fd = self._kernel.space(pair.peer_namespace).fd
+                assert fd is not None
+                if self._kernel.link_index(pair.name):
+                    # The mark is set by name in the same breath: never on what somebody else made.
+                    raise KernelRefused(f"link {pair.name} exists already: remove it if it is not in use", "EEXIST")
                 messages += [
-                    rtnl.new_veth(pair.name, pair.mtu_bytes, pair.peer_name, mac, space.fd),
+                    rtnl.new_veth(pair.name, pair.mtu_bytes, pair.peer_name, pair.peer_mac_address, fd),
                     rtnl.set_link(pair.name, alias=pair.owner.mark, ipv6_silent=True),
                     rtnl.set_link(pair.name, up=True),
                 ]
                 asked.append(change)
         with self._kernel.root.netlink() as netlink:
             answers = netlink.requests(messages, unit=3)
-        for number, change in enumerate(asked):
-            pair = change.subject
-            assert isinstance(pair, VethPair)
-            with into(failures, change):
-                _raise(answers[number * 3 : number * 3 + 3], (), f"veth {pair.name}: ")
-                self._finish_peer(pair)
+        refusals = [next(filter(None, answers[start : start + 3]), None) for start in range(0, len(answers), 3)]
+        return list(zip(asked, refusals, strict=True))
 
-    def _make_room(self, space: Space, pair: VethPair) -> None:
+    def _make_room(self, pair: VethPair) -> bool:
         """A pair of ours that goes in this very pass may still hold the name inside the namespace."""
-        if space.dirty:
-            space.refresh()
+        space = self._kernel.space(pair.peer_namespace)
+        space.refresh()
         holder = space.links.get(pair.peer_name)
-        if holder is None:
-            return
-        if parse_mark(holder.alias) is None:
-            raise KernelRefused(f"{pair.peer_name} exists in {space.name} and is not ours", "EEXIST")
+        if holder is None or parse_mark(holder.alias) is None:
+            return False
         with space.netlink() as netlink:
             _raise(netlink.requests([rtnl.delete_link(pair.peer_name)]), _GONE)
-        space.dirty = self._kernel.root.dirty = True
+        return True
 
     def _finish_peer(self, pair: VethPair) -> None:
         with self._kernel.space(pair.peer_namespace).netlink() as netlink:

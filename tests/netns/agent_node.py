@@ -1,0 +1,216 @@
+"""Nodes for tests inside a sandbox: a network and mount namespace each, with an Open vSwitch and a real agent.
+
+Effects: processes, all of which end with the sandbox's PID namespace. The agent is run from source and gets its view
+from a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from nebula.view import codec
+from nebula.view.records import NodeView
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ":".join(str(ROOT / part) for part in (".", "runtime", "agent"))
+_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+_HOLD = """
+mount -t tmpfs -o mode=755 run /run && mkdir -p /run/netns /run/openvswitch && ip link set lo up && echo up
+exec sleep infinity
+"""
+
+
+def sh(*argv: str, timeout_s: float = 20.0) -> str:
+    """Output of a command of the sandbox itself."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=timeout_s)
+    assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def eventually(reached: Callable[[], bool], what: str, timeout_s: float = 8.0) -> float:
+    """Wait until the condition holds; seconds it took. Fails the test otherwise."""
+    began = time.monotonic()
+    while not reached():
+        assert time.monotonic() - began < timeout_s, f"not within {timeout_s} s: {what}"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+class Space:
+    """A network and mount namespace with a /run of its own."""
+
+    def __init__(self) -> None:
+        argv = ["unshare", "--net", "--mount", "sh", "-c", _HOLD]
+        self._holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == "up\n"
+        self.pid = self._holder.pid
+
+    def argv(self, *argv: str, namespace: str = "") -> list[str]:
+        """The command line that runs a command here, or in a named network namespace of here."""
+        inner = ["ip", "netns", "exec", namespace, *argv] if namespace else list(argv)
+        return ["nsenter", f"--target={self.pid}", "--net", "--mount", *inner]
+
+    def run(self, *argv: str, namespace: str = "", timeout_s: float = 20.0) -> str:
+        """Output of a command that ends with 0."""
+        return sh(*self.argv(*argv, namespace=namespace), timeout_s=timeout_s)
+
+    def status(self, *argv: str, namespace: str = "") -> int:
+        """Exit code of a command."""
+        line = self.argv(*argv, namespace=namespace)
+        return subprocess.run(line, capture_output=True, check=False, timeout=20).returncode
+
+    def start(self, *argv: str, namespace: str = "") -> subprocess.Popen[str]:
+        """A command in the background."""
+        line = self.argv(*argv, namespace=namespace)
+        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+class AgentNode(Space):
+    """A node of the underlay: Open vSwitch in userspace, ``br-phy`` with the VTEP address, and an agent."""
+
+    def __init__(self, host: str, vtep_ip: str) -> None:
+        super().__init__()
+        self.host = host
+        self.vtep_ip = vtep_ip
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{host}-", dir="/run"))
+        self.state = Path("/run/nebula-state")
+        self.log = self.folder / "agent.log"
+        self.mappings: tuple[str, ...] = ()
+        self._agent: subprocess.Popen[bytes] | None = None
+
+    def start_ovs(self) -> None:
+        """ovsdb-server and ovs-vswitchd, and br-phy over ``underlay0``."""
+        self.run("ovsdb-tool", "create", "/run/ovs.db", _SCHEMA)
+        log = "--log-file=/run/ovs.log"
+        self.run("ovsdb-server", "/run/ovs.db", "--remote=punix:/run/openvswitch/db.sock", "--pidfile", "--detach", log)
+        self.run("ovs-vsctl", "--no-wait", "init")
+        self.start_vswitchd()
+        bridge = ("set", "bridge", "br-phy", "datapath_type=netdev", "fail_mode=standalone")
+        self.run("ovs-vsctl", "add-br", "br-phy", "--", *bridge, "--", "add-port", "br-phy", "underlay0")
+        self.set_vtep()
+
+    def start_vswitchd(self) -> None:
+        """Also again after a kill."""
+        remote = "unix:/run/openvswitch/db.sock"
+        self.run("ovs-vswitchd", remote, "--pidfile", "--detach", "--log-file=/run/vswitchd.log")
+
+    def set_vtep(self) -> None:
+        """The underlay's address; a userspace bridge's device is made anew with each ovs-vswitchd."""
+        self.run("ip", "address", "replace", f"{self.vtep_ip}/24", "dev", "br-phy")
+        self.run("ip", "link", "set", "br-phy", "up")
+
+    def kill_vswitchd(self) -> None:
+        """kill -9."""
+        os.kill(int(self.run("cat", "/run/openvswitch/ovs-vswitchd.pid")), signal.SIGKILL)
+
+    @property
+    def flags(self) -> list[str]:
+        """The agent's flags here."""
+        flags = ["--host", self.host, "--vtep-ip", self.vtep_ip, "--state-dir", str(self.state)]
+        flags += ["--view-file", "/run/view.json", "--log-level", "debug"]
+        for mapping in self.mappings:
+            flags += ["--bridge-mapping", mapping]
+        return flags
+
+    def show(self, view: NodeView) -> None:
+        """Put the view where the agent reads it, by rename."""
+        subprocess.run(
+            self.argv("sh", "-c", "cat > /run/view.new && mv /run/view.new /run/view.json"),
+            input=codec.encode(view),
+            check=True,
+            timeout=10,
+        )
+
+    def agent_argv(self, *command: str, module: str = "nebula_agent.main") -> list[str]:
+        """The command line of the agent in this node."""
+        python = ["env", f"PYTHONPATH={SOURCES}:{ROOT / 'tests/netns'}", sys.executable, "-m", module]
+        return self.argv(*python, *self.flags, *command)
+
+    def start_agent(self, module: str = "nebula_agent.main", **environment: str) -> None:
+        """Start the agent; its log is appended to ``log``."""
+        with self.log.open("ab") as log:
+            self._agent = subprocess.Popen(
+                self.agent_argv(module=module), stdout=log, stderr=log, env={**os.environ, **environment}
+            )
+
+    def agent(self, *command: str) -> str:
+        """Output of a sub-command."""
+        return sh(*self.agent_argv(*command))
+
+    @property
+    def agent_pid(self) -> int:
+        assert self._agent is not None
+        return self._agent.pid
+
+    def agent_ended(self) -> int | None:
+        """The agent's exit code, or None while it runs."""
+        assert self._agent is not None
+        return self._agent.poll()
+
+    def stop_agent(self, number: int = signal.SIGTERM) -> int:
+        """Stop it and wait; its exit code."""
+        assert self._agent is not None
+        self._agent.send_signal(number)
+        return self._agent.wait(10)
+
+    def passes(self) -> list[dict[str, str]]:
+        """The passes so far, from the log: fields by name."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        found = [line.partition(" pass ")[2] for line in lines if " pass reason=" in line]
+        return [dict(item.split("=", 1) for item in line.split()) for line in found]
+
+    def in_sync(self, revision: int, since: int = 0) -> bool:
+        """True once the last pass was for the revision and left nothing to do."""
+        passes = self.passes()[since:]
+        return bool(passes) and passes[-1]["revision"] == str(revision) and passes[-1]["problems"] == "0"
+
+    def wait_sync(self, revision: int, since: int = 0, timeout_s: float = 10.0) -> None:
+        """Wait for :meth:`in_sync`; a failure shows the log."""
+        end = time.monotonic() + timeout_s
+        while not self.in_sync(revision, since):
+            assert time.monotonic() < end, f"{self.host} is not in sync:\n{self.log.read_text()[-3000:]}"
+            time.sleep(0.02)
+
+    def changes(self, since: int) -> int:
+        """How many changes all passes from number ``since`` on made."""
+        return sum(int(item[name]) for item in self.passes()[since:] for name in ("added", "changed", "removed"))
+
+    def objects(self) -> dict[str, Sequence[str]]:
+        """What of ours is on the node, as the tools of the trade list it."""
+        namespaces = [line.split()[0] for line in self.run("ip", "netns", "list").splitlines() if line]
+        bridges = self.run("ovs-vsctl", "list-br").split()
+        return {
+            "namespaces": namespaces,
+            "links": [line.split(": ")[1] for line in self.run("ip", "-o", "link").splitlines()],
+            "bridges": bridges,
+        }
+
+
+def underlay(*nodes: AgentNode) -> None:
+    """One segment that joins the nodes: a veth pair for two, a bridge of the sandbox for more."""
+    sh("ip", "link", "add", "underlay", "type", "bridge")
+    sh("ip", "link", "set", "underlay", "up")
+    for number, node in enumerate(nodes):
+        peer = ("peer", "name", "underlay0", "netns", str(node.pid))
+        sh("ip", "link", "add", f"u{number}", "mtu", "1500", "type", "veth", *peer)
+        sh("ip", "link", "set", f"u{number}", "master", "underlay", "up")
+        node.run("ip", "link", "set", "underlay0", "up")
+
+
+@contextlib.contextmanager
+def two_nodes() -> Iterator[tuple[AgentNode, AgentNode]]:
+    """``net1`` and ``compute1`` with Open vSwitch on one underlay; agents not started."""
+    nodes = (AgentNode("net1", "10.0.0.1"), AgentNode("compute1", "10.0.0.11"))
+    underlay(*nodes)
+    for node in nodes:
+        node.start_ovs()
+    yield nodes
