@@ -110,15 +110,15 @@ implied_roles = Table(
 assignments = Table(
     "assignments",
     metadata,
-    Column(
-        "actor_kind", String(5), CheckConstraint("actor_kind IN ('user', 'group')", name="actor_kind"), primary_key=True
-    ),
+    Column("actor_kind", String(5), primary_key=True),
     Column("actor_id", String(_ID), primary_key=True),
-    Column("target_kind", String(7), _TARGET_KIND, primary_key=True),
+    Column("target_kind", String(7), primary_key=True),
     Column("target_id", String(_ID), primary_key=True),
     Column("role_id", ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("inherited", Boolean, primary_key=True),
     Index("ix_assignments_target_kind_target_id", "target_kind", "target_id"),
+    _ACTOR_KIND,
+    _TARGET_KIND,
 )
 """Who has which role where. ``target_id`` is ``all`` for the system. An inherited one holds below its target."""
 

@@ -9,9 +9,10 @@ from nebula_controller.store.metadata import metadata
 database_state = Table(
     "database_state",
     metadata,
-    Column("id", Integer, CheckConstraint("id = 1", name="ck_database_state_one_row"), primary_key=True),
+    Column("id", Integer, primary_key=True),
     Column("epoch", String(36), nullable=False),
     Column("revision", Integer, nullable=False),
+    CheckConstraint("id = 1", name="ck_database_state_one_row"),
 )
 """One row. ``epoch``: a UUID made with the file; ``revision`` rises by one with each commit that touched something."""
 
