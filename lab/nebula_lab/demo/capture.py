@@ -1,12 +1,13 @@
 """Listen on a segment of the lab while something happens.
 
-Effects: runs tcpdump in the lab's fabric; a file in a temporary folder of its own.
+Effects: runs nebula_lab.listen in the lab's fabric; temporary files without a name.
 """
 
 from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from types import TracebackType
@@ -27,7 +28,7 @@ class Capture:
     def __init__(self, lab: Lab, segment: str) -> None:
         self.segment = segment
         self.packets: list[Packet] = []
-        self._argv = ["tcpdump", "-Z", "root", "-nn", "-U", "--immediate-mode", "-i", segment, "-w", "-"]
+        self._argv = [sys.executable, "-m", "nebula_lab.listen", segment]
         self._line = lab.space(FABRIC).enter(self._argv, network_only=True)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
         self._words = tempfile.TemporaryFile()  # noqa: SIM115
@@ -36,7 +37,7 @@ class Capture:
     def __enter__(self) -> Capture:
         self._child = subprocess.Popen(self._line, stdout=self._file, stderr=self._words, env=environment())
         end = time.monotonic() + _READY_S
-        while b"listening on" not in (words := self._said()):
+        while b"listening" not in (words := self._said()):
             if self._child.poll() is not None or time.monotonic() > end:
                 raise CommandFailed(self._argv, self._child.poll(), words.decode(errors="replace"))
             time.sleep(0.01)

@@ -45,7 +45,8 @@ class Stage:
         self.say(f"\n{self._bold(f'{number}. {title}')}   (at {time.monotonic() - self._began_s:.1f} s)")
 
     def say(self, text: str) -> None:
-        print(text, flush=True)
+        sys.stdout.write(f"{text}\n")  # in one piece: several threads report
+        sys.stdout.flush()
 
     def show(self, title: str, lines: Iterable[str]) -> None:
         """Real output of something, indented under its title."""

@@ -141,7 +141,7 @@ class Story:
         second_vni = int(network["provider:segmentation_id"])
         stage.nebulactl(
             *("subnet", "create", "second_subnet", "--network", "second_net"),
-            *("--subnet-range", _CIDR, "--gateway", "none"),
+            *("--subnet-range", _CIDR, "--gateway", _GATEWAY),
             project=_PROJECT,
         )
         for twin, name in ((web, "second_web"), (db, "second_db")):
@@ -203,8 +203,7 @@ class Story:
     def _answers(self, check: str, name: str, argv: list[str]) -> None:
         began_s = time.monotonic()
         code, out = self.stage.inside(name, *argv)
-        last = next((line for line in reversed(out.splitlines()) if "received" in line), out.strip()[-80:])
-        self.stage.check(check, code == 0 and " 0% packet loss" in out, last, began_s)
+        self.stage.check(check, code == 0 and " 0% packet loss" in out, _summary(out), began_s)
 
     def _says(self, check: str, name: str, url: str, wanted: str, project: str | None = None) -> None:
         began_s = time.monotonic()
@@ -261,6 +260,12 @@ class Story:
             (5, "North-south: to the web server outside", self.north_south),
             (6, f"A second project with the same {_CIDR}", self.second_project),
         ]
+
+
+def _summary(ping_output: str) -> str:
+    """The line with the counts, or the last line where ping did not get that far."""
+    lines = ping_output.strip().splitlines() or ["no output"]
+    return next((line for line in lines if "received" in line), lines[-1])
 
 
 def _text(answer: object) -> dict[str, str]:
