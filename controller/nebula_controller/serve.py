@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -85,6 +86,8 @@ async def _serve(controller: Controller, sockets: list[socket.socket], settings:
         def ready() -> None:
             if settings.pid_file:
                 stack.enter_context(pid_file(Path(settings.pid_file)))
+            gc.freeze()  # what the start made stays: collections need not look at it again
+            gc.enable()
             notify("READY=1")
             seconds = round(time.monotonic() - started, 3)
             event(log, logging.INFO, "listening", addresses=listening, start_s=seconds, epoch=controller.database.epoch)

@@ -1,0 +1,153 @@
+"""The case study with the unmodified ``openstack`` client and openstacksdk: network, subnet, router, gateway, ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openstack_cloud import PASSWORD, Controller
+
+pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    made = Controller(tmp_path_factory.mktemp("network"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def sdk(controller: Controller) -> Iterator[Any]:
+    import openstack
+
+    connection = openstack.connect(
+        auth_url=f"{controller.url}/identity",
+        username="admin",
+        password=PASSWORD,
+        project_name="admin",
+        user_domain_name="Default",
+        project_domain_name="Default",
+        identity_api_version="3",
+        region_name="RegionOne",
+    )
+    yield connection
+    connection.close()
+
+
+def test_the_case_study_in_the_client(controller: Controller) -> None:
+    """Made with the lecture's commands, looked at, refused where it is in use, and taken down again."""
+    answers = controller.openstack(
+        "network create nebula_net -f json",
+        "subnet create --network nebula_net --subnet-range 192.168.50.0/24 nebula_subnet -f json",
+        "network create --external --provider-network-type flat --provider-physical-network provider public -f json",
+        "subnet create --network public --no-dhcp --subnet-range 203.0.113.0/24 --gateway 203.0.113.1 outside -f json",
+        "router create nebula_router -f json",
+        "router add subnet nebula_router nebula_subnet",
+        "router set --external-gateway public nebula_router",
+        "router show nebula_router -f json",
+        "port create --network nebula_net --fixed-ip ip-address=192.168.50.77 web -f json",
+        "port list --network nebula_net -f json",
+        "port list --router nebula_router -f json",
+        "network agent list -f json",
+        "network show nebula_net -f json",
+    )
+    net, subnet, public, outside, _, router, port, ports, router_ports, agents, shown = answers
+    assert (net["mtu"], net["provider:network_type"], net["status"]) == (1450, "vxlan", "ACTIVE")
+    assert (subnet["gateway_ip"], subnet["enable_dhcp"], subnet["ip_version"]) == ("192.168.50.1", True, 4)
+    assert subnet["allocation_pools"] == [{"start": "192.168.50.2", "end": "192.168.50.254"}]
+    assert (public["router:external"], public["mtu"]) == (True, 1500)
+    assert outside["enable_dhcp"] is False
+    gateway = router["external_gateway_info"]
+    assert (gateway["network_id"], gateway["enable_snat"]) == (public["id"], True)
+    assert gateway["external_fixed_ips"] == [{"subnet_id": outside["id"], "ip_address": "203.0.113.2"}]
+    assert [info["ip_address"] for info in router["interfaces_info"]] == ["192.168.50.1"]
+    assert port["fixed_ips"] == [{"subnet_id": subnet["id"], "ip_address": "192.168.50.77"}]
+    assert (port["mac_address"].startswith("fa:16:3e:"), port["status"]) == (True, "DOWN")
+    addresses = sorted(fixed["ip_address"] for row in ports for fixed in row["Fixed IP Addresses"])
+    assert addresses == ["192.168.50.1", "192.168.50.77"]
+    assert len(router_ports) == 2
+    assert agents == []
+    assert shown["subnets"] == [subnet["id"]]
+
+    refused = controller.complaints(
+        "network delete nebula_net",
+        "subnet delete nebula_subnet",
+        "router delete nebula_router",
+        "network delete public",
+        "subnet create --network nebula_net --subnet-range 192.168.50.0/25 overlapping",
+        "router add subnet nebula_router nebula_subnet",
+        "network show none",
+    )
+    assert sum("409" in line for line in refused) >= 4
+    assert any("No Network found for none" in line for line in refused)
+
+    controller.openstack(
+        "port delete web",
+        "router unset --external-gateway nebula_router",
+        "router remove subnet nebula_router nebula_subnet",
+        "router delete nebula_router",
+        "network delete nebula_net",
+        "network delete public",
+    )
+    assert controller.openstack("network list -f json", "port list -f json", "subnet list -f json") == [[], [], []]
+
+
+def test_projects_are_walls(controller: Controller, sdk: Any) -> None:
+    """A member of another project does not see the network, and what it makes belongs to its own project."""
+    import openstack
+
+    hidden = sdk.network.create_network(name="hidden")
+    project = sdk.identity.create_project(name="others", domain_id="default")
+    user = sdk.identity.create_user(name="other", domain_id="default", password="pw")
+    sdk.identity.assign_project_role_to_user(project, user, sdk.identity.find_role("member"))
+    other = openstack.connect(
+        auth_url=f"{controller.url}/identity",
+        username="other",
+        password="pw",
+        project_name="others",
+        user_domain_name="Default",
+        project_domain_name="Default",
+        identity_api_version="3",
+    )
+    with other:
+        assert other.network.find_network(hidden.id) is None
+        own = other.network.create_network(name="own")
+        assert own.project_id == project.id
+        assert [network.name for network in other.network.networks()] == ["own"]
+        with pytest.raises(openstack.exceptions.NotFoundException):
+            other.network.delete_network(hidden.id, ignore_missing=False)
+        other.network.delete_network(own)
+    sdk.network.delete_network(hidden)
+
+
+def test_a_disabled_user_is_out_at_once(controller: Controller, sdk: Any) -> None:
+    """The token that made the last call does not make the next one after its user was disabled."""
+    import openstack
+    from keystoneauth1.exceptions import Unauthorized
+
+    user = sdk.identity.create_user(name="leaver", domain_id="default", password="pw")
+    project = sdk.identity.create_project(name="left", domain_id="default")
+    sdk.identity.assign_project_role_to_user(project, user, sdk.identity.find_role("member"))
+    leaver = openstack.connect(
+        auth_url=f"{controller.url}/identity",
+        username="leaver",
+        password="pw",
+        project_name="left",
+        user_domain_name="Default",
+        project_domain_name="Default",
+        identity_api_version="3",
+    )
+    with leaver:
+        assert list(leaver.network.networks()) == []
+        sdk.identity.update_user(user, is_enabled=False)
+        with pytest.raises(Unauthorized):
+            list(leaver.network.networks())
+
+
+def test_sdk_servers(sdk: Any) -> None:
+    """The compute API answers to the SDK; without a node an instance cannot be placed, which is said."""
+    assert [flavor.name for flavor in sdk.compute.flavors()] == ["namespace"]
+    assert [image.name for image in sdk.image.images()] == ["namespace"]
+    assert list(sdk.compute.servers()) == []
