@@ -79,13 +79,21 @@ def add_show(group: click.Group, noun: Noun, addition: Callable[[Api, JsonObject
     group.command("show", help=f"Show one {noun.name}, by name or id.")(run)
 
 
-def add_create(group: click.Group, noun: Noun, *items: Setting, example: str = "") -> None:
+def add_create(
+    group: click.Group,
+    noun: Noun,
+    *items: Setting,
+    example: str = "",
+    complete: Callable[[JsonObject], JsonObject] = lambda attributes: attributes,
+) -> None:
+    """``complete``: adds what the API needs and the options leave open."""
+
     @click.argument("name")
     @settings(*items)
     @changes
     @shows
     def run(output: Output, given: Given, name: str) -> None:
-        output.resource(noun, create(api(), noun, {"name": name, **given.attributes}))
+        output.resource(noun, create(api(), noun, complete({"name": name, **given.attributes})))
 
     group.command("create", help=_help(f"Create a {noun.name}.", example))(run)
 

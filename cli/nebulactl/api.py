@@ -81,7 +81,8 @@ class Api:
         request_id = response.headers.get("x-openstack-request-id", "")
         if method != "GET" and request_id:
             self._on_change(request_id)
-            self._cache.keep_request(request_id)
+            if response.status < 300:
+                self._cache.keep_request(request_id)
         if response.status >= 300:
             raise error_of(response, f"{method} {path.partition('?')[0]}")
         return _object(response)

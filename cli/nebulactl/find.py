@@ -29,14 +29,14 @@ def list_resources(api: Api, noun: Noun, query: Query | None = None) -> list[Jso
     while asked is not None:
         answer = api.get(noun.service, path, asked)
         found += as_objects(answer.get(noun.list_key))
-        asked = _next_page(answer, noun)
+        asked = _next_page(answer, noun, asked)
     return found
 
 
-def _next_page(answer: JsonObject, noun: Noun) -> Query | None:
+def _next_page(answer: JsonObject, noun: Noun, asked: Query) -> Query | None:
     for link in as_objects(answer.get(f"{noun.list_key}_links")):
         if link.get("rel") == "next":
-            return parse_qs(urlsplit(str(link.get("href"))).query)
+            return {**asked, **parse_qs(urlsplit(str(link.get("href"))).query)}
     return None
 
 

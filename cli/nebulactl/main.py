@@ -123,9 +123,9 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one l
     except NebulaError as error:
         return _failed(error.message)
     except BrokenPipeError:
-        # The reader has gone (| head): what is still buffered goes nowhere, without a word at exit.
+        # The reader has gone (| head): what is still buffered goes nowhere, without a word at exit; click's code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return 1
     except OSError as error:
         return _failed(f"{error.filename or 'the system'}: {error.strerror or error}")
     except Exception as error:

@@ -105,7 +105,13 @@ SENT: list[tuple[str, str, str, Any]] = [
         "subnet create s --network nebula_net --subnet-range 10.0.0.0/24 --gateway auto",
         "POST",
         "/network/v2.0/subnets",
-        {"subnet": {"name": "s", "network_id": NETWORK_ID, "cidr": "10.0.0.0/24"}},
+        {"subnet": {"name": "s", "network_id": NETWORK_ID, "cidr": "10.0.0.0/24", "ip_version": 4}},
+    ),
+    (
+        "subnet create s --network nebula_net --subnet-range 2001:db8::/64",
+        "POST",
+        "/network/v2.0/subnets",
+        {"subnet": {"name": "s", "network_id": NETWORK_ID, "cidr": "2001:db8::/64", "ip_version": 6}},
     ),
     (
         "subnet set nebula_subnet --dns-nameserver 192.0.2.1",
@@ -225,7 +231,7 @@ SENT: list[tuple[str, str, str, Any]] = [
 
 @pytest.mark.parametrize(("line", "method", "path", "body"), SENT, ids=[row[0][:40] for row in SENT])
 def test_options_become_the_apis_attributes(
-    line: str, method: str, path: str, body: Any, nebulactl: Nebulactl, cloud: Cloud
+    *, line: str, method: str, path: str, body: Any, nebulactl: Nebulactl, cloud: Cloud
 ) -> None:
     """Each option is sent under the API's name, names are sent as ids, and nothing else is sent."""
     ended = nebulactl(*line.split())

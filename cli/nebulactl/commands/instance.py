@@ -112,6 +112,7 @@ add_list(
     Setting(flag="--name", attribute="name", help="Name."),
     Setting(flag="--node", attribute="host", help="On this node."),
     Setting(flag="--status", attribute="status", help="With it."),
+    Setting(flag="--all-projects/--own-project", attribute="all_tenants", help="Of all projects (administrators)."),
 )
 add_show(instance, INSTANCE)
 add_delete(instance, INSTANCE)

@@ -53,6 +53,8 @@ def receipt(output: Output, request_id: str | None, last: bool, wait: bool, long
     titles = ["Node", "Action", "Kind", "Result", "Command"]
     titles += ["Name", "Owner", "At", "Error"] if long else []
     rows = [_row(one, change) for one in receipts for change in as_objects(one.get("changes"))]
+    if not rows and output.format == "table":
+        return
     output.rows(titles, [row[: len(titles)] for row in rows])
 
 

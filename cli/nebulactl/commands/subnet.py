@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
-from nebulactl.api import Api
+from nebulactl.api import Api, JsonObject
 from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, TAG, TAGS
 from nebulactl.nouns import NETWORK_NOUN, SUBNET
 from nebulactl.options import KeyValues, Setting
@@ -27,7 +27,7 @@ _VERSION = Setting(
     attribute="ip_version",
     type=click.Choice(["4", "6"]),
     convert=lambda _api, value: int(value),
-    help="4 (default) or 6.",
+    help="4 or 6; by default what the range is.",
 )
 _POOL = Setting(
     flag="--allocation-pool",
@@ -52,6 +52,11 @@ def _clearable(setting: Setting, flag: str) -> Setting:
     return msgspec.structs.replace(setting, clear=flag)
 
 
+def _with_version(attributes: JsonObject) -> JsonObject:
+    """The API wants the IP version; the range tells it."""
+    return {"ip_version": 6 if ":" in str(attributes.get("cidr")) else 4, **attributes}
+
+
 @click.group()
 def subnet() -> None:
     """Subnets: a range of addresses on a network."""
@@ -72,6 +77,7 @@ add_create(
     DESCRIPTION,
     TAG,
     example="nebulactl subnet create nebula_subnet --network nebula_net --subnet-range 192.168.50.0/24",
+    complete=_with_version,
 )
 add_list(subnet, SUBNET, _NETWORK, NAME, _RANGE, _DHCP, _VERSION, _GATEWAY, OWNER, TAGS)
 add_show(subnet, SUBNET)
