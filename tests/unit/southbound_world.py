@@ -3,6 +3,7 @@ sockets. Rows of the network service are written straight into its tables, and t
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,10 @@ import httpx
 import msgspec
 from nebula_controller.api.application import create_application
 from nebula_controller.api.context import Caller, internal
+from nebula_controller.compute.api import compute_services
 from nebula_controller.network import addresses, rows
+from nebula_controller.network.service import network_service
+from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.nodes.southbound import Southbound
 from nebula_controller.store.database import Database, Transaction
 
@@ -68,12 +72,9 @@ class World:
     def _start(self) -> None:
         self.database = Database(self.path)
         self.southbound = Southbound(self.database, node_secret=SECRET, monotonic_s=self.monotonic, wall_s=self.wall)
-        self.services = [*self.southbound.services(), *self.more_services()]
-        self.app = create_application(Tokens(), self.services)
-
-    def more_services(self) -> Sequence[Any]:
-        """Services beside ``/nebula``."""
-        return ()
+        network = network_service(self.database, NetworkSettings())
+        services = [network, *self.southbound.services(), *compute_services(self.database)]
+        self.app = create_application(Tokens(), services)
 
     def restart(self) -> None:
         self.database.close()
@@ -81,6 +82,28 @@ class World:
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://nebula", timeout=10)
+
+    def call(self, method: str, path: str, body: object = None, *, expect: int | None = None, **options: Any) -> Any:
+        """One call, as the administrator unless ``headers`` say otherwise; the decoded body of the answer."""
+        response = asyncio.run(self._call(method, path, body, **options))
+        if expect is not None:
+            assert response.status_code == expect, response.text
+        return response.json() if response.content else None
+
+    def status_of(self, method: str, path: str, body: object = None, **options: Any) -> int:
+        """The status of a call's answer."""
+        return asyncio.run(self._call(method, path, body, **options)).status_code
+
+    async def _call(self, method: str, path: str, body: object, **options: Any) -> httpx.Response:
+        options.setdefault("headers", ADMIN)
+        content = body if isinstance(body, bytes) else None if body is None else msgspec.json.encode(body)
+        async with self.client() as client:
+            return await client.request(method, path, content=content, **options)
+
+    def made(self, plural: str, headers: dict[str, str] = ADMIN, **values: Any) -> Any:
+        """An object of the network service, made through its API."""
+        singular = plural.removesuffix("s")
+        return self.call("POST", f"/network/v2.0/{plural}", {singular: values}, expect=201, headers=headers)[singular]
 
     def later(self, seconds: float) -> None:
         self.monotonic.now_s += seconds
