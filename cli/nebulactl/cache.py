@@ -40,10 +40,14 @@ class _Entry(msgspec.Struct, frozen=True):
     grant: Grant
 
 
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/nebula``, else ``~/.cache/nebula``."""
-    home = os.environ.get("XDG_CACHE_HOME") or f"{os.environ.get('HOME') or '/nonexistent'}/.cache"
-    return Path(home) / "nebula"
+def cache_folder() -> Path | None:
+    """``$XDG_CACHE_HOME/nebula``, else ``~/.cache/nebula``; None for a user without a home."""
+    if home := os.environ.get("XDG_CACHE_HOME"):
+        return Path(home) / "nebula"
+    try:
+        return Path.home() / ".cache" / "nebula"
+    except RuntimeError:
+        return None
 
 
 class Cache:
@@ -59,7 +63,7 @@ class Cache:
             repr(credentials.project_domain),
         )
         name = hashlib.sha256("\0".join(who).encode()).hexdigest()[:32]
-        folder = cache_folder() if folder is None else folder
+        folder = folder or cache_folder() or Path("/dev/null")  # which can hold nothing
         self._token_file = folder / f"token-{name}.json"
         self._request_file = folder / f"request-{name}"
         self._secret = credentials.password.encode()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from cli_case_study import NETWORK_ID, PORT_ID, PUBLIC_ID, PUBLIC_SUBNET_ID, ROUTER_ID, SUBNET_ID, fill
 from cli_cloud import Cloud, running_cloud
+from nebula_lab.cloud import Credentials
 from nebulactl.main import COMMANDS, run
+from nebulactl.progress import Progress
+
+from nebula.errors import NotFound
 
 
 class Ended(NamedTuple):
@@ -518,6 +522,72 @@ def test_exec_on_another_machines_node_says_where_to_go(nebulactl: Nebulactl, cl
     ended = nebulactl("instance", "exec", "web", "--", "ip", "-4", "address")
     assert ended.code == 1
     assert ended.err.endswith(f"On far-away: ip netns exec instance-{server['id']} ip -4 address\n")
+
+
+class FakeLab:
+    """What nebulactl uses of a lab."""
+
+    name = "mine"
+    nodes = ("compute1",)
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.endpoint = cloud.url
+        named = {name.removeprefix("OS_").lower(): value for name, value in cloud.environment.items()}
+        self.credentials = Credentials(**named)
+
+    def enter(self, place: str, argv: Sequence[str]) -> list[str]:
+        if place not in self.nodes:
+            raise NotFound(f"lab 'mine' has no node {place!r}")
+        return ["enter", place, *argv]
+
+
+@pytest.fixture
+def lab(cloud: Cloud, nebulactl: Nebulactl, monkeypatch: pytest.MonkeyPatch) -> FakeLab:
+    """A lab is up whose API is the cloud, and nobody has set OS_* variables."""
+    for name in cloud.environment:
+        monkeypatch.delenv(name)
+    found = FakeLab(cloud)
+    monkeypatch.setattr("nebula_lab.open_lab", lambda _name=None: found)
+    monkeypatch.setattr("nebula_lab.find_lab", lambda _name=None: found)
+    monkeypatch.setattr("nebula_lab.lab_names", lambda: ["mine"])
+    return found
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_running_labs_credentials_are_used(nebulactl: Nebulactl, cloud: Cloud) -> None:
+    """Without OS_* variables the lab's administrator calls; single flags still win."""
+    assert nebulactl("network", "list").code == 0
+    nebulactl("--os-project-name", "second", "network", "list")
+    scopes = [body["auth"]["scope"]["project"]["name"] for _, path, body in cloud.requests if "/auth/" in path]
+    assert scopes == ["admin", "second"]
+
+
+@pytest.mark.usefixtures("lab")
+def test_exec_goes_through_the_lab(nebulactl: Nebulactl, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process becomes the program, in the instance's namespace on its lab node; options are the program's."""
+    became: list[list[str]] = []
+    monkeypatch.setattr("os.execvp", lambda _file, argv: became.append(argv))
+    server = cloud.add("servers", name="web", status="ACTIVE", **{"OS-EXT-SRV-ATTR:host": "compute1"})
+    namespace = f"instance-{server['id']}"
+    nebulactl("instance", "exec", "web", "--", "ping", "-c", "1", "192.0.2.1")
+    nebulactl("instance", "exec", "web", "ls", "--help")
+    nebulactl("instance", "shell", "web")
+    inside = ["enter", "compute1", "ip", "netns", "exec", namespace]
+    assert became == [
+        [*inside, "ping", "-c", "1", "192.0.2.1"],
+        [*inside, "ls", "--help"],
+        [*inside, "env", "PS1=web:\\w\\$ ", "bash", "--norc"],
+    ]
+
+
+def test_a_wait_says_so_after_a_second(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in the first second; then a plain line where stderr is no terminal, and none twice."""
+    now_s = iter([0.0, 0.5, 1.5, 1.6, 1.7])
+    monkeypatch.setattr("nebulactl.progress.time.monotonic", lambda: next(now_s))
+    with Progress() as progress:
+        for text in ("a", "b", "b", "c"):
+            progress.say(text)
+    assert capsys.readouterr().err == "b\nc\n"
 
 
 def test_an_interrupt_ends_with_130(nebulactl: Nebulactl, monkeypatch: pytest.MonkeyPatch) -> None:
