@@ -9,6 +9,14 @@ import pytest
 from identity_cloud import ADMIN_PASSWORD, Cloud
 
 
+@pytest.fixture(scope="module")
+def quiet_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """One for all tests that change nothing."""
+    made = Cloud(tmp_path_factory.mktemp("quiet"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
     made = Cloud(tmp_path)
@@ -16,9 +24,9 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     made.close()
 
 
-def test_password_login_on_a_project(cloud: Cloud) -> None:
+def test_password_login_on_a_project(quiet_cloud: Cloud) -> None:
     """The answer is Keystone's: 201, the token in a header, user, project, roles with implied ones, catalogue."""
-    reply = cloud.log_in("admin", ADMIN_PASSWORD, project="admin")
+    reply = quiet_cloud.log_in("admin", ADMIN_PASSWORD, project="admin")
     token = reply.body["token"]
     assert (reply.status, reply.headers["vary"]) == (201, "X-Auth-Token")
     assert token["methods"] == ["password"]
@@ -44,9 +52,9 @@ def test_password_login_on_a_project(cloud: Cloud) -> None:
         (None, "unscoped"),
     ],
 )
-def test_scopes(cloud: Cloud, scope: object, shown: str | None) -> None:
+def test_scopes(quiet_cloud: Cloud, scope: object, shown: str | None) -> None:
     """The bootstrapped admin has the system, no role on a domain, and no default project."""
-    reply = cloud.log_in("admin", ADMIN_PASSWORD, scope=scope)
+    reply = quiet_cloud.log_in("admin", ADMIN_PASSWORD, scope=scope)
     if shown is None:
         assert reply.status == 401
         return
@@ -116,30 +124,30 @@ def test_scope_without_a_role_is_401(cloud: Cloud, scope: object) -> None:
         {"identity": {"methods": ["token"], "token": {"id": "x"}}, "scope": {"system": {"all": False}}},
     ],
 )
-def test_malformed_login_is_400(cloud: Cloud, auth: object) -> None:
+def test_malformed_login_is_400(quiet_cloud: Cloud, auth: object) -> None:
     """A body of the wrong form is told what is wrong with it."""
-    reply = cloud.post("/auth/tokens", {"auth": auth}, token="")
+    reply = quiet_cloud.post("/auth/tokens", {"auth": auth}, token="")
     assert (reply.status, reply.body["error"]["title"]) == (400, "Bad Request")
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'{"auth": []}', b"\xff", b'{"auth":' + b"[" * 20000])
-def test_broken_json_is_400(cloud: Cloud, raw: bytes) -> None:
+def test_broken_json_is_400(quiet_cloud: Cloud, raw: bytes) -> None:
     """Also when nested ever so deeply."""
-    assert cloud.post("/auth/tokens", None, token="", raw=raw).status == 400
+    assert quiet_cloud.post("/auth/tokens", None, token="", raw=raw).status == 400
 
 
-def test_lone_surrogates_do_no_harm(cloud: Cloud) -> None:
+def test_lone_surrogates_do_no_harm(quiet_cloud: Cloud) -> None:
     """Text that is no Unicode cannot reach the database."""
     raw = (
         b'{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "\\ud800",'
         b' "domain": {"id": "default"}, "password": "\\ud800"}}}}}'
     )
-    assert cloud.post("/auth/tokens", None, token="", raw=raw).status in {400, 401}
+    assert quiet_cloud.post("/auth/tokens", None, token="", raw=raw).status in {400, 401}
 
 
-def test_unsupported_method_is_401(cloud: Cloud) -> None:
+def test_unsupported_method_is_401(quiet_cloud: Cloud) -> None:
     """As Keystone answers to a method that it does not know."""
-    assert cloud.authenticate({"methods": ["totp"], "totp": {}}).status == 401
+    assert quiet_cloud.authenticate({"methods": ["totp"], "totp": {}}).status == 401
 
 
 def test_default_project(cloud: Cloud) -> None:
@@ -239,18 +247,18 @@ def test_what_a_bearer_may_ask_about_itself(cloud: Cloud) -> None:
     assert cloud.get(f"/users/{user_id}/projects", token=unscoped).status == 200
 
 
-def test_versions(cloud: Cloud) -> None:
+def test_versions(quiet_cloud: Cloud) -> None:
     """Clients find v3 from the unversioned URL, without a token; links name the host that the client used."""
-    choice = cloud.call("GET", "", token="", host="[::1]:80")
+    choice = quiet_cloud.call("GET", "", token="", host="[::1]:80")
     assert choice.status == 300
     assert choice.body["versions"]["values"][0]["links"][0]["href"] == "http://[::1]:80/identity/v3/"
     for path in ("/v3", "/v3/"):
-        reply = cloud.call("GET", path, token="")
+        reply = quiet_cloud.call("GET", path, token="")
         assert (reply.status, reply.body["version"]["status"]) == (200, "stable")
-    assert cloud.call("GET", "/v2.0", token="").status == 404
+    assert quiet_cloud.call("GET", "/v2.0", token="").status == 404
 
 
-def test_a_forged_host_header_is_not_repeated(cloud: Cloud) -> None:
+def test_a_forged_host_header_is_not_repeated(quiet_cloud: Cloud) -> None:
     """What is no host name is refused or cut before it reaches a link."""
-    reply = cloud.call("GET", "", token="", host='evil"<script>')
+    reply = quiet_cloud.call("GET", "", token="", host='evil"<script>')
     assert reply.status == 400 or "<" not in str(reply.body)

@@ -9,6 +9,14 @@ import pytest
 from identity_cloud import Cloud
 
 
+@pytest.fixture(scope="module")
+def quiet_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """One for all tests that change nothing."""
+    made = Cloud(tmp_path_factory.mktemp("quiet"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
     made = Cloud(tmp_path)
@@ -115,31 +123,35 @@ def test_the_same_name_in_another_domain_is_fine(cloud: Cloud) -> None:
         ("service", {"name": "x"}, "type"),
     ],
 )
-def test_bad_attributes_are_400(cloud: Cloud, kind: str, attributes: dict[str, object], named: str) -> None:
+def test_bad_attributes_are_400(quiet_cloud: Cloud, kind: str, attributes: dict[str, object], named: str) -> None:
     """The message names the attribute."""
-    reply = cloud.post(f"/{kind}s", {kind: attributes})
+    reply = quiet_cloud.post(f"/{kind}s", {kind: attributes})
     assert (reply.status, reply.body["error"]["code"]) == (400, 400)
     assert named in reply.body["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"user": []}, {"users": {"name": "x"}}, "user"])
-def test_bodies_of_another_form_are_400(cloud: Cloud, body: object) -> None:
+def test_bodies_of_another_form_are_400(quiet_cloud: Cloud, body: object) -> None:
     """What has no object under the kind's name."""
-    assert cloud.post("/users", body).status == 400
+    assert quiet_cloud.post("/users", body).status == 400
 
 
 @pytest.mark.parametrize("kind", ["user", "project", "group", "role", "domain", "region", "service", "endpoint"])
-def test_unknown_ids_are_404(cloud: Cloud, kind: str) -> None:
+def test_unknown_ids_are_404(quiet_cloud: Cloud, kind: str) -> None:
     """Show, change and delete, in Keystone's words."""
     path = f"/{kind}s/none"
-    assert cloud.get(path).body["error"]["message"] == f"Could not find {kind}: none."
-    assert [cloud.get(path).status, cloud.patch(path, {kind: {}}).status, cloud.delete(path).status] == [404] * 3
+    assert quiet_cloud.get(path).body["error"]["message"] == f"Could not find {kind}: none."
+    assert [
+        quiet_cloud.get(path).status,
+        quiet_cloud.patch(path, {kind: {}}).status,
+        quiet_cloud.delete(path).status,
+    ] == [404] * 3
 
 
-def test_an_unknown_domain_is_404(cloud: Cloud) -> None:
+def test_an_unknown_domain_is_404(quiet_cloud: Cloud) -> None:
     """What is made has to be made somewhere."""
     for kind in ("user", "project", "group", "role"):
-        assert cloud.post(f"/{kind}s", {kind: {"name": "x", "domain_id": "none"}}).status == 404
+        assert quiet_cloud.post(f"/{kind}s", {kind: {"name": "x", "domain_id": "none"}}).status == 404
 
 
 def test_project_tree(cloud: Cloud) -> None:
