@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
@@ -24,11 +25,11 @@ from nebula_runtime.daemon import notify, pid_file
 from nebula_runtime.log import event
 
 from nebula.errors import ConfigError
-from nebula_controller.assembly import Controller, assemble
-from nebula_controller.identity.bootstrap import bootstrap, has_admin
-from nebula_controller.identity.passwords import hash_password
 from nebula_controller.settings import Settings
 from nebula_controller.state import LOCK, node_secret, open_folder
+
+if TYPE_CHECKING:
+    from nebula_controller.assembly import Controller
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,10 @@ _BACKLOG = 1024
 
 
 def run(settings: Settings) -> None:
-    """Serve until told to stop. ConfigError where the configuration or the machine does not allow it."""
+    """Serve until told to stop. ConfigError where the configuration or the machine does not allow it.
+
+    What can be refused is looked at before the database library is imported, which takes longer than all the rest.
+    """
     started = time.monotonic()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     state_dir = open_folder(Path(settings.state_dir))
@@ -48,9 +52,12 @@ def run(settings: Settings) -> None:
         stack.enter_context(pid_file(state_dir / LOCK))
         sockets = stack.enter_context(_sockets(settings))
         secret = node_secret(state_dir, settings.node_secret_file)
+        password = read_secret(Path(settings.admin_password_file)) if settings.admin_password_file else None
+        from nebula_controller.assembly import assemble
+
         controller = assemble(state_dir, settings, secret)
         stack.callback(controller.close)
-        _first_admin(controller, settings)
+        _first_admin(controller, password, settings.password_hash_rounds)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(controller, sockets, settings, started))
 
@@ -116,15 +123,17 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def _first_admin(controller: Controller, settings: Settings) -> None:
+def _first_admin(controller: Controller, password: str | None, rounds: int) -> None:
+    from nebula_controller.identity.bootstrap import bootstrap, has_admin
+    from nebula_controller.identity.passwords import hash_password
+
     with controller.database.read() as tx:
         if has_admin(tx):
             return
-    if settings.admin_password_file is None:
+    if password is None:
         event(log, logging.WARNING, "there is no administrator yet: run nebula-controller bootstrap")
         return
-    password = read_secret(Path(settings.admin_password_file))
-    bootstrap(controller.database, hash_password(password, settings.password_hash_rounds))
+    bootstrap(controller.database, hash_password(password, rounds))
     event(log, logging.INFO, "bootstrapped", user="admin")
 
 

@@ -59,6 +59,37 @@ def test_life(tmp_path: Path) -> None:
     assert again.stop() == 0
 
 
+def test_held_calls_are_let_go(tmp_path: Path) -> None:
+    """An agent that waits for its view gets an answer at SIGTERM, and does not hold up the stop."""
+    controller = Controller(tmp_path)
+    headers = {"Authorization": f"Bearer {PASSWORD}"}
+    node = {
+        "host": "node1",
+        "version": "0",
+        "started_at": "2026-01-01T00:00:00Z",
+        "datapath_type": "netdev",
+        "vtep_ip": "192.0.2.1",
+        "underlay_mtu_bytes": 1500,
+        "roles": ["compute"],
+    }
+    connection = http.client.HTTPConnection(controller.url.removeprefix("http://"), timeout=30)
+    connection.request("PUT", "/nebula/v1/nodes/node1", json.dumps(node), headers)
+    assert connection.getresponse().read()
+    connection.request("GET", "/nebula/v1/nodes/node1/view", headers=headers)
+    first = connection.getresponse()
+    assert (first.status, bool(first.read())) == (200, True)
+    etag = {"If-None-Match": first.headers["ETag"]}
+    connection.request("GET", "/nebula/v1/nodes/node1/view?wait=60", headers={**headers, **etag})
+    time.sleep(0.2)
+    started = time.monotonic()
+    controller.process.terminate()
+    assert connection.getresponse().status == 304
+    assert controller.process.wait(10) == 0
+    assert time.monotonic() - started < 2
+    connection.close()
+    assert "Traceback" not in controller.log.read_text()
+
+
 def test_kill_leaves_no_obstacle(tmp_path: Path) -> None:
     """After kill -9 the next start finds its database and takes over the pid file."""
     controller = Controller(tmp_path)
