@@ -91,7 +91,6 @@ NETWORK_NOUN = Noun(
     path="/networks",
     service=NETWORK,
     columns=_columns(ID="id", Name="name", Subnets="subnets"),
-    long_columns=(),
     fields=_fields(
         "admin_state_up availability_zone_hints availability_zones created_at description dns_domain id "
         "ipv4_address_scope ipv6_address_scope is_default mtu name port_security_enabled project_id "

@@ -6,14 +6,14 @@ Effects: none at import; a setting that names a resource looks it up when its co
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from nebulactl.api import Api, Json, JsonObject, Query, as_object
+from nebulactl.api import Api, Json, JsonObject, Query
 from nebulactl.find import find_id
 from nebulactl.invocation import Invocation, api
 from nebulactl.nouns import Noun
@@ -219,8 +219,3 @@ def names_of(noun: Noun) -> Completer:
 def as_list(value: Json) -> list[Json]:
     """A list attribute's value; none is empty."""
     return value if isinstance(value, list) else []
-
-
-def texts(values: Iterable[Json], key: str) -> list[str]:
-    """One attribute of several resources."""
-    return [str(as_object(value).get(key)) for value in values]
