@@ -11,6 +11,8 @@ import shlex
 from pathlib import PurePosixPath
 from typing import assert_never
 
+import msgspec
+
 from nebula.desired.diff import Change
 from nebula.desired.kinds import (
     Address,
@@ -44,9 +46,19 @@ def command(change: Change) -> str:
     subject = change.subject
     if change.action is Action.REMOVE:
         return "\n".join(_remove(subject))
+    if is_reload(change) and isinstance(subject, Process):
+        return f'kill -HUP "$(cat {shlex.quote(subject.pid_file)})"'
     if change.action is Action.CHANGE and change.before is not None and _must_be_remade(change.before, subject):
         return "\n".join((*_remove(change.before), *_put(subject, exists=False)))
     return "\n".join(_put(subject, exists=change.action is Action.CHANGE))
+
+
+def is_reload(change: Change) -> bool:
+    """True where a daemon only has to read its files again: before and after differ in ``reload_on`` alone."""
+    before, after = change.before, change.after
+    if not isinstance(before, Process) or not isinstance(after, Process) or before.reload_on == after.reload_on:
+        return False
+    return msgspec.structs.replace(before, reload_on=after.reload_on) == after
 
 
 def _must_be_remade(before: KernelObject, after: KernelObject) -> bool:

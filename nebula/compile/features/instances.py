@@ -50,13 +50,15 @@ def _instance(node: Wiring, instance: InstanceView) -> Iterator[KernelObject]:
 def _client(node: Wiring, port: WiredPort, namespace: str, name: str) -> Process:
     """udhcpc (busybox 1.35) in the foreground, for as long as the instance lives.
 
-    ``-t 3 -T 1 -A 1``: a DISCOVER at once and then every second (the client counts in whole seconds) until there is
-    a server; SIGUSR1 makes it ask at once. ``-O``: the MTU and classless routes are only sent to who asks.
+    - ``-t 3 -T 1 -A 1``: a DISCOVER at once and then every second (the client counts in whole seconds) until there
+      is a server; SIGUSR1 makes it ask at once.
+    - ``-R``: at its end it gives the address back, so that another port can have it.
+    - ``-O``: the MTU and classless routes are only sent to who asks.
     """
     pid_file = f"{node.facts.state_folder}/udhcpc/{port.id}/pid"
     argv = (
         *("udhcpc", "-f", "-i", port.inner_device, "-p", pid_file, "-s", node.facts.dhcp_client_script),
-        *("-t", "3", "-T", "1", "-A", "1", "-O", "mtu", "-O", "staticroutes"),
+        *("-t", "3", "-T", "1", "-A", "1", "-R", "-O", "mtu", "-O", "staticroutes"),
         *(("-x", f"hostname:{name}") if name else ()),
     )
     needs = (Key(VethPair.kind, port.device), Key(BridgePort.kind, port.device))

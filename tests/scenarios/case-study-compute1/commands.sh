@@ -67,4 +67,4 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table
 
 # process
 mkdir -p /var/lib/nebula/udhcpc/5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70
-ip netns exec instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 setsid --fork udhcpc -f -i eth0 -p /var/lib/nebula/udhcpc/5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70/pid -s /usr/lib/nebula/dhcp-client.sh -t 3 -T 1 -A 1 -O mtu -O staticroutes -x hostname:vm1 < /dev/null > /dev/null 2>&1
+ip netns exec instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 setsid --fork udhcpc -f -i eth0 -p /var/lib/nebula/udhcpc/5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70/pid -s /usr/lib/nebula/dhcp-client.sh -t 3 -T 1 -A 1 -R -O mtu -O staticroutes -x hostname:vm1 < /dev/null > /dev/null 2>&1
