@@ -120,9 +120,11 @@ class ProcessDriver:
 
     def _reload(self, subject: KernelObject) -> None:
         assert isinstance(subject, Process)
-        for running in self._running.get(subject.name, ()):
-            processes.send(running, signal.SIGHUP)
-        _note_loaded(subject)
+        reached = [processes.send(running, signal.SIGHUP) for running in self._running.get(subject.name, ())]
+        if any(reached):
+            _note_loaded(subject)
+        else:  # what was seen was a daemon on its way into the background: look again, then reload
+            self._dirty = True
 
     def _stop(self, changes: Sequence[Change], failures: dict[Key, str]) -> None:
         going = [(change, running) for change in changes for running in self._running.get(change.key.name, ())]
@@ -181,9 +183,12 @@ class ProcessDriver:
         for pid in set(self._pidfds) - pids:
             self._unfollow(pid)
         for pid in pids - set(self._pidfds):
-            with contextlib.suppress(OSError):
+            try:
                 self._pidfds[pid] = os.pidfd_open(pid)
-                self._watch.add(self._pidfds[pid], lambda pid=pid: self._ended(pid))  # type: ignore[misc]
+            except OSError:  # it has ended since it was seen: look again
+                self._dirty = True
+                continue
+            self._watch.add(self._pidfds[pid], lambda pid=pid: self._ended(pid))  # type: ignore[misc]
 
     def _ended(self, pid: int) -> None:
         self._unfollow(pid)

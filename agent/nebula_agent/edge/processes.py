@@ -121,15 +121,17 @@ def start(argv: Sequence[str], environment: Mapping[str, str], namespace_fd: int
     return Starting(process, argv, daemon)
 
 
-def send(running: Running, number: signal.Signals) -> None:
-    """Signal the process if it is still the one that was seen; one that has gone is no error."""
+def send(running: Running, number: signal.Signals) -> bool:
+    """Signal the process if it is still the one that was seen; False where it has gone, which is no error."""
     with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         descriptor = os.pidfd_open(running.pid)
         try:
             if _argv(running.pid) == running.argv:
                 signal.pidfd_send_signal(descriptor, number)
+                return True
         finally:
             os.close(descriptor)
+    return False
 
 
 def wait_end(running: Running, timeout_s: float) -> bool:
