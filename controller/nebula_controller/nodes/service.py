@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound, Unauthorized
+from nebula.errors import BadRequest, ConfigError, Forbidden, InvalidAttribute, NotFound, Unauthorized
 from nebula.ids import Host
 from nebula.view.report import NodeReport, Reason, Receipt
 from nebula_controller import status
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class NodesApi:
-    """The operations. ``secret`` is what all nodes know."""
+    """The operations. ``secret`` is what all nodes know; ``ConfigError`` where it is empty."""
 
     def __init__(
         self, database: Database, registry: Registry, views: Views, receipts: Receipts, *, secret: bytes
@@ -42,6 +42,8 @@ class NodesApi:
         self._registry = registry
         self._views = views
         self._receipts = receipts
+        if not secret.strip():
+            raise ConfigError("The nodes' secret is empty: put one into the node secret file.")
         self._expected = b"bearer " + secret.strip()
 
     def service(self) -> Service:
