@@ -14,6 +14,8 @@ from nebula.view.records import DhcpHost, SubnetView
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
+_OWN_WORD = re.compile(r"ignore|infinite|\d+[smhdw]?", re.IGNORECASE)
+"""What dnsmasq takes for an instruction or a lease time where a host name may stand (dnsmasq(8), --dhcp-host)."""
 _MOST_LEASES = 1 << 24
 
 
@@ -41,7 +43,7 @@ def host_file(hosts: Iterable[DhcpHost], subnets: Sequence[SubnetView]) -> str:
     for host in sorted(hosts, key=lambda item: item.port_id):
         if not _MAC.fullmatch(host.mac_address):
             continue
-        name = dns_label(host.hostname)
+        name = "" if _OWN_WORD.fullmatch(host.hostname) else dns_label(host.hostname)
         for fixed_ip in sorted(host.fixed_ips):
             if fixed_ip.subnet_id in known:
                 fields = (host.mac_address.lower(), name, str(IPv4Address(fixed_ip.ip_address)))
