@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -56,24 +57,12 @@ class Answered(msgspec.Struct):
         return f"{found['type']}: {found['message']}"
 
 
-@functools.cache
-def _empty_database() -> bytes:
-    """Made once for all tests: making the tables takes ten times as long as copying the file."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "empty.sqlite"
-        Database(path).close()
-        return path.read_bytes()
-
-
 class Api:
     """The application on a database of its own."""
 
     def __init__(self, folder: Path, settings: NetworkSettings | None = None) -> None:
-        path = folder / "nebula.sqlite"
-        if not path.exists():
-            path.write_bytes(_empty_database())
         self.loop = asyncio.new_event_loop()
-        self.database = Database(path)
+        self.database = Database(folder / "nebula.sqlite")
         service = network_service(self.database, settings or NetworkSettings())
         self.application = create_application(TokensAreNames(), [service])
 
@@ -176,3 +165,37 @@ class Api:
             return {
                 name: [tuple(row) for row in tx.connection.exec_driver_sql(f'SELECT * FROM "{name}"')] for name in names
             }
+
+
+class Rewound:
+    """One application for many tests, its database taken back to the start for each.
+
+    SQLAlchemy compiles each statement once an engine: an engine a test would take most of the tests' time.
+    """
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        self._folder = TemporaryDirectory()
+        self.api = Api(Path(self._folder.name), settings)
+        self._start = sqlite3.connect(":memory:")
+        self._file().backup(self._start)
+
+    def start(self) -> Api:
+        """The application, as if just started."""
+        self._start.backup(self._file())
+        return self.api
+
+    def _file(self) -> sqlite3.Connection:
+        with self.api.database.read() as tx:
+            connection = tx.connection.connection.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        return connection
+
+
+@functools.cache
+def _rewound(settings: NetworkSettings) -> Rewound:
+    return Rewound(settings)
+
+
+def fresh(settings: NetworkSettings | None = None) -> Api:
+    """An application with an empty database, for one test."""
+    return _rewound(settings or NetworkSettings()).start()

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from api_network_client import Api
+from api_network_client import Api, fresh
 from nebula_controller.api.endpoint import BODY_LIMIT_BYTES
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = Api(tmp_path)
-    yield made
-    made.close()
+def api() -> Api:
+    return fresh()
 
 
 def names(answer: dict[str, list[dict[str, str]]], plural: str = "networks") -> list[str]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_network_client import Api
+from api_network_client import Api, fresh
 from nebula_controller.network.settings import NetworkSettings
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = Api(tmp_path, NetworkSettings(vni_first=1, vni_last=3))
-    yield made
-    made.close()
+def api() -> Api:
+    return fresh(NetworkSettings(vni_first=1, vni_last=3))
 
 
 def test_network_defaults(api: Api) -> None:
@@ -153,8 +150,9 @@ def test_project_walls(api: Api) -> None:
     """Another project's network is not there: not in lists, not by id; a shared one is seen, not changed."""
     network, subnet = api.network()
     for path in (f"/networks/{network['id']}", f"/subnets/{subnet['id']}"):
-        for method, body in (("GET", None), ("DELETE", None), ("PUT", {path[1:].split("s/")[0]: {"name": "x"}})):
-            answer = api.call(method, path, body, token="bob")
+        for method in ("GET", "DELETE", "PUT"):
+            change = {path[1:].split("s/")[0]: {"name": "x"}} if method == "PUT" else None
+            answer = api.call(method, path, change, token="bob")
             assert answer.status == 404, (method, path, answer.raw)
     assert api.get("/networks", "bob") == {"networks": []}
     assert api.get("/subnets", "bob") == {"subnets": []}
@@ -264,7 +262,7 @@ def test_refused_subnets(api: Api, values: dict[str, object], status: int, words
 def test_all_problems_are_named(api: Api) -> None:
     """Not only the first problem: gateway, pool and name server are all in the answer."""
     network, _ = api.network(None)
-    subnet = {
+    subnet: dict[str, object] = {
         "network_id": network["id"],
         "cidr": "10.0.0.0/24",
         "ip_version": 4,

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from api_network_client import Api
+from api_network_client import Api, fresh
 from nebula_controller.api.context import internal
 from nebula_controller.network import ports
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = Api(tmp_path)
-    yield made
-    made.close()
+def api() -> Api:
+    return fresh()
 
 
 def addresses(port: dict[str, list[dict[str, str]]]) -> list[str]:

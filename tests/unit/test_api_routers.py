@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from api_network_client import Answered, Api, Json
+from api_network_client import Answered, Api, Json, fresh
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = Api(tmp_path)
-    yield made
-    made.close()
+def api() -> Api:
+    return fresh()
 
 
 def attach(api: Api, router: Json, token: str = "alice", **what: object) -> Answered:
@@ -142,7 +137,8 @@ def test_gateway_set_and_cleared(api: Api) -> None:
     snat = {"network_id": public["id"], "enable_snat": True}
     changed = api.put("router", router["id"], "admin", external_gateway_info=snat).json["router"]
     assert changed["external_gateway_info"] == {**shown["external_gateway_info"], "enable_snat": True}
-    for nothing in (None, {}):
+    nothings: tuple[object, ...] = (None, {})
+    for nothing in nothings:
         cleared = api.put("router", router["id"], "admin", external_gateway_info=nothing, name="").json["router"]
         assert (cleared["external_gateway_info"], cleared["name"]) == (None, "")
     assert api.get("/ports", "admin")["ports"] == []
