@@ -7,8 +7,8 @@ Pure text; nothing here is ever run by the agent, which talks to the kernel and 
 
 from __future__ import annotations
 
+import posixpath
 import shlex
-from pathlib import PurePosixPath
 from typing import assert_never
 
 import msgspec
@@ -99,7 +99,7 @@ def _put(item: KernelObject, *, exists: bool) -> tuple[str, ...]:  # noqa: PLR09
         case Flow():
             return (_line(*_OFCTL, "add-flow", item.bridge, flow_line(item)),)
         case ConfigFile():
-            folder = _line("mkdir", "-p", str(PurePosixPath(item.path).parent))
+            folder = _line("mkdir", "-p", posixpath.dirname(item.path))
             return (folder, _with_input(f"cat > {shlex.quote(item.path)}", item.content))
         case Process():
             return _start(item)
@@ -189,7 +189,7 @@ def _put_bridge_port(item: BridgePort) -> tuple[str, ...]:
 
 
 def _start(item: Process) -> tuple[str, ...]:
-    folder = _line("mkdir", "-p", str(PurePosixPath(item.pid_file).parent))
+    folder = _line("mkdir", "-p", posixpath.dirname(item.pid_file))
     if "-f" in item.argv:  # udhcpc in the foreground; dnsmasq leaves the terminal by itself
         quiet = "< /dev/null > /dev/null 2>&1"
         return (folder, f"{_inside(item.namespace, 'setsid', '--fork', *item.argv)} {quiet}")
