@@ -13,7 +13,7 @@ import msgspec
 from nebula.errors import ConfigError
 from nebula_agent.edge import rtnl
 from nebula_agent.edge.netlink import Netlink
-from nebula_agent.edge.ovsdb import OvsState
+from nebula_agent.edge.ovsdb_rows import OvsState
 
 _PROGRAMS = {
     "ovs-ofctl": "openvswitch-switch",

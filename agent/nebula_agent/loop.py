@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import collections
 import logging
+import select
 import signal
 import time
 from collections.abc import Callable
 from types import FrameType
 
-import ovs.poller
 from nebula_runtime.log import event
 
 from nebula.errors import NebulaError
 from nebula.view.records import NodeView
 from nebula.view.report import Plug, Reason
+from nebula_agent.edge.waiter import Waiter
 from nebula_agent.guard import HOLD_S
 from nebula_agent.node import Node
 from nebula_agent.source import Source
@@ -160,9 +161,9 @@ class Loop:
         if self._stopped or self._arrived:
             return
         assert self._node.ovsdb is not None
-        poller = ovs.poller.Poller()
+        poller = Waiter()
         self._node.ovsdb.wait(poller)
-        poller.fd_wait(self._node.watch.fileno(), ovs.poller.POLLIN)
+        poller.fd_wait(self._node.watch.fileno(), select.POLLIN)
         due = min(self._retry_at, self._drift_at, self._full_at, self._refetch_at, self._tell_at)
         poller.timer_wait(max(0, int((due - time.monotonic()) * 1000) + 1) if due != _NEVER else 60_000)
         poller.block()

@@ -13,11 +13,12 @@ import msgspec
 
 from nebula.desired.diff import Change, diff
 from nebula.desired.kinds import ConfigFile, Flow, KernelObject, Key, Process
+from nebula.desired.reload import must_start_anew
 from nebula.desired.shell import command
 from nebula.desired.state import NodeState
 from nebula.view.report import Action, ChangeRecord, Result
 from nebula_agent.drivers.driver import Driver
-from nebula_agent.drivers.process import is_reload
+from nebula_agent.drivers.process import before_reload, before_restart
 
 _log = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ class _Apply:
     def _note(self, change: Change, result: Result, error: str) -> None:
         at_s = round(time.monotonic() - self._began, 6)
         subject = change.subject
-        text = _reload_command(change) if is_reload(change) else command(change)
+        text = command(change)
         self.records.append(
             ChangeRecord(change.action, change.key.kind, change.key.name, subject.owner, text, result, at_s, error)
         )
@@ -165,19 +166,23 @@ class _Apply:
 
 
 def _reloads(desired: NodeState, changes: Sequence[Change]) -> list[Change]:
-    """Daemons that must read again a file that changes in this pass, and that do not change themselves."""
-    written = {change.key.name for change in changes if change.key.kind == ConfigFile.kind}
-    if not written:
-        return []
+    """Daemons whose files change in this pass, and that do not change themselves: to read them again, or start anew."""
+    written = {change.key.name: change for change in changes if change.key.kind == ConfigFile.kind}
     changing = {change.key for change in changes}
-    return [
-        Change(Action.CHANGE, msgspec.structs.replace(item, reload_on=()), item)
-        for key, item in desired.items()
-        if isinstance(item, Process) and key not in changing and written.intersection(item.reload_on)
-    ]
+    reloads: list[Change] = []
+    for key, item in desired.items():
+        if isinstance(item, Process) and key not in changing and not written.keys().isdisjoint(item.reload_on):
+            files = [written[path] for path in item.reload_on if path in written]
+            before = before_restart(item) if any(map(_forgets, files)) else before_reload(item)
+            reloads.append(Change(Action.CHANGE, before, item))
+    return reloads
 
 
-def _reload_command(change: Change) -> str:
-    subject = change.subject
-    assert isinstance(subject, Process)
-    return f'kill -HUP "$(cat {subject.pid_file})"'
+def _forgets(change: Change) -> bool:
+    """True for a file that loses lines."""
+    before, after = change.before, change.after
+    return (
+        isinstance(before, ConfigFile)
+        and isinstance(after, ConfigFile)
+        and must_start_anew(before.content, after.content)
+    )

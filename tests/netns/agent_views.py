@@ -134,7 +134,7 @@ def nothing(host: str, revision: int) -> NodeView:
 
 
 def many(count: int, revision: int = 1, *, host: str = "compute1") -> NodeView:
-    """``count`` instances with a port each on one node."""
+    """``count`` instances with a port each on one node; their addresses are set, there is no DHCP."""
     ports, instances = [], []
     for number in range(count):
         port_id = PortId(f"{number:08x}-1111-4111-8111-111111111111")
@@ -146,7 +146,7 @@ def many(count: int, revision: int = 1, *, host: str = "compute1") -> NodeView:
         fixed = (FixedIp(SUBNET, address),)
         ports.append(PortView(port_id, NET, mac, fixed, "compute:nova", instance_id))
         instances.append(InstanceView(instance_id, f"vm{number}", PROJECT, (port_id,)))
-    subnet = SubnetView(SUBNET, "nebula_subnet", "192.168.48.0/20", 4, None, True)
+    subnet = SubnetView(SUBNET, "nebula_subnet", "192.168.48.0/20", 4, None, False)
     network = msgspec.structs.replace(_network((), (NET1_IP,)), subnets=(subnet,))
     return NodeView(
         epoch=EPOCH,

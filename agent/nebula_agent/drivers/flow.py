@@ -7,7 +7,7 @@ whose cookie has our mark; a dump asks only for those, and other flows are never
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nebula.compile.pipeline.dump import observed_flows, owners_by_cookie
@@ -58,7 +58,7 @@ class FlowDriver:
         for bridge in bridges:
             if bridge not in self._known:
                 self._start_monitor(bridge)
-                dump = ofctl.dump_flows(self._run_folder, bridge)
+                dump = ofctl.dump_flows(self._run_folder, bridge, self._numbers(bridge))
                 self._known[bridge] = observed_flows(bridge, dump, owners)
             for flow in self._known[bridge]:
                 same = desired.get(flow.key)
@@ -76,11 +76,24 @@ class FlowDriver:
             self._known.pop(bridge, None)
             if bridge not in present and all(change.action is Action.REMOVE for change in ours):
                 continue
-            failures |= together(ours, lambda part, name=bridge: self._step(name, part))  # type: ignore[misc]
+            numbers = self._numbers(bridge)
+            ready: list[Change] = []
+            for change in ours:
+                missing = _missing_port(change, numbers)
+                if not missing:
+                    ready.append(change)
+                elif change.action is not Action.REMOVE:
+                    failures[change.key] = f"port {missing} is not on bridge {bridge}"
+            failures |= together(ready, lambda part, name=bridge: self._step(name, part))  # type: ignore[misc]
         return failures
 
     def _step(self, bridge: str, changes: Sequence[Change]) -> None:
-        ofctl.bundle(self._run_folder, bridge, (_line(change) for change in changes))
+        ofctl.bundle(self._run_folder, bridge, (_line(change) for change in changes), self._numbers(bridge))
+
+    def _numbers(self, bridge: str) -> dict[str, int]:
+        """OpenFlow numbers of the bridge's ports, by name."""
+        rows = self._ovsdb.state().interfaces.values()
+        return {row.name: row.ofport for row in rows if row.bridge == bridge and row.ofport and row.ofport > 0}
 
     def _bridges(self, wanted: Iterable[str]) -> list[str]:
         """Bridges that may hold flows of ours: our own, those with a port of ours, those that are to get flows."""
@@ -130,6 +143,17 @@ class FlowDriver:
 
 def _equal(wanted: Flow, found: Flow) -> bool:
     return wanted.actions == found.actions and wanted.cookie == found.cookie
+
+
+def _missing_port(change: Change, numbers: Mapping[str, int]) -> str:
+    """The first port that the flow speaks of and the bridge does not have, or ''.
+
+    A flow of ours that is to go speaks of a port's number where its port is gone, never of a missing name: but for
+    a port that went between the dump and now, and then the next dump shows it.
+    """
+    flow = change.subject
+    assert isinstance(flow, Flow)
+    return next((name for name in flow.ports if name not in numbers), "")
 
 
 def _line(change: Change) -> str:

@@ -18,7 +18,9 @@ from nebula.errors import KernelRefused
 from nebula.ids import BR_INT, Owner, OwnerKind, parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, together
-from nebula_agent.edge.ovsdb import BridgeRow, InterfaceRow, Ovsdb, OvsState, Transaction
+from nebula_agent.edge.ovsdb import Ovsdb
+from nebula_agent.edge.ovsdb_edit import Transaction
+from nebula_agent.edge.ovsdb_rows import BridgeRow, InterfaceRow, OvsState
 
 IFACE_ID = "iface-id"
 

@@ -8,7 +8,6 @@ on when the agent goes.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import signal
 import time
@@ -19,6 +18,8 @@ import msgspec
 
 from nebula.desired.diff import Change
 from nebula.desired.kinds import KernelObject, Key, Process, VethPair
+from nebula.desired.reload import must_start_anew
+from nebula.desired.shell import is_reload
 from nebula.desired.state import NodeState
 from nebula.errors import KernelRefused
 from nebula.ids import parse_mark
@@ -102,9 +103,10 @@ class ProcessDriver:
             return record
         record = msgspec.structs.replace(record, needs=wanted.needs, reload_on=wanted.reload_on)
         if len(items) > 1 or running.environment.get(LINKS) != self._links(wanted):
-            return msgspec.structs.replace(record, namespace="")
-        if wanted.reload_on and _loaded(wanted) != _digest(wanted):
-            return msgspec.structs.replace(record, reload_on=())
+            return before_restart(record)
+        loaded, text = _loaded(wanted), _files_text(wanted)
+        if wanted.reload_on and loaded != text:
+            return before_restart(record) if must_start_anew(loaded, text) else before_reload(record)
         return record
 
     def apply(self, changes: Sequence[Change]) -> Failures:
@@ -201,12 +203,14 @@ class ProcessDriver:
         os.close(fd)
 
 
-def is_reload(change: Change) -> bool:
-    """True for a change of nothing but the files that the daemon has read."""
-    before, after = change.before, change.after
-    if not isinstance(before, Process) or not isinstance(after, Process) or before.reload_on == after.reload_on:
-        return False
-    return msgspec.structs.replace(before, reload_on=after.reload_on) == after
+def before_reload(process: Process) -> Process:
+    """The process as observed when it has yet to read its files again: its change is a SIGHUP (``is_reload``)."""
+    return msgspec.structs.replace(process, reload_on=())
+
+
+def before_restart(process: Process) -> Process:
+    """The process as observed when only a new start makes it what it shall be."""
+    return msgspec.structs.replace(process, namespace="")
 
 
 def _node() -> str:
@@ -219,12 +223,13 @@ def _without_children(items: Sequence[Running]) -> list[Running]:
     return sorted((item for item in items if item.parent not in pids), key=lambda item: item.pid)
 
 
-def _digest(subject: Process) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+def _files_text(subject: Process) -> str:
+    """What the daemon's files hold now, one after the other."""
+    texts: list[str] = []
     for name in subject.reload_on:
         with contextlib.suppress(OSError):
-            digest.update(Path(name).read_bytes() + b"\0")
-    return digest.hexdigest()
+            texts.append(Path(name).read_text(encoding="utf-8", errors="replace"))
+    return "".join(texts)
 
 
 def _marker(subject: Process) -> Path:
@@ -232,12 +237,13 @@ def _marker(subject: Process) -> Path:
 
 
 def _loaded(subject: Process) -> str:
+    """What the files held when the daemon read them last; '' where that is not known."""
     try:
-        return _marker(subject).read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
+        return _marker(subject).read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return ""
 
 
 def _note_loaded(subject: Process) -> None:
     if subject.reload_on:
-        files.write(_marker(subject), f"{_digest(subject)}\n".encode())
+        files.write(_marker(subject), _files_text(subject).encode())

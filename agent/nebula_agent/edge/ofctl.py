@@ -1,28 +1,51 @@
 """OpenFlow tables of a bridge through ``ovs-ofctl``: dump, and bundles that change all or nothing.
 
-Effects: runs ``ovs-ofctl`` against the bridge's management socket. Text in, text out: meaning is elsewhere.
+Effects: runs ``ovs-ofctl`` against the bridge's management socket. Flow text has port names on our side and numbers on
+the switch's: with ``--names``, ovs-ofctl would ask the switch for all ports and tables at every call (200 ports:
+127 ms instead of 39 ms for one flow).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from nebula.compile.pipeline.text import port_text
+from nebula.errors import KernelRefused
 from nebula.ids import COOKIE_MARK
 from nebula_agent.edge.run import run
 
-_OVS_OFCTL = ("ovs-ofctl", "-O", "OpenFlow14", "--names")
+_OVS_OFCTL = ("ovs-ofctl", "-O", "OpenFlow14", "--no-names")
 _OURS = f"cookie={COOKIE_MARK << 56:#x}/{0xFF << 56:#x}"
+_NUMBER = re.compile(r"(in_port=|output:)(\d+)")
+_NAME = re.compile(r'(in_port=|output:)("(?:[^"\\]|\\.)*"|[A-Za-z][^,\s]*)')
 
 
-def dump_flows(run_folder: Path, bridge: str) -> str:
-    """Flows with our mark in their cookie, with names of ports and tables, no counters. Raises CommandFailed."""
-    return run([*_OVS_OFCTL, "--no-stats", "dump-flows", _target(run_folder, bridge), _OURS])
+def dump_flows(run_folder: Path, bridge: str, ports: Mapping[str, int]) -> str:
+    """Flows with our mark in their cookie, without counters. Raises CommandFailed.
+
+    ``ports``: OpenFlow numbers by name. A number that none of them has stays a number.
+    """
+    names = {str(number): port_text(name) for name, number in ports.items()}
+    text = run([*_OVS_OFCTL, "--no-stats", "dump-flows", _target(run_folder, bridge), _OURS])
+    return _NUMBER.sub(lambda found: found[1] + names.get(found[2], found[2]), text)
 
 
-def bundle(run_folder: Path, bridge: str, lines: Iterable[str]) -> None:
-    """Carry out ``add ...`` and ``delete_strict ...`` lines as one atomic bundle. Raises CommandFailed."""
-    run([*_OVS_OFCTL, "--bundle", "add-flows", _target(run_folder, bridge), "-"], stdin="\n".join(lines) + "\n")
+def bundle(run_folder: Path, bridge: str, lines: Iterable[str], ports: Mapping[str, int]) -> None:
+    """Carry out ``add ...`` and ``delete_strict ...`` lines as one atomic bundle.
+
+    Raises CommandFailed, and KernelRefused for a port that is not there.
+    """
+
+    def number(found: re.Match[str]) -> str:
+        name = re.sub(r"\\(.)", r"\1", found[2][1:-1]) if found[2].startswith('"') else found[2]
+        if name not in ports:
+            raise KernelRefused(f"port {name} is not on bridge {bridge}", "ENODEV")
+        return f"{found[1]}{ports[name]}"
+
+    text = "".join(_NAME.sub(number, line) + "\n" for line in lines)
+    run([*_OVS_OFCTL, "--bundle", "add-flows", _target(run_folder, bridge), "-"], stdin=text)
 
 
 def _target(run_folder: Path, bridge: str) -> str:
