@@ -106,10 +106,14 @@ def before_commit(tx: Transaction) -> None:
         by_kind.setdefault(owner.kind, set()).add(owner.id)
     if OwnerKind.NODE in by_kind:
         place_waiting(tx)
+    networks_touched = by_kind.get(OwnerKind.NETWORK, set())
     if OwnerKind.SUBNET in by_kind:
         of_subnets = set(tx.execute(_NETWORKS_OF_SUBNETS, {"keys": sorted(by_kind[OwnerKind.SUBNET])}).scalars())
-        for network in sorted(of_subnets | by_kind.get(OwnerKind.NETWORK, set())):
-            place_dhcp(tx, network)
+        networks_touched = networks_touched | of_subnets
+    elif OwnerKind.PORT not in by_kind or tx.origin is None or tx.origin.method != "DELETE":
+        networks_touched = set()  # only with its subnets, or with a port (maybe the server's own), does DHCP change
+    for network in sorted(networks_touched):
+        place_dhcp(tx, network)
     for router in sorted(by_kind.get(OwnerKind.ROUTER, ())):
         place_router(tx, RouterId(router))
 

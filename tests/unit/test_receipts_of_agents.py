@@ -172,6 +172,18 @@ def test_change_that_nothing_explains_belongs_to_all_calls_of_the_pass(world: Wo
     assert [caused(world, request_of(world, first + n)) for n in (1, 2)] == [["bridge"], ["bridge"]]
 
 
+def test_change_that_nothing_explains_is_not_given_to_calls_that_reached_other_nodes(world: World) -> None:
+    """Of the calls of a pass, those that changed something else on the node are the likelier ones."""
+    first = revision(world)
+    port = bound_port(world)
+    bound_port(world, "n2")
+    item = receipt(
+        world, first, revision(world), change(OwnerKind.PORT, port, "veth"), change(OwnerKind.PEER, "9", "x")
+    )
+    send(world, item)
+    assert [caused(world, request_of(world, first + n)) for n in (2, 4)] == [["veth", "x"], []]
+
+
 def test_placement_belongs_to_the_call_that_made_it_necessary(world: World) -> None:
     """The DHCP port is the subnet's: what the node does for it leads back to the subnet's request."""
     network = world.made("networks", name="a")["id"]

@@ -91,6 +91,19 @@ def test_dhcp_follows_the_subnets(world: World) -> None:
     world.call("DELETE", f"/network/v2.0/networks/{network}", expect=204)
 
 
+def test_deleted_dhcp_port_comes_back(world: World) -> None:
+    """An administrator may delete the server's port, as in Neutron; the network is not left without DHCP."""
+    world.node("n1", 1)
+    network = world.made("networks", name="a")["id"]
+    subnet(world, network)
+    (port,) = dhcp_ports(world, network)
+    world.call("DELETE", f"/network/v2.0/ports/{port['id']}", expect=204)
+    (again,) = dhcp_ports(world, network)
+    assert again["id"] != port["id"]
+    assert [server.port_id for server in view(world, "n1").dhcp] == [again["id"]]
+    world.call("DELETE", f"/network/v2.0/networks/{network}", expect=204)
+
+
 def test_networks_and_routers_wait_for_a_network_node(world: World) -> None:
     """What was made while no network node was up is placed when one registers."""
     network = world.made("networks", name="a")["id"]

@@ -155,4 +155,4 @@ def test_no_call_is_missed(tmp_path_factory: pytest.TempPathFactory) -> None:
     class Here(Calls):
         new_world = staticmethod(lambda: World(tmp_path_factory.mktemp("calls")))
 
-    run_state_machine_as_test(Here, settings=settings(max_examples=8, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(Here, settings=settings(max_examples=6, stateful_step_count=25, deadline=None))

@@ -91,7 +91,7 @@ class Walk:
             self.world.change_port(port, device_owner="network:dhcp")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_views_in_memory_equal_the_whole_database(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, int, bool]]

@@ -2,7 +2,8 @@
 
 A receipt of a pass that took in a view goes from one revision to another; the calls in between are its possible
 causes. A change belongs to those of them that touched its owner, or something that its owner is part of, or that is
-part of its owner; where no call is nearer than the others, to all of them. What an agent repaired, retried or did at
+part of its owner. Where no call is that near, to all calls that caused something else in the pass; where there are
+none, to all. What an agent repaired, retried or did at
 its start belongs to no call.
 """
 
@@ -112,7 +113,7 @@ class Receipts:
     def _causes(self, tx: Transaction, receipt: Receipt) -> dict[str, list[int]]:
         """Request ids to the positions of the changes that they caused."""
         span = {"first": receipt.from_revision, "last": receipt.to_revision}
-        everybody = list(dict.fromkeys(row.request_id for row in tx.execute(_REQUESTS, span)))
+        everybody = {row.request_id for row in tx.execute(_REQUESTS, span)}
         if not everybody:
             return {}
         touched: dict[Owner, set[str]] = defaultdict(set)
@@ -124,14 +125,14 @@ class Receipts:
                 touched[owner].add(request)
                 for whole in wholes(self._snapshot, owner):
                     concerned[whole].add(request)
-        causes: dict[str, list[int]] = defaultdict(list)
         nearest: dict[Owner, set[str]] = {}
+        for owner in {change.owner for change in receipt.changes}:
+            of_wholes = [touched.get(whole, set()) for whole in wholes(self._snapshot, owner)]
+            nearest[owner] = concerned.get(owner, set()) or set().union(*of_wholes)
+        reached_the_node = set().union(*nearest.values()) or everybody
+        causes: dict[str, list[int]] = defaultdict(list)
         for position, change in enumerate(receipt.changes):
-            owner = change.owner
-            if owner not in nearest:
-                of_wholes = [touched.get(whole, set()) for whole in wholes(self._snapshot, owner)]
-                nearest[owner] = concerned.get(owner, set()) or set().union(*of_wholes)
-            for request in nearest[owner] or everybody:
+            for request in nearest[change.owner] or reached_the_node:
                 causes[request].append(position)
         return causes
 
