@@ -241,6 +241,12 @@ def test_routes(api: Api) -> None:
         assert (answer.status, answer.kind) == (400, "InvalidRoutes")
     answer = detach(api, router, subnet_id=subnet["id"])
     assert (answer.status, answer.kind) == (409, "RouterInterfaceInUseByRoute")
+    more = {"router": {"routes": [*routes, {"destination": "10.7.0.0/16", "nexthop": "10.0.0.7"}]}}
+    answer = api.call("PUT", f"/routers/{router['id']}/add_extraroutes", more)
+    assert answer.json["router"]["routes"] == more["router"]["routes"]
+    answer = api.call("PUT", f"/routers/{router['id']}/remove_extraroutes", {"router": {"routes": routes}})
+    assert answer.json["router"]["routes"] == more["router"]["routes"][1:]
+    assert api.call("PUT", f"/routers/{router['id']}/add_extraroutes", {"router": {}}).status == 400
     assert api.put("router", router["id"], routes=[]).status == 200
     assert detach(api, router, subnet_id=subnet["id"]).status == 200
 

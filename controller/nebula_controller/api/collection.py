@@ -157,7 +157,7 @@ class Collection(ABC, Generic[S]):
             marker = self._marker(tx, context, query.marker)
             statement = queries.ordered(statement, self.resource, self.rows.table, query, marker)
             names = self._names
-            rows = [dict(zip(names, row, strict=True)) for row in tx.execute(statement, project)]
+            rows = [dict(zip(names, row, strict=True)) for row in tx.execute(statement, project).all()]
             if query.page_reverse:
                 rows.reverse()
             ids = [str(row["id"]) for row in rows]

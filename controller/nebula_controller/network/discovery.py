@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nebula.errors import NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.network import rows
 
 EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("agent", "agent", "The agent management extension."),
@@ -16,6 +17,7 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "SNAT can be switched off per router."),
     ("external-net", "Neutron external network", "Adds external network attribute to network resource."),
     ("extraroute", "Neutron Extra Route", "Extra routes configuration for L3 router."),
+    ("extraroute-atomic", "Atomically add/remove extra routes", "Edit extra routes of a router on server side."),
     ("filter-validation", "Filter parameters validation", "Unknown filters are refused."),
     ("ip-substring-filtering", "IP address substring filtering", "Filter ports by a part of an address."),
     ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource."),
@@ -115,7 +117,7 @@ def _zones(call: Call) -> Answer:
         200,
         {
             "availability_zones": [
-                {"name": "nova", "resource": resource, "state": "available"} for resource in ("network", "router")
+                {"name": rows.ZONE, "resource": resource, "state": "available"} for resource in ("network", "router")
             ]
         },
     )

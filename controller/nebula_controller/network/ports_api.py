@@ -85,7 +85,7 @@ class Ports(Collection[Port]):
 
     def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
         found: dict[object, list[dict[str, str]]] = {}
-        for port_id, subnet_id, address in tx.execute(_fixed_ips_of, rows.ids(rows_)):
+        for port_id, subnet_id, address in tx.execute(_fixed_ips_of, rows.ids(rows_)).all():
             found.setdefault(port_id, []).append({"subnet_id": subnet_id, "ip_address": address})
         for row in rows_:
             row["fixed_ips"] = found.get(row["id"], [])

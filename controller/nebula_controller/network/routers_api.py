@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, select
@@ -27,6 +27,9 @@ from nebula_controller.store.tables import network as tables
 table = tables.routers
 
 GATEWAY = "external_gateway_info"
+
+Routes = list[dict[str, str]]
+"""Routes as JSON has them."""
 
 _fixed = tables.fixed_ips.c
 _gateways_of = (
@@ -54,6 +57,8 @@ class Routers(Collection[Router]):
             *super().operations(),
             Operation("PUT", f"{path}/add_router_interface", self._add_interface),
             Operation("PUT", f"{path}/remove_router_interface", self._remove_interface),
+            Operation("PUT", f"{path}/add_extraroutes", self._add_routes),
+            Operation("PUT", f"{path}/remove_extraroutes", self._remove_routes),
         ]
 
     def visible(self) -> ColumnElement[bool]:
@@ -138,6 +143,26 @@ class Routers(Collection[Router]):
         with self.database.write(call.context) as tx:
             router = self.load(tx, call.context, call)
             return Answer(200, _shown(router, routers.remove_interface(tx, router, subnet_id, port_id)))
+
+    def _add_routes(self, call: Call) -> Answer:
+        return self._change_routes(call, lambda have, given: [*have, *[route for route in given if route not in have]])
+
+    def _remove_routes(self, call: Call) -> Answer:
+        return self._change_routes(call, lambda have, given: [route for route in have if route not in given])
+
+    def _change_routes(self, call: Call, combine: Callable[[Routes, Routes], Routes]) -> Answer:
+        """Extension ``extraroute-atomic``: some routes more or less, whatever the others are."""
+        body = call.json()
+        wrapped = body.get("router") if isinstance(body, dict) else None
+        if not isinstance(wrapped, dict) or set(wrapped) != {"routes"}:
+            raise BadRequest("Unable to find 'router' with 'routes' in request body", type_name="HTTPBadRequest")
+        given = self.resource.parse_put(wrapped, is_admin=call.context.is_admin)["routes"]
+        assert isinstance(given, list)
+        with self.database.write(call.context) as tx:
+            router = self.load(tx, call.context, call)
+            have = [msgspec.structs.asdict(route) for route in router.routes]
+            self.update(tx, call.context, router, {"routes": combine(have, given)})
+            return Answer(200, {"router": self.fetch(tx, call.context, router.id)})
 
 
 def _interface(body: object) -> tuple[str | None, str | None]:

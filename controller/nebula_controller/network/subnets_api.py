@@ -115,7 +115,7 @@ class Subnets(Collection[Subnet]):
 
     def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
         found: dict[object, list[dict[str, str]]] = {}
-        for subnet_id, start, end in tx.execute(_pools_of, rows.ids(rows_)):
+        for subnet_id, start, end in tx.execute(_pools_of, rows.ids(rows_)).all():
             found.setdefault(subnet_id, []).append({"start": start, "end": end})
         for row in rows_:
             row["allocation_pools"] = found.get(row["id"], [])
