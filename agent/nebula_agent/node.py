@@ -62,7 +62,7 @@ class Node:
         ]
         if self.ovsdb is not None:
             run_folder = Path(self._settings.socket_path()).parent
-            drivers += [OpenVSwitchDriver(self.ovsdb), FlowDriver(self.ovsdb, run_folder, self.watch)]
+            drivers += [OpenVSwitchDriver(self.ovsdb, kernel), FlowDriver(self.ovsdb, run_folder, self.watch)]
         drivers += [ConfigFileDriver(self.state_folder, owner), ProcessDriver(kernel, self.watch)]
         return drivers
 

@@ -152,7 +152,7 @@ def _log_pass(receipt: Receipt | None, reason: Reason, result: Pass, revision: i
     errors = sum(1 for item in receipt.status if item.status == ERROR) if receipt is not None else 0
     event(
         _log,
-        logging.INFO if result.changes else logging.DEBUG,
+        logging.INFO if result.changes or reason is Reason.START else logging.DEBUG,
         "pass",
         reason=reason.value,
         revision=revision,

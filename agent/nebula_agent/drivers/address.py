@@ -15,7 +15,7 @@ from nebula.errors import KernelRefused
 from nebula.ids import OwnerKind, parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
-from nebula_agent.drivers.kernel import Kernel
+from nebula_agent.drivers.kernel import Kernel, Look
 from nebula_agent.edge import rtnl
 from nebula_agent.edge.ioctl import interface_index
 from nebula_agent.edge.libc import kernel_release
@@ -30,17 +30,18 @@ class AddressDriver:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._look = Look(kernel)
         self._kernel_keeps_marks = kernel_release() >= (5, 18)
 
     @property
     def dirty(self) -> bool:
-        return self._kernel.dirty
+        return self._look.dirty
 
     def mark_dirty(self) -> None:
-        self._kernel.mark_dirty()
+        self._look.mark_dirty()
 
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
-        self._kernel.refresh()
+        self._look.take()
         for space in self._kernel.spaces.values():
             if space.owner is None:
                 continue

@@ -37,7 +37,7 @@ class FlowDriver:
         self._watch = watch
         self._monitors: dict[str, FlowMonitor] = {}
         self._known: dict[str, list[Flow]] = {}
-        self._ports: dict[str, int | None] = {}
+        self._ports: dict[str, dict[str, int | None]] = {}
 
     @property
     def dirty(self) -> bool:
@@ -105,15 +105,14 @@ class FlowDriver:
         return sorted(found & set(state.bridges))
 
     def _follow_ports(self) -> None:
-        """Flows hold port numbers: where a port has got another number its bridge's flows are read again."""
-        ports = {row.name: row.ofport for row in self._ovsdb.state().interfaces.values()}
-        if ports == self._ports:
-            return
+        """Flows hold port numbers: where a bridge's numbers have changed its flows are read again."""
+        numbers: dict[str, dict[str, int | None]] = {}
         for row in self._ovsdb.state().interfaces.values():
-            before = self._ports.get(row.name)
-            if before is not None and before != row.ofport:
-                self._known.pop(row.bridge, None)
-        self._ports = ports
+            numbers.setdefault(row.bridge, {})[row.name] = row.ofport
+        for bridge in list(self._known):
+            if numbers.get(bridge) != self._ports.get(bridge):
+                del self._known[bridge]
+        self._ports = numbers
 
     def _start_monitor(self, bridge: str) -> None:
         known = self._monitors.get(bridge)

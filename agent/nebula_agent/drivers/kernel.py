@@ -92,6 +92,8 @@ class Kernel:
         self.spaces: dict[str, Space] = {}
         self.unfinished: set[str] = set()
         """Names under /run/netns with nothing mounted there."""
+        self.generation = 0
+        """Grows with each refresh that read something."""
         self._foreign: dict[str, int] = {}
         self._names_dirty = True
         self._inotify: int | None = None
@@ -104,23 +106,17 @@ class Kernel:
         """True when a refresh would read something."""
         return self._names_dirty or self.root.dirty or any(space.dirty for space in self.spaces.values())
 
-    @property
-    def names_dirty(self) -> bool:
-        """True when a namespace may have come or gone."""
-        return self._names_dirty
-
     def mark_dirty(self) -> None:
         """Read everything at the next refresh."""
         self._names_dirty = True
         for space in (self.root, *self.spaces.values()):
             space.dirty = space.rules_dirty = True
 
-    def mark_names_dirty(self) -> None:
-        """Look at /run/netns at the next refresh."""
-        self._names_dirty = True
-
     def refresh(self) -> None:
         """Read what is dirty."""
+        if not self.dirty:
+            return
+        self.generation += 1
         if self._names_dirty:
             self._names_dirty = False
             self._refresh_names()
@@ -214,3 +210,25 @@ class Kernel:
         if self._inotify is not None:
             self._watch.remove(self._inotify)
             os.close(self._inotify)
+
+
+class Look:
+    """One driver's look at the kernel: several drivers share what one refresh has read."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._seen = -1
+
+    @property
+    def dirty(self) -> bool:
+        """True when there is something that this driver has not seen."""
+        return self._kernel.dirty or self._kernel.generation != self._seen
+
+    def take(self) -> None:
+        """Bring the kernel's state up to date, and note that this driver has seen it."""
+        self._kernel.refresh()
+        self._seen = self._kernel.generation
+
+    def mark_dirty(self) -> None:
+        """Read everything anew."""
+        self._kernel.mark_dirty()

@@ -18,7 +18,7 @@ from nebula.errors import KernelRefused
 from nebula.ids import Owner, OwnerKind
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
-from nebula_agent.drivers.kernel import Kernel
+from nebula_agent.drivers.kernel import Kernel, Look
 from nebula_agent.edge import netns, rtnl
 from nebula_agent.edge.netlink import Netlink
 
@@ -34,16 +34,17 @@ class NamespaceDriver:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._look = Look(kernel)
 
     @property
     def dirty(self) -> bool:
-        return self._kernel.names_dirty
+        return self._look.dirty
 
     def mark_dirty(self) -> None:
-        self._kernel.mark_names_dirty()
+        self._look.mark_dirty()
 
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
-        self._kernel.refresh()
+        self._look.take()
         for space in self._kernel.spaces.values():
             if space.owner is not None:
                 yield Namespace(space.name, space.owner)

@@ -3,11 +3,17 @@
 Effects: one OVSDB transaction for all changes of a step. Ours is what has our mark in ``external_ids:nebula-owner``
 (of the Bridge or the Port), and the keys ``nebula-vlan-*`` of br-int. A bridge that is another's is used as it is
 where that is asked for, and otherwise refused.
+
+OVS's userspace datapath goes on reading from a device that is gone when another of its name has taken its place. So
+``external_ids:nebula-ifindex`` of a Port keeps which very device was put in; where that has changed the port is taken
+out and put in again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from nebula.compile.pipeline.tables import table_names
 from nebula.desired.diff import Change
@@ -18,11 +24,13 @@ from nebula.errors import KernelRefused
 from nebula.ids import BR_INT, Owner, OwnerKind, parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, together
+from nebula_agent.drivers.kernel import Kernel, Look
 from nebula_agent.edge.ovsdb import Ovsdb
 from nebula_agent.edge.ovsdb_edit import Transaction
 from nebula_agent.edge.ovsdb_rows import BridgeRow, InterfaceRow, OvsState
 
 IFACE_ID = "iface-id"
+IFINDEX_KEY = "nebula-ifindex"
 
 
 class OpenVSwitchDriver:
@@ -30,18 +38,21 @@ class OpenVSwitchDriver:
 
     kinds = (Bridge.kind, LocalVlan.kind, BridgePort.kind)
 
-    def __init__(self, ovsdb: Ovsdb) -> None:
+    def __init__(self, ovsdb: Ovsdb, kernel: Kernel) -> None:
         self._ovsdb = ovsdb
+        self._kernel = kernel
+        self._look = Look(kernel)
         self._observed_seqno = -1
 
     @property
     def dirty(self) -> bool:
-        return self._ovsdb.seqno != self._observed_seqno
+        return self._ovsdb.seqno != self._observed_seqno or self._look.dirty
 
     def mark_dirty(self) -> None:
         self._observed_seqno = -1
 
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
+        self._look.take()
         self._ovsdb.run()
         self._observed_seqno = self._ovsdb.seqno
         state = self._ovsdb.state()
@@ -52,6 +63,8 @@ class OpenVSwitchDriver:
             owner = parse_mark(interface.port_external_ids.get(OWNER_KEY, ""))
             if owner is not None:
                 port = _port(interface, owner)
+                if self._device_replaced(interface):
+                    port = msgspec.structs.replace(port, bridge="")
                 wanted = desired.get(port.key)
                 yield wanted if isinstance(wanted, BridgePort) and _same(wanted, port) else port
 
@@ -67,7 +80,9 @@ class OpenVSwitchDriver:
                 failures[change.key] = problem
             else:
                 allowed.append(change)
-        failures |= together(allowed, self._step)
+        replaced = [change for change in allowed if isinstance(change.before, BridgePort) and not change.before.bridge]
+        failures |= together(replaced, self._take_out)
+        failures |= together([change for change in allowed if change.key not in failures], self._step)
         interfaces = self._ovsdb.state().interfaces
         for change in allowed:
             subject = change.subject
@@ -77,10 +92,29 @@ class OpenVSwitchDriver:
                     failures.setdefault(change.key, f"ovs-vswitchd: {row.error}")
         return failures
 
+    def _port_ids(self, change: Change) -> dict[str, str]:
+        port = change.after
+        if not isinstance(port, BridgePort):
+            return {}
+        index = self._kernel.link_index(port.name) if port.veth else 0
+        return {OWNER_KEY: port.owner.mark} | ({IFINDEX_KEY: str(index)} if index else {})
+
+    def _device_replaced(self, row: InterfaceRow) -> bool:
+        kept = row.port_external_ids.get(IFINDEX_KEY, "")
+        link = self._kernel.root.links.get(row.name)
+        return bool(kept) and kept != str(link.index if link is not None else 0)
+
+    def _take_out(self, changes: Sequence[Change]) -> None:
+        def edit(transaction: Transaction) -> None:
+            for change in changes:
+                transaction.delete_port(change.key.name)
+
+        self._ovsdb.transact(edit)
+
     def _step(self, changes: Sequence[Change]) -> None:
         def edit(transaction: Transaction) -> None:
             for change in changes:
-                _edit(transaction, change)
+                _edit(transaction, change, self._port_ids(change))
 
         self._ovsdb.transact(edit)
 
@@ -172,7 +206,7 @@ def _not_ours(change: Change, state: OvsState) -> str:
     return ""
 
 
-def _edit(transaction: Transaction, change: Change) -> None:
+def _edit(transaction: Transaction, change: Change, port_ids: Mapping[str, str]) -> None:
     subject, remove = change.subject, change.action is Action.REMOVE
     if isinstance(subject, Bridge):
         if remove:
@@ -197,7 +231,7 @@ def _edit(transaction: Transaction, change: Change) -> None:
                 type=subject.type,
                 options=dict(subject.options),
                 tag=subject.tag,
-                port_external_ids={OWNER_KEY: subject.owner.mark},
+                port_external_ids=port_ids,
                 external_ids={IFACE_ID: subject.iface_id} if subject.iface_id else {},
             )
     else:

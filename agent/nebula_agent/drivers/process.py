@@ -25,7 +25,7 @@ from nebula.errors import KernelRefused
 from nebula.ids import parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
-from nebula_agent.drivers.kernel import Kernel
+from nebula_agent.drivers.kernel import Kernel, Look
 from nebula_agent.edge import files, netns, processes
 from nebula_agent.edge.processes import Running
 from nebula_agent.edge.watch import Watch
@@ -49,6 +49,7 @@ class ProcessDriver:
 
     def __init__(self, kernel: Kernel, watch: Watch) -> None:
         self._kernel = kernel
+        self._look = Look(kernel)
         self._watch = watch
         self._running: dict[str, list[Running]] = {}
         self._pidfds: dict[int, int] = {}
@@ -56,13 +57,13 @@ class ProcessDriver:
 
     @property
     def dirty(self) -> bool:
-        return self._dirty or self._kernel.dirty
+        return self._dirty or self._look.dirty
 
     def mark_dirty(self) -> None:
         self._dirty = True
 
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
-        self._kernel.refresh()
+        self._look.take()
         self._dirty = False
         node = _node()
         found: dict[str, list[Running]] = {}

@@ -14,7 +14,7 @@ from nebula.desired.state import NodeState
 from nebula.ids import OwnerKind
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
-from nebula_agent.drivers.kernel import Kernel
+from nebula_agent.drivers.kernel import Kernel, Look
 from nebula_agent.edge.run import run
 
 _BUILT_IN = {
@@ -33,18 +33,19 @@ class RulesetDriver:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._look = Look(kernel)
         self._known: dict[str, str] = {}
 
     @property
     def dirty(self) -> bool:
         spaces = self._kernel.spaces
-        return self._kernel.names_dirty or any(spaces[name].rules_dirty for name in self._known if name in spaces)
+        return self._look.dirty or any(spaces[name].rules_dirty for name in self._known if name in spaces)
 
     def mark_dirty(self) -> None:
         self._known.clear()
 
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
-        self._kernel.refresh()
+        self._look.take()
         asked = {item.namespace: item for item in desired.values() if isinstance(item, Ruleset)}
         for name, space in self._kernel.spaces.items():
             if space.owner is None or (name not in asked and space.owner.kind is not OwnerKind.ROUTER):

@@ -18,7 +18,7 @@ from nebula.desired.state import NodeState
 from nebula.errors import KernelRefused
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
-from nebula_agent.drivers.kernel import Kernel
+from nebula_agent.drivers.kernel import Kernel, Look
 from nebula_agent.edge import netns
 
 
@@ -29,17 +29,18 @@ class SysctlDriver:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._look = Look(kernel)
         self._dirty = True
 
     @property
     def dirty(self) -> bool:
-        return self._dirty or self._kernel.names_dirty
+        return self._dirty or self._look.dirty
 
     def mark_dirty(self) -> None:
         self._dirty = True
 
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
-        self._kernel.refresh()
+        self._look.take()
         self._dirty = False
         for wanted in desired.values():
             if isinstance(wanted, Sysctl) and wanted.namespace in self._kernel.spaces:

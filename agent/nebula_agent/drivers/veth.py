@@ -17,7 +17,7 @@ from nebula.errors import KernelRefused
 from nebula.ids import parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
-from nebula_agent.drivers.kernel import Kernel, Space
+from nebula_agent.drivers.kernel import Kernel, Look, Space
 from nebula_agent.edge import ioctl, rtnl
 from nebula_agent.edge.rtnl import Link, Message
 
@@ -33,16 +33,17 @@ class VethDriver:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._look = Look(kernel)
 
     @property
     def dirty(self) -> bool:
-        return self._kernel.dirty
+        return self._look.dirty
 
     def mark_dirty(self) -> None:
-        self._kernel.mark_dirty()
+        self._look.mark_dirty()
 
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
-        self._kernel.refresh()
+        self._look.take()
         peers = {
             link.peer_index: (space, link)
             for space in self._kernel.spaces.values()

@@ -1,0 +1,130 @@
+"""Somebody else changes what is ours: it is mended. What is not ours is left alone."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from agent_node import AgentNode, eventually, two_nodes, underlay
+from agent_views import DHCP_IP, NET, NS1, NS2, QDHCP, QROUTER, VM2_IP, VM2_PORT, compute1, net1
+
+pytestmark = pytest.mark.sandbox
+
+_TAP = f"tap{VM2_PORT[:11]}"
+
+
+def _net1() -> AgentNode:
+    node = AgentNode("net1", "10.0.0.1")
+    underlay(node)
+    node.run("ip", "link", "add", "inet0", "type", "veth", "peer", "name", "inet1")
+    node.start_ovs()
+    node.mappings = ("public:br-ex:inet0",)
+    node.show(net1())
+    return node
+
+
+def _serves(node: AgentNode) -> bool:
+    """The instance can get a lease and reach the DHCP server and the router."""
+    ping = ("ping", "-c", "1", "-W", "1")
+    return (
+        VM2_IP in node.run("ip", "-4", "address", "show", "eth0", namespace=NS2)
+        and node.status(*ping, DHCP_IP, namespace=NS2) == 0
+        and node.status(*ping, "192.168.50.1", namespace=NS2) == 0
+    )
+
+
+def _break(node: AgentNode, what: str) -> None:
+    commands = {
+        "flow": ("ovs-ofctl", "del-flows", "br-int", "table=60"),
+        "route": ("ip", "-n", QROUTER, "route", "del", "default"),
+        "address": ("ip", "-n", QROUTER, "address", "flush", "dev", "qr-285e4d49-5c"),
+        "rules": ("ip", "netns", "exec", QROUTER, "iptables", "-t", "nat", "-F"),
+        "veth": ("ip", "link", "del", _TAP),
+        "port": ("ovs-vsctl", "del-port", _TAP),
+        "bridge": ("ovs-vsctl", "del-br", "br-int"),
+        "dnsmasq": ("sh", "-c", "kill -9 $(cat /run/nebula-state/dhcp/*/pid)"),
+        "namespace": ("ip", "netns", "del", QDHCP),
+    }
+    node.run(*commands[what])
+
+
+def _is_back(node: AgentNode, what: str) -> bool:
+    def shown(text: str, *argv: str) -> bool:
+        return text in node.run("sh", "-c", f"{' '.join(argv)} 2>&1 || true")
+
+    checks = {
+        "flow": lambda: shown("priority=", "ovs-ofctl", "dump-flows", "br-int", "table=60"),
+        "route": lambda: shown("default", "ip", "-n", QROUTER, "route"),
+        "address": lambda: shown("192.168.50.1/24", "ip", "-n", QROUTER, "address"),
+        "rules": lambda: shown("SNAT", "ip", "netns", "exec", QROUTER, "iptables-save"),
+        "veth": lambda: node.status("ip", "link", "show", _TAP) == 0,
+        "port": lambda: shown(_TAP, "ovs-vsctl", "list-ports", "br-int"),
+        "bridge": lambda: shown(_TAP, "ovs-vsctl", "list-ports", "br-int"),
+        "dnsmasq": lambda: node.status("pgrep", "-x", "dnsmasq") == 0,
+        "namespace": lambda: node.status("ip", "-n", QDHCP, "link", "show", "ns-3f7b94c3-c5") == 0,
+    }
+    return checks[what]()
+
+
+@pytest.mark.parametrize(
+    "what", ["flow", "route", "address", "rules", "veth", "port", "bridge", "dnsmasq", "namespace"]
+)
+def test_what_others_break_is_mended(what: str) -> None:
+    """The thing is back within seconds, and the instance is served again."""
+    node = _net1()
+    node.start_agent()
+    node.wait_sync(1)
+    eventually(lambda: _serves(node), "service before")
+    _break(node, what)
+    eventually(lambda: _is_back(node, what), f"{what} is back", timeout_s=5)
+    eventually(lambda: _serves(node), f"service after {what}", timeout_s=8)
+    eventually(lambda: node.in_sync(1), "nothing left to do")
+
+
+def test_restart_of_vswitchd_restores_traffic() -> None:
+    """ovs-vswitchd dies and comes back with empty tables: the agent loads the flows, and traffic flows again."""
+    with two_nodes() as (first, second):
+        for node, view in ((first, net1(gateway=None)), (second, compute1())):
+            node.show(view)
+            node.start_agent()
+            node.wait_sync(1)
+        ping = ("ping", "-c", "1", "-W", "1", VM2_IP)
+        eventually(lambda: second.status(*ping, namespace=NS1) == 0, "ping before")
+        second.kill_vswitchd()
+        second.start_vswitchd()
+        second.set_vtep()
+        eventually(lambda: second.status(*ping, namespace=NS1) == 0, "ping after", timeout_s=10)
+
+
+def test_what_is_not_ours_stays() -> None:
+    """Foreign bridges, ports, flows, namespaces, links and files outlive the agent, drift and ``clean``."""
+    node = _net1()
+    node.run("ovs-vsctl", "add-br", "br-other", "--", "set", "bridge", "br-other", "datapath_type=netdev")
+    node.run("ovs-vsctl", "add-port", "br-other", "p0", "--", "set", "interface", "p0", "type=internal")
+    node.run("ip", "netns", "add", "theirs")
+    node.run("ip", "link", "add", "tapother", "type", "veth", "peer", "name", "eth0", "netns", "theirs")
+    node.run("iptables", "-A", "FORWARD", "-s", "192.0.2.1", "-j", "DROP")
+    node.start_agent()
+    node.wait_sync(1)
+    node.run("ovs-ofctl", "add-flow", "br-int", "table=60,priority=9,cookie=0x77,actions=drop")
+    node.run("ip", "netns", "exec", QROUTER, "ip", "route", "add", "192.0.2.0/24", "via", "192.168.50.9")
+    node.run("sh", "-c", "mkdir -p /run/nebula-state/mine && echo kept > /run/nebula-state/mine/file")
+    node.stop_agent(signal.SIGTERM)
+    since = len(node.passes())
+    node.start_agent()
+    node.wait_sync(1, since)
+    assert node.changes(since) == 0
+    assert "cookie=0x77" in node.run("ovs-ofctl", "dump-flows", "br-int")
+    assert "192.0.2.0/24" in node.run("ip", "route", namespace=QROUTER)
+    node.stop_agent()
+    node.agent("clean")
+    objects = node.objects()
+    assert objects["namespaces"] == ["theirs"]
+    assert sorted(objects["bridges"]) == ["br-other", "br-phy"]
+    assert [link for link in objects["links"] if "tap" in link] == ["tapother@if2"]
+    assert node.run("ovs-vsctl", "list-ports", "br-other").split() == ["p0"]
+    assert "192.0.2.1" in node.run("iptables-save")
+    assert node.run("cat", "/run/nebula-state/mine/file") == "kept\n"
+    assert node.run("sh", "-c", "pgrep -x dnsmasq; pgrep -x udhcpc; true") == ""
+    assert node.run("ls", "/run/nebula-state") == "mine\n"
+    assert NET not in node.run("ovs-vsctl", "show")
