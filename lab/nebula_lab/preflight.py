@@ -54,6 +54,10 @@ def check(labs: Path, datapath_type: str) -> None:
         _try_namespaces(["--mount", "--pid", "--net", "--uts", "--ipc"])
     else:
         _check_user_namespaces()
+        if os.statvfs(labs).f_flag & os.ST_NOEXEC:
+            raise ConfigError(
+                f"{labs} is on a file system mounted noexec: set XDG_RUNTIME_DIR to a folder of yours elsewhere"
+            )
     room = shutil.disk_usage(labs).free
     if room < _ROOM_BYTES:
         raise ConfigError(

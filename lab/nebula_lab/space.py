@@ -136,6 +136,10 @@ def furnish(space: Space, place: str, folder: Path, *, private: Sequence[tuple[s
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     try:
         space.run(["mount", "--all", "--fstab", str(table)])
+        if os.geteuid() == 0 and os.statvfs(folder).f_flag & os.ST_NOEXEC:
+            # Debian mounts /run so, where root's labs are. A user cannot undo it; preflight has looked.
+            for _name, inside in private:
+                space.run(["mount", "-o", "remount,bind,exec", inside])
     except CommandFailed as error:
         raise ConfigError(
             f"cannot mount inside {place}: {error.stderr.strip().splitlines()[0] if error.stderr.strip() else error}. "

@@ -84,8 +84,9 @@ def up(
 def down(name: str, *, report: Callable[[str], None] = lambda _text: None) -> bool:
     """Remove all of the lab, whatever is left of it; False where there was none. Raises Conflict, ConfigError."""
     folder = labs_folder(os.geteuid(), os.environ) / check_name(name)
-    if not folder.parent.is_dir():
+    if not folder.parent.is_dir() and not inits(folder):  # a logout may remove the folder of a lab that lives
         return False
+    make_labs_folder(folder.parent)
     try:
         with _plain_words(folder), hold(folder, "down", report=report, interrupt=True, timeout_s=_WAIT_S):
             existed = folder.exists() or bool(inits(folder))

@@ -23,8 +23,9 @@ _SOURCES = [str(ROOT / part) for part in (".", "runtime", "controller", "agent",
 _PATH = ":".join([*filter(None, [os.environ.get("PYTHONPATH")]), *_SOURCES])
 _SETUP = """
 set -e
-mount -t tmpfs -o mode=755 machine /run
-mkdir -p -m 755 /run/netns /run/user; mkdir -m 700 /run/user/4242; chown 4242:4242 /run/user/4242
+mount -t tmpfs -o mode=755,nosuid,nodev,noexec machine /run
+mkdir -p -m 755 /run/netns /run/user/4242 /run/home/4242 /run/home/0; chown 4242:4242 /run/home/4242
+mount -t tmpfs -o mode=700,uid=4242,gid=4242,nosuid,nodev machine /run/user/4242
 mount -t tmpfs -o mode=755 machine /dev/net; mknod -m 0666 /dev/net/tun c 10 200
 ip link set lo up
 if [ -n "$1" ]; then  # the source lies in a folder that is closed to users: show just the source in it
@@ -65,7 +66,7 @@ class Machine:
     def argv(self, *argv: str, user: bool = False, env: dict[str, str] | None = None) -> list[str]:
         """The command line that runs ``argv`` here."""
         variables = {"PYTHONPATH": _PATH, "PATH": f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
-        variables |= {"HOME": "/run/user/4242" if user else "/root"} if self.private else {"HOME": str(self.folder)}
+        variables["HOME"] = f"/run/home/{USER if user else 0}" if self.private else str(self.folder)
         line = ["env", "-i", "TERM=dumb", *(f"{k}={v}" for k, v in {**variables, **(env or {})}.items()), *argv]
         if not self.private:
             return line
