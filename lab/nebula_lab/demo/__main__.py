@@ -7,11 +7,13 @@ import os
 import sys
 
 from nebula.errors import NebulaError
-from nebula_lab import find_lab
+from nebula_lab import Lab, daemons, find_lab
 from nebula_lab.demo.stage import Stage
 from nebula_lab.demo.story import Story
 from nebula_lab.folders import check_name
 from nebula_lab.up import down, up
+
+_LOG_LINES = 12
 
 
 def main() -> int:
@@ -52,6 +54,8 @@ def _play(stage: Stage, name: str, keep: bool) -> bool:
                 stage.failed(title, error.message)
                 break
         held = stage.closing()
+        if not held:
+            _show_logs(stage, lab)
         if keep:
             kept = True
             _say_how_to_look(stage, name)
@@ -60,6 +64,16 @@ def _play(stage: Stage, name: str, keep: bool) -> bool:
         if not kept:
             stage.say(f"\n  $ nebulactl lab down --name {name}")
             down(name)
+
+
+def _show_logs(stage: Stage, lab: Lab) -> None:
+    """What the daemons complained about, before the lab goes."""
+    logs = [daemons.controller_folder(lab.folder) / "controller.log"]
+    logs += [daemons.node_folder(lab.folder, node) / "log/nebula/agent.log" for node in lab.nodes]
+    for log in logs:
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else ["(no log)"]
+        bad = [line for line in lines if " INFO " not in line]
+        stage.show(str(log), bad[-_LOG_LINES:] or ["(no complaints)"])
 
 
 def _say_how_to_look(stage: Stage, name: str) -> None:
