@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -115,6 +116,9 @@ def plan(settings: Settings) -> int:
     finally:
         node.close()
     print(f"# {settings.host}: {len(changes)} changes to revision {view.revision}; nothing has been changed")
+    if changes and not node.client_script.exists():
+        source = Path(__file__).with_name(node.client_script.name)
+        print(f"\n# the DHCP client's script\n{shlex.join(['install', '-D', str(source), str(node.client_script)])}")
     for change in changes:
         print(f"\n# {change.action} {change.key.kind} for {change.subject.owner.kind} {change.subject.owner.id}")
         print(command(change))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nebula.compile.facts import Facts
 from nebula.desired.diff import Change
+from nebula.desired.order import RANK
 from nebula.ids import Host, Owner, OwnerKind, PortId
 from nebula.view.report import Plug
 from nebula_agent.drivers import openvswitch
@@ -64,7 +65,7 @@ class Node:
             run_folder = Path(self._settings.socket_path()).parent
             drivers += [OpenVSwitchDriver(self.ovsdb, kernel), FlowDriver(self.ovsdb, run_folder, self.watch)]
         drivers += [ConfigFileDriver(self.state_folder, owner), ProcessDriver(kernel, self.watch)]
-        return drivers
+        return sorted(drivers, key=lambda driver: max(RANK[kind] for kind in driver.kinds))
 
     @property
     def client_script(self) -> Path:

@@ -40,7 +40,7 @@ class Reconciler:
     """The drivers in the order of their stages, and what they last saw."""
 
     def __init__(self, drivers: Sequence[Driver], *, applied: Callable[[Change], None] | None = None) -> None:
-        """``applied`` is called after every single change, which are then carried out one by one (for tests)."""
+        """``applied`` is called after every change, which are then carried out one by one (for tests)."""
         self._drivers = tuple(drivers)
         self._observed: dict[int, dict[Key, KernelObject]] = {}
         self._stale = set(range(len(self._drivers)))
@@ -102,9 +102,11 @@ class Reconciler:
         if self._applied is None:
             failures.update(driver.apply(batch))
         else:
-            for change in batch:
-                failures.update(driver.apply([change]))
-                self._applied(change)
+            # A bundle of flows is atomic: there is no moment between two of its changes.
+            steps = [list(batch)] if Flow.kind in driver.kinds else [[change] for change in batch]
+            for step in steps:
+                failures.update(driver.apply(step))
+                self._applied(step[-1])
         observed = self._observed.setdefault(number, {})
         for change in batch:
             if change.key in failures:
