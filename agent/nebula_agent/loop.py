@@ -132,9 +132,13 @@ class Loop:
             return Reason.DRIFT
         if now >= self._retry_at:
             return Reason.RETRY
+        self._plan_drift(now)
+        return Reason.DRIFT if now >= min(self._drift_at, self._tell_at) else None
+
+    def _plan_drift(self, now: float) -> None:
+        """Something is dirty: look again once it has been quiet for a moment."""
         if self._drift_at == _NEVER and self._node.reconciler.dirty and self._retry_at == _NEVER:
             self._drift_at = now + _QUIET_S
-        return Reason.DRIFT if now >= min(self._drift_at, self._tell_at) else None
 
     def _turn(self, reason: Reason) -> None:
         try:
@@ -161,6 +165,7 @@ class Loop:
         if self._stopped or self._arrived:
             return
         assert self._node.ovsdb is not None
+        self._plan_drift(time.monotonic())  # a turn itself may have left something to look at
         poller = Waiter()
         self._node.ovsdb.wait(poller)
         poller.fd_wait(self._node.watch.fileno(), select.POLLIN)

@@ -1,8 +1,9 @@
 """The one list that fixes the order of changes.
 
-Pure. Adds and changes go from the first kind to the last: what traffic cannot see yet, then the switch (rules
-before forwarding, flows last), so that nothing is forwarded before NAT and nothing flows before a port is whole.
-Removals go the other way round, after every add and change of the pass.
+Pure. Adds and changes go from the first kind to the last: what traffic cannot see yet (rules before anything could be
+forwarded, so that nothing is forwarded before NAT), the switch's ports and flows, and only then addresses and routes:
+with an address the kernel starts to ask by ARP, and what it asks before the switch lets it through is lost and asked
+again only after a second. Removals go the other way round, after every add and change of the pass.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ ORDER: tuple[str, ...] = (
     Bridge.kind,
     LocalVlan.kind,
     VethPair.kind,
-    Address.kind,
-    Route.kind,
     BridgePort.kind,
     Flow.kind,
+    Address.kind,
+    Route.kind,
     ConfigFile.kind,
     Process.kind,
 )

@@ -62,14 +62,6 @@ ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b ethtool -K qg-b896f88
 ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set qg-b896f885-e9 up
 ip link set tapb896f885-e9 up
 
-# address
-ip -n qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 address replace 192.168.50.2/24 dev ns-3f7b94c3-c5
-ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 203.0.113.142/24 dev qg-b896f885-e9
-ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 192.168.50.1/24 dev qr-285e4d49-5c
-
-# route
-ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace default via 203.0.113.1 dev qg-b896f885-e9 proto static
-
 # bridge-port
 ovs-vsctl --may-exist add-port br-ex inet0 -- set Port inet0 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]'
 ovs-vsctl --may-exist add-port br-int int-br-ex -- set Port int-br-ex 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]' -- set Interface int-br-ex type=patch 'options:peer="phy-br-ex"'
@@ -129,6 +121,14 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=22,priority=10,dl_vlan=2 actions=pop_vlan,set_field:0x1d67->tun_id,set_field:10.0.0.11->tun_dst,output:vxlan,set_field:10.0.0.12->tun_dst,output:vxlan'
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=4,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=4,priority=10,tun_id=0x1d67 actions=push_vlan:0x8100,set_field:4098->vlan_vid,output:"patch-int"'
+
+# address
+ip -n qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 address replace 192.168.50.2/24 dev ns-3f7b94c3-c5
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 203.0.113.142/24 dev qg-b896f885-e9
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 192.168.50.1/24 dev qr-285e4d49-5c
+
+# route
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace default via 203.0.113.1 dev qg-b896f885-e9 proto static
 
 # file
 mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8

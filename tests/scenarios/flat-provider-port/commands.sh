@@ -24,12 +24,6 @@ ip netns exec instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 ethtool -K eth0 tx o
 ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 link set eth0 up
 ip link set tap0c9b8a76-5d up
 
-# address
-ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 address replace 203.0.113.50/24 dev eth0
-
-# route
-ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 route replace default via 203.0.113.1 dev eth0 proto static
-
 # bridge-port
 ovs-vsctl --may-exist add-port br-ex inet0 -- set Port inet0 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]'
 ovs-vsctl --may-exist add-port br-int int-br-ex -- set Port int-br-ex 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface int-br-ex type=patch 'options:peer="phy-br-ex"'
@@ -68,3 +62,9 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=21,priority=0 actions=goto_table:22'
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=22,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=4,priority=0 actions=drop'
+
+# address
+ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 address replace 203.0.113.50/24 dev eth0
+
+# route
+ip -n instance-4d069b12-3e8f-4c5a-97b4-9f20bcae8d54 route replace default via 203.0.113.1 dev eth0 proto static

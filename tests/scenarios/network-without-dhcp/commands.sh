@@ -23,9 +23,6 @@ ip netns exec instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 ethtool -K eth0 tx o
 ip -n instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 link set eth0 up
 ip link set tap5759c106-0c up
 
-# address
-ip -n instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 address replace 192.168.50.227/24 dev eth0
-
 # bridge-port
 ovs-vsctl --may-exist add-port br-tun patch-int -- set Port patch-int 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface patch-int type=patch 'options:peer="patch-tun"'
 ovs-vsctl --may-exist add-port br-int patch-tun -- set Port patch-tun 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface patch-tun type=patch 'options:peer="patch-int"'
@@ -62,3 +59,6 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=22,priority=10,dl_vlan=1 actions=pop_vlan,set_field:0x1d67->tun_id,set_field:10.0.0.12->tun_dst,output:vxlan'
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=4,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=4,priority=10,tun_id=0x1d67 actions=push_vlan:0x8100,set_field:4097->vlan_vid,output:"patch-int"'
+
+# address
+ip -n instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 address replace 192.168.50.227/24 dev eth0

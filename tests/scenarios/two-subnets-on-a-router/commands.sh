@@ -77,17 +77,6 @@ ip netns exec qrouter-5cf32528-565b-4acc-8f26-af86244c680b ethtool -K qg-b896f88
 ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b link set qg-b896f885-e9 up
 ip link set tapb896f885-e9 up
 
-# address
-ip -n qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b address replace 10.20.0.2/16 dev ns-4d3c2b1a-0f
-ip -n qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 address replace 192.168.50.2/24 dev ns-3f7b94c3-c5
-ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 203.0.113.142/24 dev qg-b896f885-e9
-ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 192.168.50.1/24 dev qr-285e4d49-5c
-ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 10.20.0.1/16 dev qr-9a8b7c6d-5e
-
-# route
-ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace default via 203.0.113.1 dev qg-b896f885-e9 proto static
-ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace 10.99.0.0/16 via 10.20.0.9 dev qr-9a8b7c6d-5e proto static
-
 # bridge-port
 ovs-vsctl --may-exist add-port br-ex inet0 -- set Port inet0 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]'
 ovs-vsctl --may-exist add-port br-int int-br-ex -- set Port int-br-ex 'external_ids:nebula-owner="nebula:node:net1"' 'tag=[]' -- set Interface int-br-ex type=patch 'options:peer="phy-br-ex"'
@@ -156,6 +145,17 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e0104771cbe437e,table=4,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=4,priority=10,tun_id=0x1d67 actions=push_vlan:0x8100,set_field:4099->vlan_vid,output:"patch-int"'
 ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02a1b2c3d4e5f6,table=4,priority=10,tun_id=0x1db0 actions=push_vlan:0x8100,set_field:4098->vlan_vid,output:"patch-int"'
+
+# address
+ip -n qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b address replace 10.20.0.2/16 dev ns-4d3c2b1a-0f
+ip -n qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 address replace 192.168.50.2/24 dev ns-3f7b94c3-c5
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 203.0.113.142/24 dev qg-b896f885-e9
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 192.168.50.1/24 dev qr-285e4d49-5c
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b address replace 10.20.0.1/16 dev qr-9a8b7c6d-5e
+
+# route
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace default via 203.0.113.1 dev qg-b896f885-e9 proto static
+ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace 10.99.0.0/16 via 10.20.0.9 dev qr-9a8b7c6d-5e proto static
 
 # file
 mkdir -p /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
