@@ -159,6 +159,14 @@ def network(value: object) -> IpNetwork:
     raise ValueError(f"'{shown(value)}' is not a valid IP subnet")
 
 
+def address_or_cidr(value: object) -> object:
+    """An address or a block, in canonical text."""
+    try:
+        return ip_address(value)
+    except ValueError:
+        return cidr(value)
+
+
 def cidr(value: object) -> object:
     """A CIDR in canonical text."""
     return str(network(value))
@@ -232,7 +240,16 @@ tags = list_of(tag, "tags", "tag")
 host_routes = list_of(fields("hostroute", {"destination": cidr, "nexthop": ip_address}), "hostroute", "hostroute")
 nameservers = list_of(ip_address, "nameserver", "nameserver")
 pools = list_of(fields("IP pool", {"start": ip_address, "end": ip_address}), "IP pool", "IP pool")
-fixed_ips = list_of(
+_fixed_ips = list_of(
     fields("fixed IP", {}, {"subnet_id": identifier, "ip_address": ip_address}), "fixed IP", "IP address"
 )
+
+
+def fixed_ips(value: object) -> object:
+    """Wanted addresses; null is refused, because it could mean both "none" and "any"."""
+    if value is None:
+        raise ValueError("Invalid data format for fixed IP: 'None'")
+    return _fixed_ips(value)
+
+
 identifiers = list_of(identifier, "uuid", "uuid")

@@ -132,10 +132,8 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
 
     def _known(self, name: str) -> BoundAttribute:
         bound = self.attributes.get(name)
-        if bound is None or bound.attribute.accept is None:
-            if bound is not None:
-                raise BadRequest(f"Cannot set read-only attribute {name}", type_name="HTTPBadRequest")
-            raise BadRequest(f"Unrecognized attribute(s) '{name}'", type_name="HTTPBadRequest")
+        if bound is None:
+            raise BadRequest(f"Unrecognized attribute(s) '{name[:100]}'", type_name="HTTPBadRequest")
         return bound
 
     def _may_set(self, verb: str, bound: BoundAttribute, *, is_admin: bool) -> None:

@@ -24,7 +24,7 @@ ROUTER_OWNED = frozenset({ROUTER_INTERFACE, ROUTER_GATEWAY})
 VNIC_TYPES = ("normal",)
 
 _pairs = accept.list_of(
-    accept.fields("address pair", {"ip_address": accept.string(64)}, {"mac_address": accept.mac_address}),
+    accept.fields("address pair", {"ip_address": accept.address_or_cidr}, {"mac_address": accept.mac_address}),
     "address pair",
     "address pair",
 )

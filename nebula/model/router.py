@@ -23,7 +23,7 @@ class Gateway(msgspec.Struct, frozen=True):
 _gateway = accept.fields(
     "external_gateway_info",
     {"network_id": accept.identifier},
-    {"enable_snat": accept.boolean, "external_fixed_ips": accept.fixed_ips},
+    {"enable_snat": accept.boolean, "external_fixed_ips": accept.default_for_null([], accept.fixed_ips)},
 )
 
 

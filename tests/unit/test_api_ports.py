@@ -103,6 +103,8 @@ def test_update_of_addresses(api: Api) -> None:
         ({"fixed_ips": [{"ip_address": "10.0.0.3"}, {"ip_address": "10.0.0.3"}]}, 400, "Duplicate"),
         ({"fixed_ips": [{"subnet_id": "00000000-0000-4000-8000-000000000000"}]}, 400, "invalid subnet"),
         ({"fixed_ips": [{}]}, 400, "fixed_ips"),
+        ({"fixed_ips": None}, 400, "fixed_ips"),
+        ({"allowed_address_pairs": [{"ip_address": "any"}]}, 400, "allowed_address_pairs"),
         ({"fixed_ips": {"ip_address": "10.0.0.3"}}, 400, "fixed_ips"),
         ({"fixed_ips": [{"address": "10.0.0.3"}]}, 400, "fixed_ips"),
         ({"mac_address": "01:00:5e:00:00:01"}, 400, "mac_address"),

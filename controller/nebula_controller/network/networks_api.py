@@ -42,7 +42,7 @@ _gateways = select(tables.routers.c.id).where(tables.routers.c.gateway_network_i
 _subnets_of = (
     select(tables.subnets.c.network_id, tables.subnets.c.id)
     .where(rows.among(tables.subnets.c.network_id))
-    .order_by(tables.subnets.c.created_at, tables.subnets.c.id)
+    .order_by(rows.OLDEST_SUBNET_FIRST)
 )
 _served = select(tables.ports.c.network_id).where(
     rows.among(tables.ports.c.network_id), tables.ports.c.device_owner == DHCP, tables.ports.c.host != ""

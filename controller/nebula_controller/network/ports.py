@@ -105,7 +105,8 @@ def set_subnets(tx: Transaction, port_id: str, subnet_ids: Sequence[str]) -> Por
     have = {fixed.subnet_id for fixed in port.fixed_ips}
     if have == set(subnet_ids) and len(port.fixed_ips) == len(have):
         return port
-    ordered = [s for s in have if s in subnet_ids] + [s for s in subnet_ids if s not in have]
+    kept = dict.fromkeys(fixed.subnet_id for fixed in port.fixed_ips if fixed.subnet_id in subnet_ids)
+    ordered = [*kept, *[subnet for subnet in subnet_ids if subnet not in have]]
     return change(tx, port, {"fixed_ips": [{"subnet_id": subnet} for subnet in ordered]})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
 
 from nebula.errors import BadRequest, Conflict, Forbidden
+from nebula.ids import Owner, OwnerKind
 from nebula.model.network import Network
 from nebula.model.port import DHCP, ROUTER_OWNED, Port
 from nebula_controller.api.collection import PROJECT, Collection, Row
@@ -75,6 +76,7 @@ class Ports(Collection[Port]):
         ports.change(tx, old, values)
 
     def delete(self, tx: Transaction, context: RequestContext, old: Port) -> None:
+        """A DHCP port may go (as in Neutron); its subnets are touched, so that the scheduler makes another."""
         del context
         if old.device_owner in ROUTER_OWNED:
             raise Conflict(
@@ -82,6 +84,9 @@ class Ports(Collection[Port]):
                 type_name="ServicePortInUse",
             )
         ports.delete(tx, old.id)
+        if old.device_owner == DHCP:
+            for address in old.fixed_ips:
+                tx.touch(Owner(OwnerKind.SUBNET, address.subnet_id), Owner(OwnerKind.NETWORK, old.network_id))
 
     def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
         found: dict[object, list[dict[str, str]]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Text, bindparam, func, select
+from sqlalchemy import Column, ColumnElement, Integer, Text, bindparam, func, literal_column, select
 
 from nebula.errors import NotFound
 from nebula.model.network import NETWORK, Network
@@ -25,6 +25,10 @@ ROUTERS = RecordTable[Router](tables.routers, ROUTER)
 ZONE = "nova"
 """The one availability zone, under Neutron's default name."""
 
+OLDEST_SUBNET_FIRST: ColumnElement[int] = literal_column("subnets.rowid", Integer)
+"""SQLite numbers rows as they come; ``created_at`` is too coarse to tell two subnets of one second apart."""
+
+_subnets_of = SUBNETS.query(tables.subnets.c.network_id == bindparam("network"), OLDEST_SUBNET_FIRST)
 _key_taken = select(tables.ports.c.id).where(tables.ports.c.key == bindparam("key"))
 
 
@@ -38,8 +42,7 @@ def network(tx: Transaction, network_id: str) -> Network:
 
 def subnets_of(tx: Transaction, network_id: str) -> list[Subnet]:
     """The network's subnets, oldest first, without their pools."""
-    found = SUBNETS.where(tx, tables.subnets.c.network_id == network_id)
-    return sorted(found, key=lambda subnet: (subnet.created_at, subnet.id))
+    return SUBNETS.all(tx, _subnets_of, {"network": network_id})
 
 
 def subnet(tx: Transaction, subnet_id: str) -> Subnet:

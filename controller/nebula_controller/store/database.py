@@ -119,7 +119,7 @@ class Transaction:
                 "revision": revision,
                 "request_id": origin.request_id,
                 "method": origin.method,
-                "path": origin.path,
+                "path": origin.path[:2048],
                 "user_id": origin.user_id,
                 "project_id": origin.project_id,
                 "status": status,

@@ -37,6 +37,8 @@ class FreeRanges:
         self._delete_all = delete(table).where(mine)
         self._delete_one = delete(table).where(mine, columns.first == bindparam("start"))
         self._update = update(table).where(mine, columns.first == bindparam("start"))
+        self._move_start = self._update.values(first=bindparam("next"))
+        self._extend = self._update.values(last=bindparam("end"))
         self._insert = insert(table)
 
     def fill(self, tx: Transaction, scope: str, ranges: Iterable[Range]) -> None:
@@ -51,7 +53,11 @@ class FreeRanges:
         if found is None:
             return None
         first, last = found
-        self._replace(tx, scope, first, [(first + 1, last)])
+        key = {"of": scope, "start": self._encode(first)}
+        if first == last:
+            tx.execute(self._delete_one, key)
+        else:
+            tx.execute(self._move_start, {**key, "next": self._encode(first + 1)})
         return first
 
     def take(self, tx: Transaction, scope: str, number: int) -> None:
@@ -73,7 +79,8 @@ class FreeRanges:
             tx.execute(self._delete_one, {"of": scope, "start": self._encode(above[0])})
         if below is not None and below[1] == number - 1:
             first = below[0]
-            tx.execute(self._update.values(last=self._encode(last)), {"of": scope, "start": self._encode(first)})
+            key = {"of": scope, "start": self._encode(first)}
+            tx.execute(self._extend, {**key, "end": self._encode(last)})
         else:
             self._add(tx, scope, first, last)
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, insert, select, update
 
 from nebula.model.attribute import Resource
 from nebula.model.standard import Standard
@@ -47,9 +47,13 @@ class RecordTable(Generic[S]):
         row = tx.execute(self._select_one, {"key": key}).one_or_none()
         return None if row is None else self.resource.make(dict(zip(self._names, row, strict=True)))
 
-    def where(self, tx: Transaction, *conditions: ColumnElement[bool]) -> list[S]:
-        """The records for which all conditions hold, by id."""
-        rows = tx.execute(self._select.where(*conditions).order_by(self.table.c.id))
+    def query(self, condition: ColumnElement[bool], order: ColumnElement[Any]) -> Select[Any]:
+        """A statement for ``all``: build it once, with ``bindparam`` for what varies."""
+        return self._select.where(condition).order_by(order)
+
+    def all(self, tx: Transaction, query: Select[Any], parameters: Mapping[str, object]) -> list[S]:
+        """The records that a statement made by ``query`` finds."""
+        rows = tx.execute(query, parameters).all()
         return [self.resource.make(dict(zip(self._names, row, strict=True))) for row in rows]
 
     def insert(self, tx: Transaction, record: S) -> S:
