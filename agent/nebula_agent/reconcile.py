@@ -13,6 +13,7 @@ import msgspec
 
 from nebula.desired.diff import Change, diff
 from nebula.desired.kinds import ConfigFile, Flow, KernelObject, Key, Process
+from nebula.desired.order import RANK
 from nebula.desired.reload import must_start_anew
 from nebula.desired.shell import command
 from nebula.desired.state import NodeState
@@ -41,7 +42,7 @@ class Reconciler:
 
     def __init__(self, drivers: Sequence[Driver], *, applied: Callable[[Change], None] | None = None) -> None:
         """``applied`` is called after every change, which are then carried out one by one (for tests)."""
-        self._drivers = tuple(drivers)
+        self._drivers = tuple(sorted(drivers, key=lambda driver: max(RANK[kind] for kind in driver.kinds)))
         self._observed: dict[int, dict[Key, KernelObject]] = {}
         self._stale = set(range(len(self._drivers)))
         self._applied = applied
