@@ -1,0 +1,166 @@
+"""Random requests: never a failure of ours, a refusal changes nothing, and addresses stay accounted for."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import hypothesis.strategies as st
+from api_network_client import Api, fresh
+from hypothesis import HealthCheck, example, given, settings
+from nebula_controller.store.tables import network as tables
+from sqlalchemy import select
+
+from nebula.model.network import NETWORK
+from nebula.model.port import PORT
+from nebula.model.router import ROUTER
+from nebula.model.subnet import SUBNET
+
+RESOURCES: dict[str, Any] = {"network": NETWORK, "subnet": SUBNET, "port": PORT, "router": ROUTER}
+MISSING = "00000000-0000-4000-8000-000000000000"
+
+addresses = st.sampled_from(
+    [
+        "10.0.0.0",
+        "10.0.0.1",
+        "10.0.0.2",
+        "10.0.0.9",
+        "10.0.0.255",
+        "10.1.0.0/16",
+        "10.0.0.0/24",
+        "10.0.0.0/30",
+        "0.0.0.0/0",
+        "fd00::1",
+        "fd00::/64",
+        "fd00::/127",
+        "::/0",
+        "ff02::1",
+        "fe80::1",
+        "203.0.113.7",
+        "224.0.0.0/4",
+        "127.0.0.0/8",
+    ]
+)
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.integers(0, 10),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    addresses,
+    st.sampled_from(
+        ["NETWORK", "SUBNET", "PORT", "ROUTER", "PUBLIC", MISSING, "vxlan", "flat", "fa:16:3e:00:00:01", "4", "true"]
+    ),
+)
+members = st.sampled_from(
+    [
+        "subnet_id",
+        "ip_address",
+        "start",
+        "end",
+        "destination",
+        "nexthop",
+        "network_id",
+        "enable_snat",
+        "external_fixed_ips",
+    ]
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(members, inner, max_size=3), max_leaves=5
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, str, object]:
+    """Method, path and body; upper-case words stand for objects that are there."""
+    noun = draw(st.sampled_from(sorted(RESOURCES)))
+    name = st.sampled_from(sorted(RESOURCES[noun].attributes)) | st.text(max_size=5)
+    body = {noun: draw(st.dictionaries(name, values, max_size=4))}
+    if noun == "port":
+        body[noun].setdefault("network_id", "NETWORK")
+    if noun == "subnet":
+        body[noun] = {"network_id": "NETWORK", "ip_version": 4, "cidr": draw(addresses), **body[noun]}
+    kind = draw(st.sampled_from(["POST", "PUT", "DELETE", "interface", "odd"]))
+    key = draw(st.sampled_from([noun.upper(), MISSING, "x"]))
+    if kind == "POST":
+        return "POST", f"/{noun}s", body
+    if kind == "interface":
+        verb = draw(st.sampled_from(["add", "remove"]))
+        return "PUT", f"/routers/ROUTER/{verb}_router_interface", draw(st.dictionaries(members, values, max_size=2))
+    if kind == "odd":
+        return draw(st.sampled_from(["POST", "PUT"])), f"/{noun}s/{key}/tags", draw(values)
+    if kind == "PUT":
+        for fixed in ("network_id", "cidr", "ip_version"):
+            body[noun].pop(fixed, None)
+    return kind, f"/{noun}s/{key}", body if kind == "PUT" else None
+
+
+def _with_ids(api: Api) -> dict[str, str]:
+    network, subnet = api.network("10.0.0.0/29", "admin")
+    public, _ = api.external()
+    router = api.make("router", "admin")
+    port = api.make("port", "admin", network_id=network["id"])
+    objects = {"NETWORK": network, "SUBNET": subnet, "PORT": port, "ROUTER": router, "PUBLIC": public}
+    return {name: made["id"] for name, made in objects.items()}
+
+
+def _filled(value: object, ids: dict[str, str]) -> object:
+    if isinstance(value, str):
+        return ids.get(value, value)
+    if isinstance(value, list):
+        return [_filled(item, ids) for item in value]
+    if isinstance(value, dict):
+        return {name: _filled(item, ids) for name, item in value.items()}
+    return value
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(requests(), min_size=1, max_size=8))
+@example(
+    [("PUT", "/routers/ROUTER", {"router": {"external_gateway_info": {"network_id": "PUBLIC", "enable_snat": None}}})]
+)
+def test_random_requests(calls: list[tuple[str, str, object]]) -> None:
+    """Whatever an administrator sends: no 5xx, a refusal leaves all rows alone, each address is free or in use."""
+    api = fresh()
+    ids = _with_ids(api)
+    for method, path, body in calls:
+        before = api.tables()
+        route = "/".join(ids.get(part, part) for part in path.split("/"))
+        answer = api.call(method, route, _filled(body, ids), token="admin")
+        assert answer.status < 500, (method, route, body, answer.raw)
+        if answer.status >= 400:
+            assert api.tables() == before
+    _check_addresses(api)
+
+
+def _check_addresses(api: Api) -> None:
+    """Of each subnet's pools every address is free or a port's, and never both."""
+    with api.database.read() as tx:
+        for subnet in tx.execute(select(tables.subnets.c.id)).scalars().all():
+            pools = [
+                (int(ipaddress.ip_address(start)), int(ipaddress.ip_address(end)))
+                for start, end in tx.execute(
+                    select(tables.allocation_pools.c.start, tables.allocation_pools.c.end).where(
+                        tables.allocation_pools.c.subnet_id == subnet
+                    )
+                )
+            ]
+            taken = {
+                int(ipaddress.ip_address(address))
+                for address in tx.execute(
+                    select(tables.fixed_ips.c.ip_address).where(tables.fixed_ips.c.subnet_id == subnet)
+                ).scalars()
+            }
+            free = [
+                (int.from_bytes(first, "big"), int.from_bytes(last, "big"))
+                for first, last in tx.execute(
+                    select(tables.free_addresses.c.first, tables.free_addresses.c.last).where(
+                        tables.free_addresses.c.subnet_id == subnet
+                    )
+                )
+            ]
+            inside = [n for n in taken if any(first <= n <= last for first, last in pools)]
+            assert not [n for n in taken if any(first <= n <= last for first, last in free)]
+            size = sum(last - first + 1 for first, last in pools)
+            assert sum(last - first + 1 for first, last in free) + len(inside) == size
