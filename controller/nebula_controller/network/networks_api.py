@@ -136,10 +136,10 @@ class Networks(Collection[Network]):
             segments.give_back(tx, self._settings, old.segmentation_id)
         self.touch(tx, old)
 
-    def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
-        key = rows.ids(rows_)
+    def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
+        key = rows.ids(shown)
         subnets = rows.grouped(tx.execute(_subnets_of, key))
         served = set(tx.execute(_served, key).scalars())
-        for row in rows_:
+        for row in shown:
             row["subnets"] = subnets.get(row["id"], [])
             row["availability_zones"] = [rows.ZONE] if row["id"] in served else []

@@ -88,11 +88,11 @@ class Ports(Collection[Port]):
             for address in old.fixed_ips:
                 tx.touch(Owner(OwnerKind.SUBNET, address.subnet_id), Owner(OwnerKind.NETWORK, old.network_id))
 
-    def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
+    def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
         found: dict[object, list[dict[str, str]]] = {}
-        for port_id, subnet_id, address in tx.execute(_fixed_ips_of, rows.ids(rows_)).all():
+        for port_id, subnet_id, address in tx.execute(_fixed_ips_of, rows.ids(shown)).all():
             found.setdefault(port_id, []).append({"subnet_id": subnet_id, "ip_address": address})
-        for row in rows_:
+        for row in shown:
             row["fixed_ips"] = found.get(row["id"], [])
 
     def filters(self) -> Mapping[str, FilterMaker]:

@@ -102,8 +102,8 @@ class Routers(Collection[Router]):
         rows.ROUTERS.delete(tx, old.id)
         self.touch(tx, old)
 
-    def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
-        ids = rows.ids(rows_)
+    def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
+        ids = rows.ids(shown)
         gateways: dict[object, dict[str, object]] = {}
         for key, network, snat, subnet, address in tx.execute(_gateways_of, ids):
             gateway = gateways.setdefault(key, {"network_id": network, "enable_snat": snat, "external_fixed_ips": []})
@@ -112,7 +112,7 @@ class Routers(Collection[Router]):
             if subnet is not None:
                 addresses.append({"subnet_id": subnet, "ip_address": address})
         placed = set(tx.execute(_placed, ids).scalars())
-        for row in rows_:
+        for row in shown:
             row[GATEWAY] = gateways.get(row["id"])
             row["availability_zones"] = [rows.ZONE] if row["id"] in placed else []
 

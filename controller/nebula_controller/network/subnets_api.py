@@ -113,9 +113,9 @@ class Subnets(Collection[Subnet]):
         rows.bump(tx, rows.network(tx, old.network_id))
         self.touch(tx, old)
 
-    def expand(self, tx: Transaction, rows_: Sequence[Row]) -> None:
+    def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
         found: dict[object, list[dict[str, str]]] = {}
-        for subnet_id, start, end in tx.execute(_pools_of, rows.ids(rows_)).all():
+        for subnet_id, start, end in tx.execute(_pools_of, rows.ids(shown)).all():
             found.setdefault(subnet_id, []).append({"start": start, "end": end})
-        for row in rows_:
+        for row in shown:
             row["allocation_pools"] = found.get(row["id"], [])
