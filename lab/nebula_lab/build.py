@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +24,8 @@ _PRIVATE = (("run", "/run"),)
 
 
 class Build:
-    """One run of ``lab up``. ``did`` says what was made, in the order in which it was.
+    """One run of ``lab up``. ``did`` says what was made, in the order in which it was; ``agents_started`` when this
+    run started an agent, by node, in UTC as ``2026-11-22 14:42:27``.
 
     ``new``: the lab did not run before, so that a failure may kill it at once.
     """
@@ -32,6 +34,7 @@ class Build:
         self.folder = folder
         self.record = record
         self.did: list[str] = []
+        self.agents_started: dict[str, str] = {}
         self._report = report
         self._new = new
         self._guard = threading.Lock()
@@ -101,6 +104,7 @@ class Build:
                 space.run(["ip", "-batch", "-"], stdin=fabric.underlay_bridge_batch(node))
             self._say(f"{node.name}: ovs-vswitchd started", quiet=new)
         if not daemons.running(agent, residents):
+            self.agents_started[node.name] = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
             daemons.start_agent(space, self.folder, node, self.record.datapath_type)
             self._say(f"{node.name}: nebula-agent started", quiet=new)
         if new:

@@ -6,7 +6,7 @@ Effects: HTTP on the machine's loopback address.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 from nebula_runtime.http import Client, Response
@@ -60,20 +60,27 @@ class Cloud:
                     raise
             time.sleep(0.05)
 
-    def alive_hosts(self) -> set[str]:
-        """Nodes whose agents are alive."""
+    def alive_hosts(self, started_since: Mapping[str, str] | None = None) -> set[str]:
+        """Nodes whose agents are alive; of those in ``started_since`` only agents started then or later.
+
+        Times are as the API gives them, ``2026-11-22 14:42:27`` in UTC. An agent counts as alive for some seconds
+        after its end, so a new one can be told from the old only by its start.
+        """
         agents = self.request("GET", "/network/v2.0/agents").get("agents")
+        since = started_since or {}
         return {
             str(agent.get("host"))
             for agent in (agents if isinstance(agents, list) else [])
-            if isinstance(agent, dict) and agent.get("alive") is True
+            if isinstance(agent, dict)
+            and agent.get("alive") is True
+            and str(agent.get("started_at")) >= since.get(str(agent.get("host")), "")
         }
 
-    def wait_alive(self, hosts: Collection[str], timeout_s: float) -> set[str]:
+    def wait_alive(self, hosts: Collection[str], started_since: Mapping[str, str], timeout_s: float) -> set[str]:
         """Wait for the agents of these hosts; the ones still missing after ``timeout_s``."""
         end = time.monotonic() + timeout_s
         while True:
-            missing = set(hosts) - self.alive_hosts()
+            missing = set(hosts) - self.alive_hosts(started_since)
             if not missing or time.monotonic() > end:
                 return missing
             time.sleep(0.05)

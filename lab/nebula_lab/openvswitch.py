@@ -6,10 +6,12 @@ Effects: starts daemons inside a node, runs ovs-vsctl there. The paths are Debia
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from nebula.errors import CommandFailed
 from nebula_lab.fabric import UNDERLAY_BRIDGE, UNDERLAY_MTU_BYTES
+from nebula_lab.preflight import KERNEL_DATAPATH
 from nebula_lab.space import Space
 
 SOCKET = "unix:/run/openvswitch/db.sock"
@@ -17,6 +19,7 @@ DATABASE = "/var/lib/openvswitch/conf.db"
 DATABASE_PID_FILE = Path("openvswitch/ovsdb-server.pid")
 SWITCH_PID_FILE = Path("openvswitch/ovs-vswitchd.pid")
 """Below the node's /run."""
+_CLOCK_S = 10.5
 _SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
@@ -24,7 +27,7 @@ def choose_datapath(wanted: str) -> str:
     """``system`` where the kernel has the openvswitch module, else ``netdev``; or what was asked for."""
     if wanted != "auto":
         return wanted
-    return "system" if Path("/sys/module/openvswitch").is_dir() else "netdev"
+    return "system" if KERNEL_DATAPATH.is_dir() else "netdev"
 
 
 def start_database(space: Space, folder: Path) -> None:
@@ -49,7 +52,12 @@ def start_database(space: Space, folder: Path) -> None:
 
 
 def start_switch(space: Space, folder: Path) -> None:
-    """Start ovs-vswitchd; returns when it has taken up the database's content. Raises CommandFailed."""
+    """Start ovs-vswitchd; returns when it has taken up the database's content. Raises CommandFailed.
+
+    Waits where the machine has only just started: ovs-vswitchd 3.1 counts no processors while the monotonic clock is
+    below 10 s ("Overriding n-handler-threads to 0" in its log), and then the kernel datapath passes no packet.
+    """
+    time.sleep(max(0.0, _CLOCK_S - time.clock_gettime(time.CLOCK_MONOTONIC)))
     _start(
         space,
         folder,

@@ -38,6 +38,7 @@ _USER_NAMESPACE_SYSCTLS = (
 )
 _ROOM_BYTES = 64 * 1024 * 1024
 _TUN = Path("/dev/net/tun")
+KERNEL_DATAPATH = Path("/sys/module/openvswitch")
 
 
 def check(labs: Path, datapath_type: str) -> None:
@@ -50,6 +51,10 @@ def check(labs: Path, datapath_type: str) -> None:
         )
     if datapath_type == "netdev":
         _check_tun()
+    elif not KERNEL_DATAPATH.is_dir():
+        raise ConfigError(
+            "the kernel's openvswitch module is not loaded: run 'sudo modprobe openvswitch', or say --datapath netdev"
+        )
     if os.geteuid() == 0:
         _try_namespaces(["--mount", "--pid", "--net", "--uts", "--ipc"])
     else:

@@ -59,26 +59,35 @@ def up(
     if nodes is not None and not 1 <= nodes <= MOST_NODES:
         raise InvalidAttribute("nodes", f"{nodes} is not in 1..{MOST_NODES}")
     folder = labs_folder(os.geteuid(), os.environ) / name
-    make_labs_folder(folder.parent)
-    try:
-        with _terminable(), _plain_words(folder), hold(folder, "up", report=report, interrupt=False, timeout_s=_WAIT_S):
-            datapath_type = openvswitch.choose_datapath(datapath_type)
-            record = _kept_record(folder, name, nodes, datapath_type)
-            preflight.check(folder.parent, record.datapath_type)
-            fabric = record.space(FABRIC)
-            new = fabric is None or not process.is_alive(fabric.init)
-            try:
-                folder.mkdir(mode=0o700, exist_ok=True)
-                state.save(folder, record)
-                lab, did = _bring_up(folder, record, report, new)
-            except BaseException:
-                if new:
-                    report("taking down what was made")
-                    end(folder)
-                raise
-    finally:
-        drop_labs_folder(folder.parent)
+    with on_signals(interrupted):
+        try:
+            make_labs_folder(folder.parent)
+            with _plain_words(folder), hold(folder, "up", report=report, interrupt=False, timeout_s=_WAIT_S):
+                lab, did, new = _up(folder, name, nodes, datapath_type, report)
+        finally:
+            drop_labs_folder(folder.parent)
     return lab, Outcome(tuple(did), new, time.monotonic() - started_s)
+
+
+def _up(
+    folder: Path, name: str, nodes: int | None, datapath_type: str, report: Callable[[str], None]
+) -> tuple[Lab, list[str], bool]:
+    """The lab, what was done, whether it is new; called with the lock held."""
+    record = _kept_record(folder, name, nodes, openvswitch.choose_datapath(datapath_type))
+    preflight.check(folder.parent, record.datapath_type)
+    fabric = record.space(FABRIC)
+    new = fabric is None or not process.is_alive(fabric.init)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        state.save(folder, record)
+        lab, did = _bring_up(folder, record, report, new)
+    except BaseException:
+        if new:
+            report("taking down what was made")
+            with on_signals(signal.SIG_IGN):  # a second Ctrl-C shall not leave half of it
+                end(folder)
+        raise
+    return lab, did, new
 
 
 def down(name: str, *, report: Callable[[str], None] = lambda _text: None) -> bool:
@@ -120,7 +129,7 @@ def _bring_up(folder: Path, record: LabRecord, report: Callable[[str], None], ne
             build.did.append("network public: made")
         if build.did:
             report("waiting for the agents")
-        missing = cloud.wait_alive(lab.nodes, _ALIVE_S)
+        missing = cloud.wait_alive(lab.nodes, build.agents_started, _ALIVE_S)
     except Unavailable as error:
         log = daemons.controller_folder(folder) / "controller.log"
         raise Unavailable(f"the controller does not come up: {daemons.last_words(log) or error.message}") from error
@@ -133,21 +142,27 @@ def _bring_up(folder: Path, record: LabRecord, report: Callable[[str], None], ne
     return lab, build.did
 
 
+def interrupted(_number: int, _frame: object) -> None:
+    """A signal's handler that ends the program as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends ``up`` like Ctrl-C: with its clean-up."""
+def on_signals(handler: Callable[[int, object], None] | signal.Handlers) -> Iterator[None]:
+    """What Ctrl-C, SIGTERM and a closed terminal do meanwhile; one that is ignored (nohup) stays so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    mine = [number for number in numbers if before[number] != signal.SIG_IGN]
+    for number in mine:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in mine:
+            signal.signal(number, before[number])
 
 
 @contextlib.contextmanager

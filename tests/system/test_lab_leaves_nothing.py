@@ -88,10 +88,11 @@ def test_up_is_stopped_in_the_middle(shared: Machine, number: signal.Signals, af
     """Ctrl-C and SIGTERM take down what ``up`` had made; what a ``kill -9`` leaves, ``lab down`` finds."""
     before = shared.inventory()
     child = shared.start(*_NEBULACTL, "lab", "up", "--nodes", "2")
+    pid = ""
+    while not pid and child.poll() is None:
+        pid = shared.call("pgrep", "-f", "nebulactl.main lab up").stdout.strip()
     time.sleep(after_s)
-    pids = [line.split()[0] for line in shared.inventory()["processes"] if " nebulactl " in line or "python" in line]
-    own = [pid for pid in pids if b"nebulactl" in shared.run("cat", f"/proc/{pid}/cmdline").encode()]
-    shared.call("kill", f"-{number.value}", *own[:1])
+    shared.call("kill", f"-{number.value}", pid)
     _out, words = child.communicate(timeout=60)
     if number is signal.SIGKILL:
         shared.nebulactl("lab", "down")

@@ -197,7 +197,7 @@ def exec_(name: str, node: str, command: tuple[str, ...]) -> None:
     \b
     Examples:
       nebulactl lab exec net1 -- ip netns
-      nebulactl lab exec fabric -- tcpdump -ni underlay
+      nebulactl lab exec fabric -- tshark -ni underlay
     """
     argv = command[1:] if command[0] == "--" else command
     if not argv:

@@ -11,7 +11,7 @@ from nebula_lab import Lab, daemons, find_lab
 from nebula_lab.demo.stage import Stage
 from nebula_lab.demo.story import Story
 from nebula_lab.folders import check_name
-from nebula_lab.up import down, up
+from nebula_lab.up import down, interrupted, on_signals, up
 
 _LOG_LINES = 12
 
@@ -26,7 +26,8 @@ def main() -> int:
     stage = Stage(given.name)
     try:
         check_name(given.name)
-        return 0 if _play(stage, given.name, keep) else 1
+        with on_signals(interrupted):
+            return 0 if _play(stage, given.name, keep) else 1
     except NebulaError as error:
         print(f"demo: {error.message}", file=sys.stderr)
         return 1
@@ -84,7 +85,7 @@ def _say_how_to_look(stage: Stage, name: str) -> None:
             "nebulactl lab status",
             "nebulactl lab exec net1 -- ip netns",
             "nebulactl lab exec compute1 -- ovs-ofctl --names dump-flows br-int",
-            "nebulactl lab exec fabric -- tcpdump -Z root -nni underlay",
+            "nebulactl lab exec fabric -- tshark -ni underlay",
             "nebulactl instance shell web",
             'eval "$(nebulactl lab env)"; openstack network list',
             "nebulactl lab down",
