@@ -84,7 +84,7 @@ def test_commands_make_the_state(scenario: str) -> None:
         " awk -v n=$n '{print n, $2, $4}'; done | sort",
         "routes": "for n in $(ip netns list | cut -d' ' -f1); do ip -n $n route show proto static |"
         " awk -v n=$n '{print n, $1, $3, $5}'; done | sort",
-        "processes": "ps -eo args= | grep -E '^(dnsmasq|udhcpc) ' | sort",
+        "processes": "ps -ewwo args= | grep -E '^(dnsmasq|udhcpc) ' | sort",
         **{f"rules {name}": f"ip netns exec {name} iptables-save" for name in rulesets},
         **{f"flows {name}": f"ovs-ofctl -O OpenFlow14 --names --no-stats dump-flows {name}" for name in bridges},
     }
@@ -116,6 +116,6 @@ def test_commands_remove_the_state() -> None:
         "namespaces": "ip netns list",
         "links": "ip -o link show type veth",
         "bridges": "ovs-vsctl list-br",
-        "processes": "sleep 0.2; ps -eo args= | grep -E '^(dnsmasq|udhcpc) ' || true",
+        "processes": "sleep 0.2; ps -ewwo args= | grep -E '^(dnsmasq|udhcpc) ' || true",
     }
     assert _sections(_script(state, remove=True), wanted) == dict.fromkeys(wanted, "")
