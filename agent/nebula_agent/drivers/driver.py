@@ -13,7 +13,7 @@ from typing import Protocol
 from nebula.desired.diff import Change
 from nebula.desired.kinds import KernelObject, Key
 from nebula.desired.state import NodeState
-from nebula.errors import NebulaError
+from nebula.errors import NebulaError, Unavailable
 
 Failures = Mapping[Key, str]
 """Why a change of that object failed. What is not named was done."""
@@ -54,11 +54,16 @@ def into(failures: dict[Key, str], change: Change) -> Iterator[None]:
 
 
 def together(changes: Sequence[Change], step: Callable[[Sequence[Change]], None]) -> dict[Key, str]:
-    """All in one step; where that is refused, halves, so that one bad object does not hold up the others."""
+    """All in one step; where that is refused, halves, so that one bad object does not hold up the others.
+
+    Where nobody answers at all, halves would not help: all have failed.
+    """
     if not changes:
         return {}
     try:
         step(changes)
+    except Unavailable as error:
+        return {change.key: error.message for change in changes}
     except (NebulaError, OSError) as error:
         if len(changes) == 1:
             return {changes[0].key: str(error) or type(error).__name__}

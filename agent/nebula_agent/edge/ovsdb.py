@@ -22,7 +22,7 @@ from nebula_agent.edge.waiter import Waiter
 
 _DATABASE = "Open_vSwitch"
 _CONNECT_TIMEOUT_S = 5.0
-_COMMIT_TIMEOUT_S = 20.0
+_COMMIT_TIMEOUT_S = 10.0
 
 
 class Ovsdb:
