@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from identity_cloud import ADMIN_PASSWORD, Cloud
 from nebula_controller.identity import token as tokens
 from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwords import Passwords, hash_password, password_matches
@@ -123,3 +124,42 @@ def test_check_against_nobody_costs_a_hash() -> None:
         assert len(passwords._nobody) == len(hash_password("x", 5))
     finally:
         passwords.close()
+
+
+def test_a_running_controller_forgets_tokens_of_a_dropped_key(tmp_path: Path) -> None:
+    """A token that was validated before is void once another process has rotated its key away; others stay good."""
+    cloud = Cloud(tmp_path)
+    try:
+        assert cloud.get("/auth/projects").status == 200
+        other_process = KeyRepository(cloud.keys.folder)
+        other_process.rotate()
+        assert cloud.get("/auth/projects").status == 200
+        later = cloud.log_in("admin", ADMIN_PASSWORD).token
+        assert cloud.get("/auth/projects", token=later).status == 200
+        other_process.rotate()
+        assert cloud.get("/auth/projects").status == 401
+        assert cloud.get("/auth/projects", token=later).status == 200
+    finally:
+        cloud.close()
+
+
+def test_a_token_says_its_scope_to_all_services(tmp_path: Path) -> None:
+    """Project, domain, system or none: exactly what the policies of other services ask for."""
+    cloud = Cloud(tmp_path)
+    try:
+        user_id, project_id, on_project = cloud.member()
+        cloud.put(f"/domains/default/users/{user_id}/roles/{cloud.role('reader')}")
+        on_domain = cloud.log_in("alice", "pw", scope={"domain": {"id": "default"}}).token
+        on_system = cloud.log_in("admin", ADMIN_PASSWORD, scope={"system": {"all": True}}).token
+        unscoped = cloud.log_in("alice", "pw").token
+        callers = [
+            cloud.site.authenticator.authenticate(token) for token in (on_project, on_domain, on_system, unscoped)
+        ]
+        assert [(caller.project_id, caller.domain_id, caller.system_scope) for caller in callers] == [
+            (project_id, None, False),
+            (None, "default", False),
+            (None, None, True),
+            (None, None, False),
+        ]
+    finally:
+        cloud.close()

@@ -16,7 +16,10 @@ ADMIN_ROLE = "admin"
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token says. ``project_id`` is None for a token that is not scoped to a project."""
+    """What a token says. It is scoped to one project, one domain, the whole system, or to nothing.
+
+    ``project_id`` and ``domain_id`` are None, ``system_scope`` is False, where the scope is another.
+    """
 
     user_id: str
     user_name: str = ""
@@ -24,6 +27,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str | None = None
     project_name: str = ""
     project_domain_id: str = "default"
+    domain_id: str | None = None
+    system_scope: bool = False
     roles: frozenset[str] = frozenset()
 
     @property
@@ -59,8 +64,18 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         return self.caller.project_id if self.caller else None
 
     @property
+    def domain_id(self) -> str | None:
+        """The domain that the caller's token is scoped to."""
+        return self.caller.domain_id if self.caller else None
+
+    @property
+    def system_scope(self) -> bool:
+        """The caller's token is scoped to the whole system."""
+        return self.caller is not None and self.caller.system_scope
+
+    @property
     def roles(self) -> frozenset[str]:
-        """The caller's roles in that project."""
+        """The caller's roles on the token's scope, implied ones too."""
         return self.caller.roles if self.caller else frozenset()
 
     @property

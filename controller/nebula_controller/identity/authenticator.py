@@ -128,6 +128,7 @@ class TokenAuthenticator:
         self._codec = codec
         self._clock = clock
         self._known: dict[str, Principal] = {}
+        self._generation = -1
 
     def authenticate(self, token: str) -> Caller:
         """See ``principal``."""
@@ -135,6 +136,10 @@ class TokenAuthenticator:
 
     def principal(self, token: str) -> Principal:
         """Who bears this token. Unauthorized where it is void; the message does not say why, nor the token."""
+        generation = self._codec.generation()
+        if generation != self._generation:  # a key went, and the tokens that it made with it
+            self.forget()
+            self._generation = generation
         known = self._known.get(token)
         if known is None:
             content = self._codec.decode(token)
@@ -188,5 +193,7 @@ def _caller(content: TokenContent, user: Party, scope: Party | None, roles: tupl
         project_id=scope.id if scope and in_project else None,
         project_name=scope.name if scope and in_project else "",
         project_domain_id=scope.domain_id if scope and in_project else "",
+        domain_id=scope.id if scope and content.scope is ScopeKind.DOMAIN else None,
+        system_scope=content.scope is ScopeKind.SYSTEM,
         roles=frozenset(role.name for role in roles),
     )

@@ -1,6 +1,6 @@
 """The key repository of Fernet tokens: a folder with one key in each file, named by number, as Keystone's.
 
-Not here: tokens. Effects: reads and writes files in that folder (mode 0700, files 0600).
+Not here: tokens. Effects: reads and writes files in that folder (mode 0700, files 0600); a rotation locks it.
 
 ``0`` is the staged key (the next primary: nodes that share the folder can already read what it will sign), the
 highest number is the primary (signs), those between are secondary (still read). A rotation makes the staged
@@ -9,7 +9,11 @@ key primary, stages a new one, and drops the oldest secondary beyond ``max_activ
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -18,6 +22,9 @@ from nebula.errors import ConfigError
 
 STAGED = 0
 DEFAULT_MAX_ACTIVE_KEYS = 3
+
+_SETTLED_NS = 50_000_000
+"""A folder's time stamp is as coarse as the kernel's tick (10 ms at most): a younger one may hide a later change."""
 
 
 class KeyRepository:
@@ -28,6 +35,7 @@ class KeyRepository:
         self._max_active_keys = max(2, max_active_keys)
         self._cipher: MultiFernet | None = None
         self._seen = -1
+        self._generation = 0
 
     def make_if_absent(self) -> None:
         """Make the folder with a primary and a staged key where there is none. ConfigError if that is refused."""
@@ -42,33 +50,58 @@ class KeyRepository:
     def rotate(self) -> int:
         """Promote the staged key and stage a new one; returns the number of the new primary."""
         self.make_if_absent()
-        primary = max(self._numbers()) + 1
-        staged = self.folder / str(STAGED)
-        if not staged.exists():
+        with self._locked():
+            primary = max(self._numbers()) + 1
+            staged = self.folder / str(STAGED)
+            if not staged.exists():
+                self._write(STAGED)
+            staged.rename(self.folder / str(primary))
             self._write(STAGED)
-        staged.rename(self.folder / str(primary))
-        self._write(STAGED)
-        secondary = [number for number in self._numbers() if number not in {STAGED, primary}]
-        for number in secondary[: max(0, len(secondary) - (self._max_active_keys - 2))]:
-            (self.folder / str(number)).unlink()
+            secondary = [number for number in self._numbers() if number not in {STAGED, primary}]
+            for number in secondary[: max(0, len(secondary) - (self._max_active_keys - 2))]:
+                (self.folder / str(number)).unlink()
         return primary
 
     def cipher(self) -> MultiFernet:
         """Encrypts with the primary, decrypts with any key. ConfigError when there is no usable key."""
+        self.generation()
+        if self._cipher is None:
+            raise ConfigError(f"Key repository {self.folder} cannot be read: it holds no key.")
+        return self._cipher
+
+    def generation(self) -> int:
+        """Counts how often the keys were read anew because the folder had changed; reads them if it has now."""
         try:
             stamp = self.folder.stat().st_mtime_ns
             if self._cipher is None or stamp != self._seen:
                 self._cipher = self._read()
-                self._seen = stamp
+                self._seen = stamp if time.time_ns() - stamp > _SETTLED_NS else -1
+                self._generation += 1
         except (OSError, ValueError) as error:
             raise ConfigError(f"Key repository {self.folder} cannot be read: {error}.") from error
-        return self._cipher
+        return self._generation
 
     def _read(self) -> MultiFernet:
         numbers = sorted(self._numbers(), reverse=True)
-        if not numbers:
+        keys = []
+        for number in numbers:
+            try:
+                keys.append(Fernet((self.folder / str(number)).read_bytes().strip()))
+            except FileNotFoundError:
+                continue  # rotated away since the folder was listed
+        if not keys:
             raise ValueError("it holds no key")
-        return MultiFernet([Fernet((self.folder / str(number)).read_bytes().strip()) for number in numbers])
+        return MultiFernet(keys)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One rotation at a time, whoever runs it."""
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _numbers(self) -> list[int]:
         return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
@@ -79,6 +112,9 @@ class KeyRepository:
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            if os.geteuid() == 0:  # root rotates for a controller that runs as the folder's owner
+                place = self.folder.stat()
+                os.fchown(descriptor, place.st_uid, place.st_gid)
             file.write(Fernet.generate_key())
             file.flush()
             os.fsync(file.fileno())

@@ -72,6 +72,10 @@ class TokenCodec:
     def __init__(self, keys: KeyRepository) -> None:
         self._keys = keys
 
+    def generation(self) -> int:
+        """Another number once the keys have changed: a token that was read before may have no key any more."""
+        return self._keys.generation()
+
     def encode(self, content: TokenContent) -> str:
         """The token's text: some 200 characters of a URL's alphabet, without padding (as Keystone's)."""
         wire = _Wire(
