@@ -43,6 +43,8 @@ class OwnerKind(enum.StrEnum):
     ROUTER = "router"
     INSTANCE = "instance"
     PEER = "peer"
+    SECURITY_GROUP = "security_group"
+    FLOATING_IP = "floating_ip"
 
 
 _COOKIE_KIND = {kind: number for number, kind in enumerate(OwnerKind, start=1)}

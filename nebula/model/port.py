@@ -14,6 +14,8 @@ from nebula.view.records import FixedIp
 DHCP = "network:dhcp"
 ROUTER_INTERFACE = "network:router_interface"
 ROUTER_GATEWAY = "network:router_gateway"
+FLOATING_IP = "network:floatingip"
+"""Ports that only keep a floating IP's address on the external network; they are bound nowhere."""
 
 AUTO_DELETED = frozenset({DHCP})
 """Device owners whose ports go with their subnet or network and do not hold it (Neutron's AUTO_DELETE_PORT_OWNERS)."""
@@ -79,7 +81,7 @@ class Port(Standard, frozen=True, kw_only=True):
         tuple[dict[str, str], ...], Attribute(accept=_pairs, post=True, put=True, filtered=False)
     ] = ()
     security_groups: Annotated[
-        tuple[str, ...], Attribute(accept=accept.identifiers, post=True, put=True, filtered=False)
+        tuple[str, ...], Attribute(accept=accept.identifiers, post=True, put=True, stored=False, filtered=False)
     ] = ()
     extra_dhcp_opts: Annotated[
         tuple[dict[str, str | int | None], ...], Attribute(accept=_options, post=True, put=True, filtered=False)

@@ -15,14 +15,19 @@ Flag = Attribute(accept=accept.boolean, post=True, put=True)
 Status = Attribute()
 
 
-class Standard(msgspec.Struct, frozen=True, kw_only=True):
+class Nameless(msgspec.Struct, frozen=True, kw_only=True):
     """Identity, owner, words and times of an object. Times are UTC, ``2026-11-22T10:51:09Z``."""
 
     id: Annotated[str, Id] = ""
     project_id: Annotated[str, Attribute(accept=accept.string(), post=True)] = ""
-    name: Annotated[str, Name] = ""
     description: Annotated[str, Name] = ""
     tags: Annotated[tuple[str, ...], Attribute(accept=accept.tags, post=True, filtered=False)] = ()
     revision_number: Annotated[int, Attribute()] = 0
     created_at: Annotated[str, Attribute()] = ""
     updated_at: Annotated[str, Attribute()] = ""
+
+
+class Standard(Nameless, frozen=True, kw_only=True):
+    """The same with a name, which most have."""
+
+    name: Annotated[str, Name] = ""

@@ -14,7 +14,7 @@ from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select
 
 from nebula.errors import BadRequest, Forbidden, NotFound, PreconditionFailed
 from nebula.model import accept
-from nebula.model.standard import Standard
+from nebula.model.standard import Nameless
 from nebula_controller.api import query as queries
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
@@ -22,7 +22,7 @@ from nebula_controller.api.tags import TagOperations
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.records import RecordTable
 
-S = TypeVar("S", bound=Standard)
+S = TypeVar("S", bound=Nameless)
 
 Row = dict[str, object]
 """One object by API name, as it is encoded."""

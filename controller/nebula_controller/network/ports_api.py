@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from nebula.errors import BadRequest, Conflict, Forbidden
 from nebula.ids import Owner, OwnerKind
@@ -17,15 +17,19 @@ from nebula_controller.network import ports, rows
 from nebula_controller.network.visibility import network_for
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
+from nebula_controller.store.tables.security import port_security_groups
 
 table = tables.ports
 fixed = tables.fixed_ips.c
+grouped = port_security_groups.c
 
 _fixed_ips_of = (
     select(fixed.port_id, fixed.subnet_id, fixed.ip_address)
     .where(rows.among(fixed.port_id))
     .order_by(fixed.port_id, fixed.position)
 )
+
+_groups_of = select(grouped.port_id, grouped.group_id).where(rows.among(grouped.port_id)).order_by(grouped.group_id)
 
 _FIXED_AT_SERVICES = ("device_id", "device_owner", "fixed_ips", "mac_address")
 """What only the service that owns a port changes of it."""
@@ -89,10 +93,13 @@ class Ports(Collection[Port]):
                 tx.touch(Owner(OwnerKind.SUBNET, address.subnet_id), Owner(OwnerKind.NETWORK, old.network_id))
 
     def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
+        ids = rows.ids(shown)
         found: dict[object, list[dict[str, str]]] = {}
-        for port_id, subnet_id, address in tx.execute(_fixed_ips_of, rows.ids(shown)).all():
+        for port_id, subnet_id, address in tx.execute(_fixed_ips_of, ids).all():
             found.setdefault(port_id, []).append({"subnet_id": subnet_id, "ip_address": address})
+        groups = rows.grouped(tx.execute(_groups_of, ids))
         for row in shown:
+            row["security_groups"] = groups.get(row["id"], [])
             row["fixed_ips"] = found.get(row["id"], [])
 
     def filters(self) -> Mapping[str, FilterMaker]:
@@ -143,5 +150,4 @@ def _by_fixed_ips(values: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _by_security_groups(values: Sequence[str]) -> ColumnElement[bool]:
-    group = func.json_each(table.c.security_groups).table_valued("value")
-    return exists(select(literal(1)).select_from(group).where(group.c.value.in_(values)))
+    return table.c.id.in_(select(grouped.port_id).where(grouped.group_id.in_(values)))

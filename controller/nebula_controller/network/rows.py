@@ -16,6 +16,7 @@ from nebula_controller.network import addresses
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables import network as tables
+from nebula_controller.store.tables.security import port_security_groups
 
 NETWORKS = RecordTable[Network](tables.networks, NETWORK)
 SUBNETS = RecordTable[Subnet](tables.subnets, SUBNET)
@@ -29,6 +30,11 @@ OLDEST_SUBNET_FIRST: ColumnElement[int] = literal_column("subnets.rowid", Intege
 """SQLite numbers rows as they come; ``created_at`` is too coarse to tell two subnets of one second apart."""
 
 _subnets_of = SUBNETS.query(tables.subnets.c.network_id == bindparam("network"), OLDEST_SUBNET_FIRST)
+_groups_of_port = (
+    select(port_security_groups.c.group_id)
+    .where(port_security_groups.c.port_id == bindparam("port"))
+    .order_by(port_security_groups.c.group_id)
+)
 _key_taken = select(tables.ports.c.id).where(tables.ports.c.key == bindparam("key"))
 
 
@@ -54,11 +60,12 @@ def subnet(tx: Transaction, subnet_id: str) -> Subnet:
 
 
 def port(tx: Transaction, port_id: str) -> Port:
-    """With its addresses. Raises ``NotFound``."""
+    """With its addresses and groups. Raises ``NotFound``."""
     found = PORTS.get(tx, port_id)
     if found is None:
         raise NotFound(f"Port {port_id} could not be found.", type_name="PortNotFound")
-    return msgspec.structs.replace(found, fixed_ips=addresses.of_port(tx, port_id))
+    groups = tuple(tx.execute(_groups_of_port, {"port": port_id}).scalars())
+    return msgspec.structs.replace(found, fixed_ips=addresses.of_port(tx, port_id), security_groups=groups)
 
 
 def router(tx: Transaction, router_id: str) -> Router:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, Column, Dialect, MetaData, String
+from sqlalchemy import JSON, Column, Dialect, Integer, MetaData, String
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -45,3 +45,21 @@ def json_list(name: str) -> Column[Any]:
 def json_object(name: str) -> Column[Any]:
     """A small object that is always read and written whole; never NULL."""
     return Column(name, Json, nullable=False, server_default="{}")
+
+
+def nameless() -> list[Column[Any]]:
+    """The columns of ``nebula.model.standard.Nameless``."""
+    return [
+        uuid_key(),
+        Column("project_id", String(255), nullable=False, index=True),
+        Column("description", String(255), nullable=False),
+        json_list("tags"),
+        Column("revision_number", Integer, nullable=False),
+        Column("created_at", String(20), nullable=False),
+        Column("updated_at", String(20), nullable=False),
+    ]
+
+
+def standard() -> list[Column[Any]]:
+    """The columns of ``nebula.model.standard.Standard``: Neutron's standard attributes."""
+    return [*nameless(), Column("name", String(255), nullable=False, index=True)]

@@ -13,10 +13,10 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, insert, select, update
 
 from nebula.model.attribute import Resource
-from nebula.model.standard import Standard
+from nebula.model.standard import Nameless
 from nebula_controller.store.database import Transaction
 
-S = TypeVar("S", bound=Standard)
+S = TypeVar("S", bound=Nameless)
 
 
 def now() -> str:

@@ -9,27 +9,12 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
-from nebula_controller.store.metadata import json_list, json_object, metadata, uuid_key
-
-
-def _standard() -> list[Column[object]]:
-    """Neutron's standard attributes, which every resource has."""
-    return [
-        uuid_key(),
-        Column("project_id", String(255), nullable=False, index=True),
-        Column("name", String(255), nullable=False, index=True),
-        Column("description", String(255), nullable=False),
-        json_list("tags"),
-        Column("revision_number", Integer, nullable=False),
-        Column("created_at", String(20), nullable=False),
-        Column("updated_at", String(20), nullable=False),
-    ]
-
+from nebula_controller.store.metadata import json_list, json_object, metadata, standard
 
 networks = Table(
     "networks",
     metadata,
-    *_standard(),
+    *standard(),
     Column("admin_state_up", Boolean, nullable=False),
     Column("status", String(16), nullable=False),
     Column("shared", Boolean, nullable=False),
@@ -65,7 +50,7 @@ free_segments = Table(
 subnets = Table(
     "subnets",
     metadata,
-    *_standard(),
+    *standard(),
     Column("network_id", String(36), ForeignKey("networks.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("ip_version", Integer, nullable=False),
     Column("cidr", String(64), nullable=False),
@@ -100,7 +85,7 @@ free_addresses = Table(
 ports = Table(
     "ports",
     metadata,
-    *_standard(),
+    *standard(),
     Column("key", String(8), nullable=False, unique=True),
     Column("network_id", String(36), ForeignKey("networks.id", ondelete="RESTRICT"), nullable=False),
     Column("mac_address", String(17), nullable=False, index=True),
@@ -115,7 +100,6 @@ ports = Table(
     json_object("profile"),
     Column("port_security_enabled", Boolean, nullable=False),
     json_list("allowed_address_pairs"),
-    json_list("security_groups"),
     json_list("extra_dhcp_opts"),
     Column("dns_name", String(255), nullable=False),
     Column("status_error", Text, nullable=False, server_default=""),
@@ -138,7 +122,7 @@ fixed_ips = Table(
 routers = Table(
     "routers",
     metadata,
-    *_standard(),
+    *standard(),
     Column("admin_state_up", Boolean, nullable=False),
     Column("status", String(16), nullable=False),
     Column("gateway_port_id", String(36), ForeignKey("ports.id", ondelete="RESTRICT"), unique=True),

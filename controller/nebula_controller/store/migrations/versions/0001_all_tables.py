@@ -14,6 +14,22 @@ depends_on = None
 def upgrade() -> None:  # noqa: PLR0915
     """Forward only: an older program refuses a newer database."""
     op.create_table(
+        "address_groups",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_groups")),
+    )
+    with op.batch_alter_table("address_groups", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_address_groups_name"), ["name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_address_groups_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
         "database_state",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.String(length=36), nullable=False),
@@ -28,6 +44,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("tokens_valid_after", sa.Float(), server_default="0", nullable=False),
+        sa.Column("options", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("extra", sa.JSON(), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_domains")),
         sa.UniqueConstraint("name", name=op.f("uq_domains_name")),
@@ -43,12 +60,12 @@ def upgrade() -> None:  # noqa: PLR0915
         "networks",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("revision_number", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
@@ -90,6 +107,14 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("down", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("host", name=op.f("pk_nodes")),
         sa.UniqueConstraint("vtep_ip", name=op.f("uq_nodes_vtep_ip")),
+    )
+    op.create_table(
+        "policies",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=255), nullable=False),
+        sa.Column("blob", sa.Text(), nullable=False),
+        sa.Column("extra", sa.JSON(), server_default="{}", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_policies")),
     )
     op.create_table(
         "receipts",
@@ -145,6 +170,30 @@ def upgrade() -> None:  # noqa: PLR0915
         batch_op.create_index(batch_op.f("ix_revocations_expires_at"), ["expires_at"], unique=False)
 
     op.create_table(
+        "security_groups",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("stateful", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_security_groups")),
+    )
+    with op.batch_alter_table("security_groups", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_security_groups_name"), ["name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_security_groups_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(
+            "uq_security_groups_default_project_id",
+            ["project_id"],
+            unique=True,
+            sqlite_where=sa.text("is_default IS 1"),
+        )
+
+    op.create_table(
         "servers",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
@@ -173,6 +222,28 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("id", name=op.f("pk_services")),
     )
     op.create_table(
+        "tokens",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+    )
+    with op.batch_alter_table("tokens", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_tokens_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
+        "address_group_addresses",
+        sa.Column("address_group_id", sa.String(length=36), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["address_group_id"],
+            ["address_groups.id"],
+            name=op.f("fk_address_group_addresses_address_group_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("address_group_id", "address", name=op.f("pk_address_group_addresses")),
+    )
+    op.create_table(
         "agent_settings",
         sa.Column("agent_id", sa.String(length=36), nullable=False),
         sa.Column("host", sa.String(length=64), nullable=False),
@@ -184,6 +255,18 @@ def upgrade() -> None:  # noqa: PLR0915
     with op.batch_alter_table("agent_settings", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_agent_settings_host"), ["host"], unique=False)
 
+    op.create_table(
+        "directory_names",
+        sa.Column("public_id", sa.String(length=64), nullable=False),
+        sa.Column("domain_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=5), nullable=False),
+        sa.Column("local_id", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["domain_id"], ["domains.id"], name=op.f("fk_directory_names_domain_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("public_id", name=op.f("pk_directory_names")),
+        sa.UniqueConstraint("domain_id", "kind", "local_id", name=op.f("uq_directory_names_domain_id_kind_local_id")),
+    )
     op.create_table(
         "endpoints",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -217,12 +300,12 @@ def upgrade() -> None:  # noqa: PLR0915
         "ports",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("revision_number", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("key", sa.String(length=8), nullable=False),
         sa.Column("network_id", sa.String(length=36), nullable=False),
         sa.Column("mac_address", sa.String(length=17), nullable=False),
@@ -237,7 +320,6 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("profile", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("port_security_enabled", sa.Boolean(), nullable=False),
         sa.Column("allowed_address_pairs", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("security_groups", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("extra_dhcp_opts", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("dns_name", sa.String(length=255), nullable=False),
         sa.Column("status_error", sa.Text(), server_default="", nullable=False),
@@ -264,6 +346,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("tokens_valid_after", sa.Float(), server_default="0", nullable=False),
+        sa.Column("options", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("extra", sa.JSON(), server_default="{}", nullable=False),
         sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_projects_domain_id")),
         sa.ForeignKeyConstraint(["parent_id"], ["projects.id"], name=op.f("fk_projects_parent_id")),
@@ -287,6 +370,22 @@ def upgrade() -> None:  # noqa: PLR0915
         batch_op.create_index(batch_op.f("ix_receipt_requests_receipt_id"), ["receipt_id"], unique=False)
 
     op.create_table(
+        "registered_limits",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("service_id", sa.String(length=64), nullable=False),
+        sa.Column("region_id", sa.String(length=255), nullable=True),
+        sa.Column("resource_name", sa.String(length=255), nullable=False),
+        sa.Column("default_limit", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_registered_limits_region_id")),
+        sa.ForeignKeyConstraint(["service_id"], ["services.id"], name=op.f("fk_registered_limits_service_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_registered_limits")),
+    )
+    with op.batch_alter_table("registered_limits", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_registered_limits_region_id"), ["region_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_registered_limits_service_id"), ["service_id"], unique=False)
+
+    op.create_table(
         "request_objects",
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -306,6 +405,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("domain_id", sa.String(length=64), nullable=True),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("options", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("extra", sa.JSON(), server_default="{}", nullable=False),
         sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_roles_domain_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_roles")),
@@ -315,15 +415,65 @@ def upgrade() -> None:  # noqa: PLR0915
         batch_op.create_index("ix_roles_name_domain_id", ["name", "domain_id"], unique=True)
 
     op.create_table(
-        "subnets",
+        "security_group_rules",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("revision_number", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("security_group_id", sa.String(length=36), nullable=False),
+        sa.Column("direction", sa.String(length=7), nullable=False),
+        sa.Column("ethertype", sa.String(length=4), nullable=False),
+        sa.Column("protocol", sa.String(length=40), nullable=True),
+        sa.Column("protocol_number", sa.Integer(), nullable=True),
+        sa.Column("port_range_min", sa.Integer(), nullable=True),
+        sa.Column("port_range_max", sa.Integer(), nullable=True),
+        sa.Column("remote_ip_prefix", sa.String(length=64), nullable=True),
+        sa.Column("normalized_cidr", sa.String(length=64), nullable=True),
+        sa.Column("remote_group_id", sa.String(length=36), nullable=True),
+        sa.Column("remote_address_group_id", sa.String(length=36), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["remote_address_group_id"],
+            ["address_groups.id"],
+            name=op.f("fk_security_group_rules_remote_address_group_id"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["remote_group_id"],
+            ["security_groups.id"],
+            name=op.f("fk_security_group_rules_remote_group_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["security_group_id"],
+            ["security_groups.id"],
+            name=op.f("fk_security_group_rules_security_group_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_security_group_rules")),
+    )
+    with op.batch_alter_table("security_group_rules", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_security_group_rules_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_security_group_rules_remote_address_group_id"), ["remote_address_group_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_security_group_rules_remote_group_id"), ["remote_group_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_security_group_rules_security_group_id"), ["security_group_id"], unique=False
+        )
+
+    op.create_table(
+        "subnets",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("network_id", sa.String(length=36), nullable=False),
         sa.Column("ip_version", sa.Integer(), nullable=False),
         sa.Column("cidr", sa.String(length=64), nullable=False),
@@ -353,7 +503,13 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("default_project_id", sa.String(length=64), nullable=True),
         sa.Column("password_hash", sa.String(length=128), nullable=True),
+        sa.Column("password_changed_at", sa.Float(), nullable=True),
+        sa.Column("password_expires_at", sa.Float(), nullable=True),
+        sa.Column("password_must_change", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("failed_logins", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failed_at", sa.Float(), nullable=True),
         sa.Column("tokens_valid_after", sa.Float(), server_default="0", nullable=False),
+        sa.Column("options", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("extra", sa.JSON(), server_default="{}", nullable=False),
         sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_users_domain_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
@@ -370,6 +526,29 @@ def upgrade() -> None:  # noqa: PLR0915
         ),
         sa.PrimaryKeyConstraint("subnet_id", "position", name=op.f("pk_allocation_pools")),
     )
+    op.create_table(
+        "application_credentials",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("secret_hash", sa.String(length=128), nullable=False),
+        sa.Column("unrestricted", sa.Boolean(), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=True),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_application_credentials_project_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_application_credentials_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_application_credentials")),
+        sa.UniqueConstraint("user_id", "name", name=op.f("uq_application_credentials_user_id_name")),
+    )
+    with op.batch_alter_table("application_credentials", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_application_credentials_project_id"), ["project_id"], unique=False)
+
     op.create_table(
         "assignments",
         sa.Column("actor_kind", sa.String(length=5), nullable=False),
@@ -388,6 +567,24 @@ def upgrade() -> None:  # noqa: PLR0915
     with op.batch_alter_table("assignments", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_assignments_role_id"), ["role_id"], unique=False)
         batch_op.create_index("ix_assignments_target_kind_target_id", ["target_kind", "target_id"], unique=False)
+
+    op.create_table(
+        "credentials",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("type", sa.String(length=255), nullable=False),
+        sa.Column("sealed_blob", sa.LargeBinary(), nullable=False),
+        sa.Column("extra", sa.JSON(), server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_credentials_project_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_credentials_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credentials")),
+    )
+    with op.batch_alter_table("credentials", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_credentials_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_credentials_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "fixed_ips",
@@ -441,6 +638,37 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("prior_role_id", "implied_role_id", name=op.f("pk_implied_roles")),
     )
     op.create_table(
+        "limits",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("registered_limit_id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("domain_id", sa.String(length=64), nullable=True),
+        sa.Column("resource_limit", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.CheckConstraint("(project_id IS NULL) <> (domain_id IS NULL)", name="one_holder"),
+        sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_limits_domain_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_limits_project_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["registered_limit_id"], ["registered_limits.id"], name=op.f("fk_limits_registered_limit_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_limits")),
+    )
+    with op.batch_alter_table("limits", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_limits_domain_id"), ["domain_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_limits_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_limits_registered_limit_id"), ["registered_limit_id"], unique=False)
+
+    op.create_table(
+        "password_history",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("password_hash", sa.String(length=128), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_password_history_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "created_at", name=op.f("pk_password_history")),
+    )
+    op.create_table(
         "port_reports",
         sa.Column("port_id", sa.String(length=36), nullable=False),
         sa.Column("host", sa.String(length=64), nullable=False),
@@ -451,6 +679,21 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     with op.batch_alter_table("port_reports", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_port_reports_host"), ["host"], unique=False)
+
+    op.create_table(
+        "port_security_groups",
+        sa.Column("port_id", sa.String(length=36), nullable=False),
+        sa.Column("group_id", sa.String(length=36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["security_groups.id"], name=op.f("fk_port_security_groups_group_id"), ondelete="RESTRICT"
+        ),
+        sa.ForeignKeyConstraint(
+            ["port_id"], ["ports.id"], name=op.f("fk_port_security_groups_port_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("port_id", "group_id", name=op.f("pk_port_security_groups")),
+    )
+    with op.batch_alter_table("port_security_groups", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_port_security_groups_group_id"), ["group_id"], unique=False)
 
     op.create_table(
         "project_tags",
@@ -465,12 +708,12 @@ def upgrade() -> None:  # noqa: PLR0915
         "routers",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("revision_number", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("gateway_port_id", sa.String(length=36), nullable=True),
@@ -506,6 +749,69 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.UniqueConstraint("port_id", name=op.f("uq_server_ports_port_id")),
     )
     op.create_table(
+        "application_credential_roles",
+        sa.Column("application_credential_id", sa.String(length=64), nullable=False),
+        sa.Column("role_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["application_credential_id"],
+            ["application_credentials.id"],
+            name=op.f("fk_application_credential_roles_application_credential_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["role_id"], ["roles.id"], name=op.f("fk_application_credential_roles_role_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("application_credential_id", "role_id", name=op.f("pk_application_credential_roles")),
+    )
+    with op.batch_alter_table("application_credential_roles", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_application_credential_roles_role_id"), ["role_id"], unique=False)
+
+    op.create_table(
+        "floating_ips",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("floating_network_id", sa.String(length=36), nullable=False),
+        sa.Column("floating_ip_address", sa.String(length=64), nullable=False),
+        sa.Column("floating_port_id", sa.String(length=36), nullable=False),
+        sa.Column("port_id", sa.String(length=36), nullable=True),
+        sa.Column("fixed_ip_address", sa.String(length=64), nullable=True),
+        sa.Column("router_id", sa.String(length=36), nullable=True),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["floating_network_id"],
+            ["networks.id"],
+            name=op.f("fk_floating_ips_floating_network_id"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["floating_port_id"], ["ports.id"], name=op.f("fk_floating_ips_floating_port_id"), ondelete="RESTRICT"
+        ),
+        sa.ForeignKeyConstraint(["port_id"], ["ports.id"], name=op.f("fk_floating_ips_port_id"), ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(
+            ["router_id"], ["routers.id"], name=op.f("fk_floating_ips_router_id"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_floating_ips")),
+        sa.UniqueConstraint(
+            "floating_network_id",
+            "port_id",
+            "fixed_ip_address",
+            name=op.f("uq_floating_ips_floating_network_id_port_id_fixed_ip_address"),
+        ),
+        sa.UniqueConstraint("floating_port_id", name=op.f("uq_floating_ips_floating_port_id")),
+    )
+    with op.batch_alter_table("floating_ips", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_floating_ips_floating_ip_address"), ["floating_ip_address"], unique=False)
+        batch_op.create_index(batch_op.f("ix_floating_ips_port_id"), ["port_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_floating_ips_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_floating_ips_router_id"), ["router_id"], unique=False)
+        batch_op.create_index("ix_floating_ips_router_id_port_id", ["router_id", "port_id"], unique=False)
+
+    op.create_table(
         "router_placements",
         sa.Column("router_id", sa.String(length=36), nullable=False),
         sa.Column("host", sa.String(length=64), nullable=False),
@@ -530,3 +836,33 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     with op.batch_alter_table("router_ports", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_router_ports_router_id"), ["router_id"], unique=False)
+
+    op.create_table(
+        "port_forwardings",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("floating_ip_id", sa.String(length=36), nullable=False),
+        sa.Column("protocol", sa.String(length=40), nullable=False),
+        sa.Column("external_first", sa.Integer(), nullable=True),
+        sa.Column("external_last", sa.Integer(), nullable=True),
+        sa.Column("internal_port_id", sa.String(length=36), nullable=False),
+        sa.Column("internal_ip_address", sa.String(length=64), nullable=False),
+        sa.Column("internal_first", sa.Integer(), nullable=True),
+        sa.Column("internal_last", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["floating_ip_id"], ["floating_ips.id"], name=op.f("fk_port_forwardings_floating_ip_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["internal_port_id"], ["ports.id"], name=op.f("fk_port_forwardings_internal_port_id"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_port_forwardings")),
+    )
+    with op.batch_alter_table("port_forwardings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_port_forwardings_floating_ip_id"), ["floating_ip_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_port_forwardings_internal_port_id"), ["internal_port_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_port_forwardings_project_id"), ["project_id"], unique=False)

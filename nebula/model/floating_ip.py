@@ -1,0 +1,78 @@
+"""Floating IPs and port forwardings as the API has them. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated
+
+from nebula.model import accept
+from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.standard import Nameless, Status
+
+FORWARDED = ("tcp", "udp", "sctp", "dccp", "icmp")
+"""Protocols that a forwarding may have; ``icmp`` alone has no ports."""
+
+
+def _ipv4(value: object) -> object:
+    found = accept.address(value)
+    if not isinstance(found, ipaddress.IPv4Address):
+        raise ValueError(f"'{found}' is not a valid IPv4 address")
+    return str(found)
+
+
+def _port_range(value: object) -> object:
+    """``80`` or ``80:90``, both ends included; becomes ``first:last``."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    first, colon, last = text.partition(":")
+    number = accept.integer(1, 65535)
+    low, high = number(first), number(last if colon else first)
+    assert isinstance(low, int) and isinstance(high, int)
+    if low > high:
+        raise ValueError(f"'{accept.shown(value)}' is not a valid port range: the first port is above the last")
+    return f"{low}:{high}"
+
+
+def _protocol(value: object) -> object:
+    return accept.choice(FORWARDED)(value.lower() if isinstance(value, str) else value)
+
+
+_id = accept.optional(accept.identifier)
+_derived = Attribute()
+_number = Attribute(accept=accept.integer(1, 65535), post=True, put=True, stored=False, filtered=False)
+_range = Attribute(accept=_port_range, post=True, put=True, stored=False, filtered=False)
+_bound = Attribute(filtered=False, sent=False)
+
+
+class FloatingIp(Nameless, frozen=True, kw_only=True):
+    """An address of an external network that leads to an inner one."""
+
+    floating_network_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
+    floating_ip_address: Annotated[str, Attribute(accept=accept.optional(_ipv4), post=True, set_by=Who.ADMIN)] = ""
+    subnet_id: Annotated[str | None, Attribute(accept=_id, post=True, stored=False, sent=False, filtered=False)] = None
+    floating_port_id: Annotated[str, Attribute(filtered=False, sent=False)] = ""
+    port_id: Annotated[str | None, Attribute(accept=_id, post=True, put=True)] = None
+    fixed_ip_address: Annotated[str | None, Attribute(accept=accept.optional(_ipv4), post=True, put=True)] = None
+    router_id: Annotated[str | None, _derived] = None
+    status: Annotated[str, Status] = "DOWN"
+    port_forwardings: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()
+
+
+class PortForwarding(Nameless, frozen=True, kw_only=True):
+    """Ports of a floating IP that lead to ports of an inner address; ``*_first`` and ``*_last`` are both included."""
+
+    floating_ip_id: Annotated[str, Attribute(filtered=False, sent=False)] = ""
+    protocol: Annotated[str, Attribute(accept=_protocol, post=True, put=True, required=True)]
+    internal_port_id: Annotated[str, Attribute(accept=accept.identifier, post=True, put=True, required=True)]
+    internal_ip_address: Annotated[str, Attribute(accept=accept.optional(_ipv4), post=True, put=True)] = ""
+    external_port: Annotated[int | None, _number] = None
+    internal_port: Annotated[int | None, _number] = None
+    external_port_range: Annotated[str | None, _range] = None
+    internal_port_range: Annotated[str | None, _range] = None
+    external_first: Annotated[int | None, _bound] = None
+    external_last: Annotated[int | None, _bound] = None
+    internal_first: Annotated[int | None, _bound] = None
+    internal_last: Annotated[int | None, _bound] = None
+
+
+FLOATING_IP = describe(FloatingIp, "floatingip", "floatingips")
+PORT_FORWARDING = describe(PortForwarding, "port_forwarding", "port_forwardings")

@@ -1,0 +1,131 @@
+"""Security groups, their rules, and address groups as the API has them. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Annotated
+
+from nebula.model import accept
+from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.standard import Flag, Nameless, Standard
+
+DEFAULT_NAME = "default"
+
+INGRESS, EGRESS = "ingress", "egress"
+ETHERTYPES = ("IPv4", "IPv6")
+
+PROTOCOLS: Mapping[str, int] = {
+    "ah": 51,
+    "dccp": 33,
+    "egp": 8,
+    "esp": 50,
+    "gre": 47,
+    "hopopt": 0,
+    "icmp": 1,
+    "icmpv6": 58,
+    "igmp": 2,
+    "ip": 0,
+    "ipip": 94,
+    "ipv6-encap": 41,
+    "ipv6-frag": 44,
+    "ipv6-icmp": 58,
+    "ipv6-nonxt": 59,
+    "ipv6-opts": 60,
+    "ipv6-route": 43,
+    "ospf": 89,
+    "pgm": 113,
+    "rsvp": 46,
+    "sctp": 132,
+    "tcp": 6,
+    "udp": 17,
+    "udplite": 136,
+    "vrrp": 112,
+}
+"""The names that the API takes for protocol numbers (IANA's numbers, Neutron's names)."""
+
+
+def _protocol(value: object) -> object:
+    """Null or ``any``, a name in any case, or a number from 0 to 255; numbers become text."""
+    if value is None:
+        return None
+    text = str(value).lower() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if text == "any":
+        return None
+    if text in PROTOCOLS:
+        return text
+    if text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 255:
+        return str(int(text))
+    raise ValueError(
+        f"Security group rule protocol '{accept.shown(value)}' not supported. Only protocol values "
+        f"{sorted(PROTOCOLS)} and integer representations [0 to 255] are supported"
+    )
+
+
+def _ethertype(value: object) -> object:
+    for known in ETHERTYPES:
+        if isinstance(value, str) and value.lower() == known.lower():
+            return known
+    raise ValueError(f"'{accept.shown(value)}' is not in {list(ETHERTYPES)}")
+
+
+def _prefix(value: object) -> object:
+    """Null or empty for none; an address gets its full length; host bits stay, as in Neutron."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and len(value) <= 49 and "%" not in value:
+        try:
+            return str(ipaddress.ip_interface(value))
+        except ValueError:
+            pass
+    raise ValueError(f"'{accept.shown(value)}' is not a valid IP subnet")
+
+
+def _block(value: object) -> object:
+    """An address or block as a CIDR without host bits."""
+    return str(ipaddress.ip_interface(str(_prefix(value) or "")).network)
+
+
+addresses = accept.list_of(_block, "addresses", "address")
+
+_port = Attribute(accept=accept.optional(accept.integer(0, 65535)), post=True)
+_group = Attribute(accept=accept.optional(accept.identifier), post=True)
+_derived = Attribute()
+
+
+class SecurityGroup(Standard, frozen=True, kw_only=True):
+    """What a port lets in and out. ``security_group_rules`` are rows of their own."""
+
+    is_default: Annotated[bool, _derived] = False
+    stateful: Annotated[bool, Flag] = True
+    shared: Annotated[bool, Attribute(stored=False, filtered=False)] = False
+    security_group_rules: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()
+
+
+class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
+    """A kind of traffic that a group allows. ``remote_ip_prefix`` may have host bits, ``normalized_cidr`` has none."""
+
+    security_group_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
+    direction: Annotated[str, Attribute(accept=accept.choice((INGRESS, EGRESS)), post=True, required=True)]
+    ethertype: Annotated[str, Attribute(accept=_ethertype, post=True)] = "IPv4"
+    protocol: Annotated[str | None, Attribute(accept=_protocol, post=True)] = None
+    protocol_number: Annotated[int | None, Attribute(filtered=False, sent=False)] = None
+    port_range_min: Annotated[int | None, _port] = None
+    port_range_max: Annotated[int | None, _port] = None
+    remote_ip_prefix: Annotated[str | None, Attribute(accept=_prefix, post=True)] = None
+    normalized_cidr: Annotated[str | None, _derived] = None
+    remote_group_id: Annotated[str | None, _group] = None
+    remote_address_group_id: Annotated[str | None, _group] = None
+    belongs_to_default_sg: Annotated[bool | None, Attribute(stored=False, filtered=False)] = None
+
+
+class AddressGroup(Standard, frozen=True, kw_only=True):
+    """A named set of addresses, which rules can name as their remote side."""
+
+    addresses: Annotated[tuple[str, ...], Attribute(accept=addresses, post=True, stored=False, filtered=False)] = ()
+    shared: Annotated[bool, Attribute(stored=False, filtered=False, set_by=Who.ADMIN)] = False
+
+
+SECURITY_GROUP = describe(SecurityGroup, "security_group", "security_groups")
+SECURITY_GROUP_RULE = describe(SecurityGroupRule, "security_group_rule", "security_group_rules")
+ADDRESS_GROUP = describe(AddressGroup, "address_group", "address_groups")
