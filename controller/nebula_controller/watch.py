@@ -32,6 +32,9 @@ REST_FACTOR = 5
 RETRY_S = 1.0
 """The rest after a turn that failed."""
 
+REMEMBERED_VIEWS = 64
+"""Of so many views of each node it is known how long they held; an agent that is further behind is a rare one."""
+
 
 class View(msgspec.Struct, frozen=True):
     """A node's view as it goes over the wire. ``body`` is JSON; ``etag`` is over the content, not the revision."""
@@ -53,6 +56,8 @@ class Views:
             self.snapshot = rows.load(tx, database.epoch)
         self._views: dict[Host, View] = {}
         self._stale: set[Host] = set()
+        self._held: defaultdict[Host, dict[int, int]] = defaultdict(dict)
+        """Revisions of each node's last views to the revision up to which nothing reached them."""
         self._touched: set[Owner] = set()
         self._waiters: defaultdict[Host, dict[asyncio.Future[None], str]] = defaultdict(dict)
         """The futures of those who wait, with the etag that they have."""
@@ -74,14 +79,32 @@ class Views:
         if not self._touched:
             return
         touched, self._touched = self._touched, set()
+        before = self.snapshot.revision
         try:
             with self._database.read() as tx:
-                self._stale |= rows.refresh(tx, self.snapshot, touched)
+                reached = rows.refresh(tx, self.snapshot, touched)
         except BaseException:
             self._touched |= touched
             raise
+        for host in reached - self._stale:
+            self._note_held(host, before)
+        self._stale |= reached
         for host in self._views.keys() - self.snapshot.nodes.keys():
             del self._views[host]
+            self._held.pop(host, None)
+
+    def held_until(self, host: Host, revision: int) -> int:
+        """Up to which revision nothing was done that reached the node's view of ``revision``: that one at least."""
+        return max(revision, self._held[host].get(revision, 0)) if host in self._held else revision
+
+    def _note_held(self, host: Host, until: int) -> None:
+        known = self._views.get(host)
+        if known is not None:
+            held = self._held[host]
+            held.pop(known.revision, None)
+            held[known.revision] = until
+            if len(held) > REMEMBERED_VIEWS:
+                del held[next(iter(held))]
 
     def current(self, host: Host) -> View | None:
         """The node's view as of the newest commit; None for a node that is not registered."""

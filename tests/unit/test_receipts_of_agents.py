@@ -190,6 +190,27 @@ def test_change_that_nothing_explains_is_not_given_to_calls_that_reached_other_n
     assert [caused(world, request_of(world, first + n)) for n in (2, 4)] == [["veth", "x"], []]
 
 
+def test_calls_that_did_not_reach_the_nodes_view_are_no_causes(world: World) -> None:
+    """A node that gets its first port of a network learns of the port elsewhere by that call, not by the other's."""
+    views = world.southbound.views
+
+    def known(host: str) -> int:
+        view = views.current(Host(host))
+        assert view is not None
+        return view.revision
+
+    first = known("n1")
+    network = world.made("networks", name="a")["id"]
+    elsewhere = world.made("ports", network_id=network, **{"binding:host_id": "n2"})["id"]
+    assert known("n1") == first
+    here = world.made("ports", network_id=network, **{"binding:host_id": "n1"})["id"]
+    last = known("n1")
+    seen = (change(OwnerKind.PORT, here, "tap"), change(OwnerKind.PORT, elsewhere, "tunnel"))
+    send(world, receipt(world, first, last, *seen))
+    assert caused(world, request_of(world, last)) == ["tap", "tunnel"]
+    assert caused(world, request_of(world, last - 1)) == []
+
+
 def test_placement_belongs_to_the_call_that_made_it_necessary(world: World) -> None:
     """The DHCP port is the subnet's: what the node does for it leads back to the subnet's request."""
     network = world.made("networks", name="a")["id"]

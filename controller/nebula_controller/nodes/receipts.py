@@ -1,10 +1,10 @@
 """What the agents did, kept and led back to the calls that caused it. Effects: the tables of the receipts.
 
 A receipt of a pass that took in a view goes from one revision to another; the calls in between are its possible
-causes. A change belongs to those of them that touched its owner, or something that its owner is part of, or that is
-part of its owner. Where no call is that near, to all calls that caused something else in the pass; where there are
-none, to all. What an agent repaired, retried or did at
-its start belongs to no call.
+causes, but for those that are known not to have reached the node's view. A change belongs to those of them that
+touched its owner, or something that its owner is part of, or that is part of its owner. Where no call is that near, to
+all calls that caused something else in the pass; where there are none, to all. What an agent repaired, retried or did
+at its start belongs to no call.
 """
 
 from __future__ import annotations
@@ -64,8 +64,11 @@ class Receipts:
         with database.read() as tx:
             self._size_bytes = int(tx.execute(_SIZE).scalar_one())
 
-    def keep(self, tx: Transaction, receipt: Receipt) -> None:
-        """Store what the pass changed; a pass that changed nothing and raised no alarm is not worth a row."""
+    def keep(self, tx: Transaction, receipt: Receipt, *, after: int | None = None) -> None:
+        """Store what the pass changed; a pass that changed nothing and raised no alarm is not worth a row.
+
+        ``after``: only later revisions can be its cause (default: its ``from_revision``).
+        """
         if not receipt.changes and not receipt.alarm:
             return
         body = _encode(receipt.changes)
@@ -86,7 +89,7 @@ class Receipts:
         ).inserted_primary_key
         assert inserted is not None
         if receipt.reason is Reason.VIEW and receipt.epoch == self._epoch:
-            causes = self._causes(tx, receipt)
+            causes = self._causes(tx, receipt, receipt.from_revision if after is None else after)
             if causes:
                 rows = [
                     {"request_id": request, "receipt_id": inserted[0], "positions": _encode(positions)}
@@ -110,9 +113,9 @@ class Receipts:
         tx.execute(_DELETE, {"last": last})
         return True
 
-    def _causes(self, tx: Transaction, receipt: Receipt) -> dict[str, list[int]]:
+    def _causes(self, tx: Transaction, receipt: Receipt, after: int) -> dict[str, list[int]]:
         """Request ids to the positions of the changes that they caused."""
-        span = {"first": receipt.from_revision, "last": receipt.to_revision}
+        span = {"first": after, "last": receipt.to_revision}
         everybody = {row.request_id for row in tx.execute(_REQUESTS, span)}
         if not everybody:
             return {}

@@ -101,7 +101,7 @@ class NodesApi:
             down = tx.execute(nodes.select().with_only_columns(nodes.c.down).where(nodes.c.host == host)).scalar()
             if down is None:
                 raise _unregistered(host)
-            self._receipts.keep(tx, receipt)
+            self._receipts.keep(tx, receipt, after=self._views.held_until(host, receipt.from_revision))
             if receipt.epoch == self._database.epoch:
                 status.take(tx, host, receipt.status, complete=receipt.complete, node_is_up=not down)
         return Answer(204)
