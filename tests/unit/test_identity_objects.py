@@ -240,7 +240,10 @@ def test_roles(cloud: Cloud) -> None:
     admin = cloud.role("admin")
     assert cloud.delete(f"/roles/{admin}").status == 403
     assert cloud.patch(f"/roles/{admin}", {"role": {"name": "root"}}).status == 403
+    assert cloud.patch(f"/roles/{admin}", {"role": {"description": "all"}}).status == 403
+    assert cloud.patch(f"/roles/{admin}", {"role": {"options": {"immutable": False}}}).status == 200
     assert cloud.patch(f"/roles/{admin}", {"role": {"description": "all"}}).status == 200
+    assert cloud.delete(f"/roles/{admin}").status == 403
 
 
 def test_implied_roles(cloud: Cloud) -> None:

@@ -131,12 +131,13 @@ class Assignments:
         principal = self.site.principal(call)
         policy.require(principal, "list_role_assignments", Target(domain_id=policy.visible_domain(principal) or ""))
         query = dict(call.query)
+        _check_filters(query)
         url = self.site.v3_url(call)
         with self.site.database.read() as tx:
             found = [Grant(**row._mapping) for row in tx.execute(select(assignments))]
             if _flag(query, "effective"):
-                if "group.id" in query:
-                    raise BadRequest("Combining effective and group filter will always result in an empty list.")
+                if query.pop("scope.OS-INHERIT:inherited_to", ""):
+                    found = [grant for grant in found if grant.inherited]
                 found = list(_unfolded(tx, found))
             domain_id = policy.visible_domain(principal)
             if domain_id is not None:
@@ -192,7 +193,7 @@ def _domain_of(tx: Transaction, grant: Grant) -> str:
 
 
 def _unfolded(tx: Transaction, found: Iterable[Grant]) -> set[Grant]:
-    """What the rows come to: users only, on the targets themselves, with implied roles."""
+    """What the rows come to: users only, on the targets themselves, with implied roles, without domains' own roles."""
     unfolded: set[Grant] = set()
     for grant in found:
         actors = [grant.actor_id]
@@ -208,7 +209,23 @@ def _unfolded(tx: Transaction, found: Iterable[Grant]) -> set[Grant]:
             for kind, target in targets
             for role in grants.implied_by(tx, [grant.role_id])
         }
-    return unfolded
+    of_domains = set(tx.execute(select(roles.c.id).where(roles.c.domain_id.is_not(None))).scalars())
+    return {grant for grant in unfolded if grant.role_id not in of_domains}
+
+
+def _check_filters(query: Mapping[str, str]) -> None:
+    """BadRequest for filters that together can match nothing, as Keystone refuses them."""
+    effective, inherited = _flag(query, "effective"), "scope.OS-INHERIT:inherited_to" in query
+    if effective and "group.id" in query:
+        raise BadRequest("Combining effective and group filter will always result in an empty list.")
+    if effective and inherited and "scope.domain.id" in query:
+        raise BadRequest("Combining effective, domain and inherited filters will always result in an empty list.")
+    if "user.id" in query and "group.id" in query:
+        raise BadRequest("Specify a user or group, not both.")
+    if len({"scope.project.id", "scope.domain.id", "scope.system"} & set(query)) > 1:
+        raise BadRequest("Specify one of a project, a domain and the system, not several.")
+    if _flag(query, "include_subtree") and "scope.project.id" not in query:
+        raise BadRequest("scope.project.id must be specified if include_subtree is also specified.")
 
 
 def _flag(query: Mapping[str, str], name: str) -> bool:

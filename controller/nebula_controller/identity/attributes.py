@@ -26,12 +26,28 @@ Interface = Literal["public", "internal", "admin"]
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``options`` of domains, projects and roles: an immutable one is neither changed nor deleted. None: not set."""
+
+    immutable: bool | UnsetType | None = UNSET
+
+
+class UserOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``options`` of users: from which password rules somebody is excepted. None: not set."""
+
+    ignore_change_password_upon_first_use: bool | UnsetType | None = UNSET
+    ignore_password_expiry: bool | UnsetType | None = UNSET
+    ignore_lockout_failure_attempts: bool | UnsetType | None = UNSET
+    lock_password: bool | UnsetType | None = UNSET
+
+
 class DomainNew(msgspec.Struct, frozen=True, kw_only=True):
     """Body of POST /domains."""
 
     name: ShortName
     description: str | None = None
     enabled: bool = True
+    options: Lock = Lock()
 
 
 class DomainChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +56,7 @@ class DomainChange(msgspec.Struct, frozen=True, kw_only=True):
     name: ShortName | UnsetType = UNSET
     description: str | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
+    options: Lock | UnsetType = UNSET
 
 
 class ProjectNew(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +69,7 @@ class ProjectNew(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     is_domain: bool = False
     tags: Tags = []
+    options: Lock = Lock()
 
 
 class ProjectChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +82,7 @@ class ProjectChange(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
     is_domain: bool | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
+    options: Lock | UnsetType = UNSET
 
 
 class UserNew(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +94,7 @@ class UserNew(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
     enabled: bool | None = True
     password: Password | None = None
+    options: UserOptions = UserOptions()
 
 
 class UserChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +106,7 @@ class UserChange(msgspec.Struct, frozen=True, kw_only=True):
     description: str | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
     password: Password | UnsetType | None = UNSET
+    options: UserOptions | UnsetType = UNSET
 
 
 class PasswordChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +138,7 @@ class RoleNew(msgspec.Struct, frozen=True, kw_only=True):
     name: Name
     domain_id: Id | None = None
     description: str | None = None
+    options: Lock = Lock()
 
 
 class RoleChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +147,7 @@ class RoleChange(msgspec.Struct, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
     domain_id: Id | UnsetType | None = UNSET
     description: str | UnsetType | None = UNSET
+    options: Lock | UnsetType = UNSET
 
 
 class RegionNew(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from itertools import pairwise
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert, select, update
 
 from nebula_controller.api.context import ADMIN_ROLE, internal
 from nebula_controller.identity.domains import DEFAULT_DOMAIN
@@ -31,7 +31,7 @@ ADMIN_USER = "admin"
 ADMIN_PROJECT = "admin"
 REGION = "RegionOne"
 ROLES = (ADMIN_ROLE, "member", "reader")
-"""Each implies the next."""
+"""Each implies the next; they are immutable, as Keystone makes them."""
 
 SERVICES = (
     ("identity", "keystone", f"{PUBLIC_URL}/identity"),
@@ -56,6 +56,7 @@ def bootstrap(database: Database, password_hash: str) -> bool:
             values = {"id": DEFAULT_DOMAIN, "name": "Default", "description": "The default domain", "enabled": True}
             tx.execute(insert(domains).values(**values))
         role_ids = [_one(tx, roles, name=name) for name in ROLES]
+        tx.execute(update(roles).where(roles.c.id.in_(role_ids)).values(options={"immutable": True}))
         for prior, implied in pairwise(role_ids):
             pair = {"prior_role_id": prior, "implied_role_id": implied}
             if tx.execute(select(implied_roles).filter_by(**pair)).first() is None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, Table, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from nebula.errors import Conflict, NotFound
+from nebula.errors import BadRequest, Conflict, Forbidden, NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import attributes, policy
 from nebula_controller.identity.authenticator import Principal
@@ -23,7 +24,7 @@ from nebula_controller.identity.site import Site
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import domains
 
-HIDDEN = frozenset({"extra", "tokens_valid_after", "password_hash"})
+HIDDEN = frozenset({"extra", "tokens_valid_after"})
 _COMPARISONS = {f"{how}{where}" for how in ("", "i") for where in ("contains", "startswith", "endswith")}
 Values = dict[str, Any]
 """Column values on their way to or from the database."""
@@ -38,6 +39,7 @@ class Collection:
     new: type[msgspec.Struct]
     changed: type[msgspec.Struct]
     filters: frozenset[str]
+    hidden = HIDDEN
     extensible = True
     """Attributes that nobody knows are stored and given back, as in Keystone."""
 
@@ -64,6 +66,7 @@ class Collection:
         values = attributes.given(attributes.convert(given, self.new))
         if self.extensible:
             values["extra"] = attributes.extras(given, self.new)
+        _merge_options(values, {})
         await self.settle(values)
         with self.site.change(call) as tx:
             row_values = self.before_create(tx, principal, values)
@@ -80,13 +83,36 @@ class Collection:
         policy.require(principal, f"list_{self.plural}", Target(domain_id=policy.visible_domain(principal) or ""))
         url = self.site.v3_url(call)
         conditions = self.conditions(call.query)
+        page = Page.read(call.query)
         domain_id = policy.visible_domain(principal)
         if domain_id is not None:
             conditions.append((self.table.c.domain_id if "domain_id" in self.table.c else self.table.c.id) == domain_id)
         with self.site.database.read() as tx:
-            rows = tx.execute(select(self.table).where(*conditions).order_by(self.order())).all()
+            rows, more = self.page(tx, select(self.table).where(*conditions), page)
             body = self.render(tx, rows, url)
-        return Answer(200, listing(self.plural, body, call))
+        following = page.following(call, rows[-1].id) if more else None
+        return Answer(200, listing(self.plural, body, call, following))
+
+    def page(self, tx: Transaction, statement: Select[Any], page: Page) -> tuple[Sequence[Row[Any]], bool]:
+        """The rows of one page in their order, and whether others follow. BadRequest for a ``sort_key`` unknown."""
+        key = self.order()
+        if page.sort_key:
+            if page.sort_key not in self.table.c or page.sort_key in self.hidden:
+                raise BadRequest(f"sort_key {page.sort_key[:64]!r} is no attribute of a {self.singular}.")
+            key = func.coalesce(self.table.c[page.sort_key], "")
+        columns: list[ColumnElement[Any]] = [key, self.table.c.id]
+        if page.marker:
+            marker = tx.execute(select(*columns).where(self.table.c.id == page.marker)).one_or_none()
+            if marker is None:
+                raise NotFound(f"Could not find the marker {page.marker[:64]!r}.")
+            place = tuple_(*columns)
+            here = tuple_(*(literal(value) for value in marker))
+            statement = statement.where(place < here if page.descending else place > here)
+        statement = statement.order_by(*(column.desc() if page.descending else column for column in columns))
+        if page.limit is None:
+            return tx.execute(statement).all(), False
+        rows = tx.execute(statement.limit(page.limit + 1)).all()
+        return rows[: page.limit], 0 < page.limit < len(rows)
 
     def show(self, call: Call) -> Answer:
         """200 with the one; 404 where there is none (403 first, for who may not look)."""
@@ -106,6 +132,8 @@ class Collection:
         await self.settle(values)
         with self.site.change(call) as tx:
             row = self.row(tx, call.path["id"])
+            self.check_lock(row, given)
+            _merge_options(values, getattr(row, "options", {}))
             if self.extensible:
                 merged = {**row.extra, **attributes.extras(given, self.changed)}
                 values["extra"] = {name: value for name, value in merged.items() if value is not None}
@@ -122,6 +150,7 @@ class Collection:
         policy.require(principal, f"delete_{self.singular}")
         with self.site.change(call) as tx:
             row = self.row(tx, call.path["id"])
+            self.check_lock(row, None)
             self.before_delete(tx, row)
             tx.execute(delete(self.table).where(self.table.c.id == row.id))
         return Answer(204)
@@ -138,6 +167,15 @@ class Collection:
         row = tx.execute(select(self.table).where(self.table.c.id == object_id)).one_or_none()
         policy.require(principal, action, self.target(row) if row is not None else Target())
         return row if row is not None else self.row(tx, object_id)
+
+    def check_lock(self, row: Row[Any], given: Mapping[str, object] | None) -> None:
+        """Forbidden for an immutable object, unless the change only takes the lock away. ``given`` None: deletion."""
+        if not getattr(row, "options", {}).get("immutable"):
+            return
+        if given is None:
+            raise Forbidden(f"Unable to delete immutable {self.singular} resource: `{row.id}`. Set it mutable first.")
+        if list(given) != ["options"] or given["options"] not in ({"immutable": False}, {"immutable": None}):
+            raise Forbidden(f"Unable to update immutable {self.singular} resource: `{row.id}`. Set it mutable first.")
 
     async def settle(self, values: Values) -> None:
         """What has to be waited for before the transaction."""
@@ -179,7 +217,7 @@ class Collection:
 
     def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
         """One object: columns, stored extras, the link to itself."""
-        shown = {**row.get("extra", {}), **{name: value for name, value in row.items() if name not in HIDDEN}}
+        shown = {**row.get("extra", {}), **{name: value for name, value in row.items() if name not in self.hidden}}
         shown["links"] = {"self": f"{v3_url}/{self.plural}/{row['id']}"}
         return shown
 
@@ -206,9 +244,43 @@ def condition(column: ColumnElement[Any], comparison: str, text: str) -> ColumnE
     return found
 
 
-def listing(plural: str, items: Sequence[Values], call: Call) -> Values:
-    """A list in Keystone's frame."""
-    return {plural: items, "links": {"next": None, "self": call.url, "previous": None}}
+def listing(plural: str, items: Sequence[Values], call: Call, following: str | None = None) -> Values:
+    """A list in Keystone's frame; ``following`` is the next page's URL."""
+    return {plural: items, "links": {"next": following, "self": call.url, "previous": None}}
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Which part of a list is asked for, and sorted by what. ``limit`` None: all of it."""
+
+    limit: int | None
+    marker: str
+    sort_key: str
+    descending: bool
+
+    @staticmethod
+    def read(query: Sequence[tuple[str, str]]) -> Page:
+        """From ``limit``, ``marker``, ``sort_key`` and ``sort_dir``. BadRequest where one of them is not to be read."""
+        given = dict(query)
+        limit = given.get("limit", "")
+        if limit and not (limit.isascii() and limit.isdigit() and len(limit) < 10):
+            raise BadRequest(f"limit is a number of objects, not {limit[:64]!r}.")
+        direction = given.get("sort_dir", "asc")
+        if direction not in {"asc", "desc"}:
+            raise BadRequest(f"sort_dir is asc or desc, not {direction[:64]!r}.")
+        marker, sort_key = given.get("marker", ""), given.get("sort_key", "")
+        return Page(int(limit) if limit else None, marker, sort_key, direction == "desc")
+
+    def following(self, call: Call, last_id: str) -> str:
+        """The URL of the page after the one that ends with ``last_id``."""
+        query = [(name, text) for name, text in call.query if name != "marker"]
+        return f"{call.url}?{urlencode([*query, ('marker', last_id)])}"
+
+
+def _merge_options(values: Values, current: Mapping[str, object]) -> None:
+    """``values['options']``, where given, becomes what is to be stored: None takes an option away."""
+    if isinstance(values.get("options"), msgspec.Struct):
+        merged = {**current, **attributes.given(values["options"])}
+        values["options"] = {name: value for name, value in merged.items() if value is not None}
 
 
 def require_domain(tx: Transaction, domain_id: str) -> None:

@@ -64,4 +64,4 @@ class Domains(Collection):
 
     def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
         """With the fields that clients of today expect and we do not use."""
-        return {**super().show_row(row, v3_url), "options": {}, "tags": []}
+        return {**super().show_row(row, v3_url), "tags": []}

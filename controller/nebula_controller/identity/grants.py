@@ -96,14 +96,19 @@ def role_refs(tx: Transaction, role_ids: set[str]) -> tuple[RoleRef, ...]:
 
 
 def roles_on(tx: Transaction, user_id: str, target_kind: str, target_id: str) -> tuple[RoleRef, ...]:
-    """The roles that the user effectively has on one project, one domain or the system; empty for none."""
+    """The roles that the user effectively has on one project, one domain or the system; empty for none.
+
+    A domain's own role counts only by what it implies (Keystone): services know the names of global roles.
+    """
     mine = grants_of_user(tx, user_id)
     holding = {g.role_id for g in mine if not g.inherited and (g.target_kind, g.target_id) == (target_kind, target_id)}
     if target_kind == "project" and any(grant.inherited for grant in mine):
         above, domain_id = ancestors(tx, target_id)
         places = {("domain", domain_id), *(("project", project_id) for project_id in above)}
         holding |= {g.role_id for g in mine if g.inherited and (g.target_kind, g.target_id) in places}
-    return role_refs(tx, implied_by(tx, holding)) if holding else ()
+    if not holding:
+        return ()
+    return tuple(role for role in role_refs(tx, implied_by(tx, holding)) if role.domain_id is None)
 
 
 def projects_of(tx: Transaction, user_id: str) -> set[str]:

@@ -113,8 +113,9 @@ class Login:
         principal = self.site.principal(call)
         url = self.site.v3_url(call)
         with self.site.database.read() as tx:
+            usable = (projects.c.enabled, projects.c.domain_id.in_(select(domains.c.id).where(domains.c.enabled)))
             mine = projects.c.id.in_(grants.projects_of(tx, principal.user.id))
-            rows = tx.execute(select(projects).where(mine, projects.c.enabled).order_by(projects.c.name)).all()
+            rows = tx.execute(select(projects).where(mine, *usable).order_by(projects.c.name)).all()
             shown = Projects(self.site).render(tx, rows, url)
         return Answer(200, listing("projects", shown, call))
 

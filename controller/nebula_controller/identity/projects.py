@@ -23,6 +23,7 @@ from nebula_controller.store.tables.identity import domains, project_tags, proje
 
 MAX_DEPTH = 5
 """Keystone's ``max_project_tree_depth``, the domain counted."""
+_FAMILY = {"parents_as_list", "parents_as_ids", "subtree_as_list", "subtree_as_ids"}
 
 
 class Projects(Collection):
@@ -142,8 +143,45 @@ class Projects(Collection):
     def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
         """The parent of a top project is its domain."""
         shown = super().show_row(row, v3_url)
-        shown.update(parent_id=row["parent_id"] or row["domain_id"], is_domain=False, options={}, tags=[])
+        shown.update(parent_id=row["parent_id"] or row["domain_id"], is_domain=False, tags=[])
         return shown
+
+    def show(self, call: Call) -> Answer:
+        """200 with the one; with ``parents_as_list``, ``subtree_as_ids``... also with what is above and below it."""
+        answer = super().show(call)
+        wanted = {name for name, _text in call.query} & _FAMILY
+        if {"parents_as_list", "parents_as_ids"} <= wanted or {"subtree_as_list", "subtree_as_ids"} <= wanted:
+            raise BadRequest("Use either the form as_list or the form as_ids, not both.")
+        if wanted and isinstance(answer.body, dict):
+            with self.site.database.read() as tx:
+                family = self._family(tx, call, wanted)
+            answer.body["project"].update(family)
+        return answer
+
+    def _family(self, tx: Transaction, call: Call, wanted: set[str]) -> Values:
+        """Lists hold what the caller has a role on; ids are nested as the projects are, ``null`` at the end."""
+        project_id, url = call.path["id"], self.site.v3_url(call)
+        principal = self.site.principal(call)
+        above, _domain_id = grants.ancestors(tx, project_id)
+        below = list(grants.below(tx, "project", project_id)) if wanted & {"subtree_as_list", "subtree_as_ids"} else []
+        seen = grants.projects_of(tx, principal.user.id)
+        found: Values = {}
+        for name, ids in (("parents", above), ("subtree", below)):
+            if f"{name}_as_list" in wanted:
+                rows = tx.execute(select(projects).where(projects.c.id.in_(seen.intersection(ids)))).all()
+                found[name] = [{"project": shown} for shown in self.render(tx, rows, url)]
+        if "parents_as_ids" in wanted:
+            chain: Values | None = None
+            for parent_id in reversed(above):
+                chain = {parent_id: chain}
+            found["parents"] = chain
+        if "subtree_as_ids" in wanted:
+            found["subtree"] = self._tree(tx, project_id)
+        return found
+
+    def _tree(self, tx: Transaction, project_id: str) -> Values | None:
+        children = tx.execute(select(projects.c.id).where(projects.c.parent_id == project_id)).scalars().all()
+        return {child: self._tree(tx, child) for child in children} or None
 
     def tags(self, call: Call) -> Answer:
         """200 with the project's tags."""
@@ -161,7 +199,7 @@ class Projects(Collection):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(f"The body is not a list of tags: {error}") from error
         with self.site.change(call) as tx:
-            row = self.row(tx, call.path["id"])
+            row = self._unlocked(tx, call)
             self.after_write(tx, row.id, {"tags": wanted})
         return Answer(200, {"tags": sorted(set(wanted))})
 
@@ -169,7 +207,7 @@ class Projects(Collection):
         """204."""
         policy.require(self.site.principal(call), "delete_project_tags")
         with self.site.change(call) as tx:
-            self.after_write(tx, self.row(tx, call.path["id"]).id, {"tags": []})
+            self.after_write(tx, self._unlocked(tx, call).id, {"tags": []})
         return Answer(204)
 
     def has_tag(self, call: Call) -> Answer:
@@ -186,7 +224,7 @@ class Projects(Collection):
         policy.require(self.site.principal(call), "create_project_tag")
         tag = attributes.convert({"tag": call.path["tag"]}, _OneTag).tag
         with self.site.change(call) as tx:
-            row = self.row(tx, call.path["id"])
+            row = self._unlocked(tx, call)
             self.after_write(tx, row.id, {"tags": [*self.render(tx, [row], "")[0]["tags"], tag]})
         return Answer(201)
 
@@ -194,11 +232,16 @@ class Projects(Collection):
         """204, or 404."""
         policy.require(self.site.principal(call), "delete_project_tag")
         with self.site.change(call) as tx:
-            row = self.row(tx, call.path["id"])
+            row = self._unlocked(tx, call)
             gone = delete(project_tags).where(project_tags.c.project_id == row.id)
             if tx.execute(gone.where(project_tags.c.name == call.path["tag"])).rowcount == 0:
                 raise NotFound(f"Could not find project tag: {call.path['tag']}.")
         return Answer(204)
+
+    def _unlocked(self, tx: Transaction, call: Call) -> Row[Any]:
+        row = self.row(tx, call.path["id"])
+        self.check_lock(row, {})
+        return row
 
     def _check_parents(self, tx: Transaction, parent: Row[Any], enabled: bool) -> None:
         above, _domain = grants.ancestors(tx, parent.id)

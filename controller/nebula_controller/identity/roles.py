@@ -70,10 +70,6 @@ class Roles(Collection):
             found.append(roles.c.domain_id.is_(None))
         return found
 
-    def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
-        """With the field that clients of today expect and we do not use."""
-        return {**super().show_row(row, v3_url), "options": {}}
-
     def implications(self, call: Call) -> Answer:
         """200 with what one role implies."""
         principal = self.site.principal(call)

@@ -16,12 +16,23 @@ from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import attributes, grants, policy
 from nebula_controller.identity.attributes import GroupChange, GroupNew, PasswordChange, UserChange, UserNew
 from nebula_controller.identity.authenticator import Principal, user_standing
-from nebula_controller.identity.collection import Collection, Values, listing, own_domain, require_domain
+from nebula_controller.identity.collection import HIDDEN, Collection, Values, listing, own_domain, require_domain
 from nebula_controller.identity.policy import Target
 from nebula_controller.identity.projects import Projects
 from nebula_controller.identity.site import Site
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import group_members, groups, projects, users
+
+_SECRET = frozenset(
+    {
+        "password_hash",
+        "password_changed_at",
+        "password_expires_at",
+        "password_must_change",
+        "failed_logins",
+        "failed_at",
+    }
+)
 
 
 class Users(Collection):
@@ -33,6 +44,7 @@ class Users(Collection):
     new = UserNew
     changed = UserChange
     filters = frozenset({"name", "enabled", "domain_id"})
+    hidden = HIDDEN | _SECRET
 
     def operations(self) -> list[Operation]:
         """The five calls, and those on one user's password, projects and groups."""
@@ -77,7 +89,7 @@ class Users(Collection):
         for name in ("description", "default_project_id"):
             if shown[name] is None:
                 del shown[name]
-        return {**shown, "password_expires_at": None, "options": {}}
+        return {**shown, "password_expires_at": None}
 
     async def change_password(self, call: Call) -> Answer:
         """204; the original password is the authentication, as in Keystone."""
