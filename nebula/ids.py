@@ -18,6 +18,11 @@ SubnetId = NewType("SubnetId", str)
 PortId = NewType("PortId", str)
 RouterId = NewType("RouterId", str)
 InstanceId = NewType("InstanceId", str)
+SecurityGroupId = NewType("SecurityGroupId", str)
+SecurityGroupRuleId = NewType("SecurityGroupRuleId", str)
+AddressGroupId = NewType("AddressGroupId", str)
+FloatingIpId = NewType("FloatingIpId", str)
+PortForwardingId = NewType("PortForwardingId", str)
 Host = NewType("Host", str)
 
 BR_INT = "br-int"
@@ -45,6 +50,7 @@ class OwnerKind(enum.StrEnum):
     PEER = "peer"
     SECURITY_GROUP = "security_group"
     FLOATING_IP = "floating_ip"
+    ADDRESS_GROUP = "address_group"
 
 
 _COOKIE_KIND = {kind: number for number, kind in enumerate(OwnerKind, start=1)}

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import msgspec
 
-from nebula.ids import Host, InstanceId, NetworkId, PortId, RouterId, SubnetId
+from nebula.ids import (
+    AddressGroupId,
+    FloatingIpId,
+    Host,
+    InstanceId,
+    NetworkId,
+    PortForwardingId,
+    PortId,
+    RouterId,
+    SecurityGroupId,
+    SecurityGroupRuleId,
+    SubnetId,
+)
 
 
 class FixedIp(msgspec.Struct, frozen=True, order=True):
@@ -67,8 +79,20 @@ class NetworkView(msgspec.Struct, frozen=True):
     flood_vteps: tuple[str, ...] = ()
 
 
+class AddressPair(msgspec.Struct, frozen=True, order=True):
+    """What a port may send from beside its own addresses. ``ip_address`` is an address or a CIDR."""
+
+    mac_address: str
+    ip_address: str
+
+
 class PortView(msgspec.Struct, frozen=True):
-    """A port bound to this node. ``device_owner`` as in Neutron (``network:dhcp``, ``compute:nova``...)."""
+    """A port bound to this node. ``device_owner`` as in Neutron (``network:dhcp``, ``compute:nova``...).
+
+    ``secured``: the port is held to its own addresses and its groups' rules (port security); False for what Neutron
+    trusts (DHCP and router ports) and where the user switched it off. ``security_groups`` are among
+    ``NodeView.security_groups``; a secured port without any sends and gets nothing but ARP, ND and DHCP.
+    """
 
     id: PortId
     network_id: NetworkId
@@ -77,6 +101,46 @@ class PortView(msgspec.Struct, frozen=True):
     device_owner: str
     device_id: str
     admin_state_up: bool = True
+    secured: bool = False
+    allowed_address_pairs: tuple[AddressPair, ...] = ()
+    security_groups: tuple[SecurityGroupId, ...] = ()
+
+
+class SecurityRule(msgspec.Struct, frozen=True, order=True):
+    """One rule of a security group: what it describes is let through.
+
+    ``direction`` is ``ingress`` or ``egress`` (as the port sees it), ``ip_version`` 4 or 6, ``protocol`` a number
+    (None: all). ``port_min`` and ``port_max`` are destination ports, or ICMP's type and code (None: all). At most one
+    of the three remotes is set; none of them: anybody.
+    """
+
+    id: SecurityGroupRuleId
+    direction: str
+    ip_version: int
+    protocol: int | None = None
+    port_min: int | None = None
+    port_max: int | None = None
+    remote_ip_prefix: str | None = None
+    remote_group_id: SecurityGroupId | None = None
+    remote_address_group_id: AddressGroupId | None = None
+
+
+class SecurityGroupView(msgspec.Struct, frozen=True):
+    """A security group of a port here. ``stateful`` False: answers need rules of their own."""
+
+    id: SecurityGroupId
+    stateful: bool
+    rules: tuple[SecurityRule, ...] = ()
+
+
+class AddressSet(msgspec.Struct, frozen=True):
+    """The addresses that a rule's remote stands for: a group's members on all nodes, or an address group's content.
+
+    ``id`` is the group's; ``addresses`` are addresses or CIDRs of both families, sorted.
+    """
+
+    id: str
+    addresses: tuple[str, ...]
 
 
 class DhcpHost(msgspec.Struct, frozen=True):
@@ -106,6 +170,32 @@ class RouterGateway(msgspec.Struct, frozen=True):
     enable_snat: bool
 
 
+class FloatingIpView(msgspec.Struct, frozen=True, order=True):
+    """A public address that stands for one private one, both ways (1:1 NAT, RFC 3022)."""
+
+    id: FloatingIpId
+    floating_ip_address: str
+    fixed_ip_address: str
+
+
+class PortForwardingView(msgspec.Struct, frozen=True, order=True):
+    """Ports of a public address that lead to ports of a private one.
+
+    ``protocol`` is ``tcp``, ``udp``, ``sctp``, ``dccp`` or ``icmp``; only ``icmp`` has no ports. The two ranges are of
+    one length, or the internal one is a single port.
+    """
+
+    id: PortForwardingId
+    floating_ip_id: FloatingIpId
+    floating_ip_address: str
+    protocol: str
+    internal_ip_address: str
+    external_port_min: int | None = None
+    external_port_max: int | None = None
+    internal_port_min: int | None = None
+    internal_port_max: int | None = None
+
+
 class RouterView(msgspec.Struct, frozen=True):
     """A router that is scheduled to this node; the interfaces' ports are among ``NodeView.ports``."""
 
@@ -116,6 +206,8 @@ class RouterView(msgspec.Struct, frozen=True):
     interfaces: tuple[PortId, ...]
     gateway: RouterGateway | None = None
     routes: tuple[HostRoute, ...] = ()
+    floating_ips: tuple[FloatingIpView, ...] = ()
+    port_forwardings: tuple[PortForwardingView, ...] = ()
 
 
 class InstanceView(msgspec.Struct, frozen=True):
@@ -143,3 +235,5 @@ class NodeView(msgspec.Struct, frozen=True):
     routers: tuple[RouterView, ...] = ()
     instances: tuple[InstanceView, ...] = ()
     peers: tuple[str, ...] = ()
+    security_groups: tuple[SecurityGroupView, ...] = ()
+    address_sets: tuple[AddressSet, ...] = ()
