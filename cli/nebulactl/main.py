@@ -137,7 +137,3 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one l
 def _failed(message: str) -> int:
     click.echo("nebulactl: " + " ".join(message.split()), err=True)
     return 1
-
-
-if __name__ == "__main__":
-    main()

@@ -94,7 +94,7 @@ class Machine:
 
     def nebulactl(self, *argv: str, user: bool = False) -> str:
         """Output of a nebulactl call that must succeed."""
-        return self.run(sys.executable, "-m", "nebulactl.main", *argv, user=user)
+        return self.run(sys.executable, "-m", "nebulactl", *argv, user=user)
 
     def inventory(self) -> dict[str, list[str]]:
         """All that a lab must leave as it was, as root of the machine sees it."""

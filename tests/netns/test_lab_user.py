@@ -9,7 +9,7 @@ import pytest
 
 from tests.netns.lab_machine import Machine
 
-_NEBULACTL = (sys.executable, "-m", "nebulactl.main")
+_NEBULACTL = (sys.executable, "-m", "nebulactl")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_wrong_names_are_clear_lines(lab: Machine) -> None:
 
 def test_env_works_for_the_unmodified_client(lab: Machine) -> None:
     """``eval "$(nebulactl lab env)"`` is all that the openstack client needs; a clouds.yaml entry does as well."""
-    script = 'eval "$("$0" -m nebulactl.main lab env)" && openstack network list -f json'
+    script = 'eval "$("$0" -m nebulactl lab env)" && openstack network list -f json'
     listed = lab.run("bash", "-c", script, sys.executable, user=True)
     lab.nebulactl("lab", "env", "--clouds-yaml", user=True)
     again = lab.run("openstack", "--os-cloud", "nebula", "network", "list", "-f", "json", user=True)

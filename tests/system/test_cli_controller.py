@@ -155,7 +155,7 @@ def case_study(nebulactl: Nebulactl) -> Iterator[None]:
 
 def _process(controller: Controller, *words: str, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "nebulactl.main", *words],
+        [sys.executable, "-m", "nebulactl", *words],
         env={**os.environ, **controller.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -278,7 +278,7 @@ def test_a_reader_that_goes_away_is_no_error(controller: Controller) -> None:
 
 _INSIDE = """
 mount -t tmpfs tmpfs /run && ip netns add instance-{id} || exit 99
-{python} -m nebulactl.main instance exec web -- sh -c 'ip netns identify $$; echo to stderr >&2; exit 7'
+{python} -m nebulactl instance exec web -- sh -c 'ip netns identify $$; echo to stderr >&2; exit 7'
 """
 
 

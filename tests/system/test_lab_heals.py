@@ -11,7 +11,7 @@ import pytest
 from tests.netns.lab_machine import Machine
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plays a whole machine, which needs root")
-_NEBULACTL = (sys.executable, "-m", "nebulactl.main")
+_NEBULACTL = (sys.executable, "-m", "nebulactl")
 Pids = dict[str, dict[str, int | None]]
 
 

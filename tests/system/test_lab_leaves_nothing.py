@@ -32,7 +32,7 @@ ovs-vswitchd unix:/run/openvswitch/db.sock --pidfile --detach --log-file=/dev/nu
 ovs-vsctl add-br br-int -- set bridge br-int datapath_type=netdev fail_mode=secure
 ovs-ofctl add-flow br-int cookie=0x7,priority=5,ip,actions=drop
 """
-_NEBULACTL = (sys.executable, "-m", "nebulactl.main")
+_NEBULACTL = (sys.executable, "-m", "nebulactl")
 
 
 @pytest.fixture(params=[False, True], ids=["root", "user"])
@@ -90,7 +90,7 @@ def test_up_is_stopped_in_the_middle(shared: Machine, number: signal.Signals, af
     child = shared.start(*_NEBULACTL, "lab", "up", "--nodes", "2")
     pid = ""
     while not pid and child.poll() is None:
-        pid = shared.call("pgrep", "-f", "nebulactl.main lab up").stdout.strip()
+        pid = shared.call("pgrep", "-f", "nebulactl lab up").stdout.strip()
     time.sleep(after_s)
     shared.call("kill", f"-{number.value}", pid)
     _out, words = child.communicate(timeout=60)

@@ -174,4 +174,4 @@ def wait_for(condition: Callable[[], bool], timeout_s: float, pause_s: float = 0
 
 
 def _program() -> list[str]:
-    return [sys.executable, "-m", "nebulactl.main"]
+    return [sys.executable, "-m", "nebulactl"]
