@@ -20,10 +20,10 @@ demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 	$(BIN)/python -m nebula_lab.demo $(if $(KEEP),--keep)
 
 test: setup lint ## every test of the project
-	$(PYTEST) tests $(ARGS)
+	$(PYTEST) tests -n 2 --dist loadfile $(ARGS)
 
 unit: setup ## the tests that need nothing but Python
-	$(PYTEST) tests/unit tests/scenarios $(ARGS)
+	$(PYTEST) tests/unit tests/scenarios -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
