@@ -144,7 +144,7 @@ class Loop:
         try:
             done = self._turns.take(reason)
         except (NebulaError, ValueError) as error:
-            self._turns.fail(error)
+            self._turns.fail(error, reason)
             done = False
         now = time.monotonic()
         self._started = True

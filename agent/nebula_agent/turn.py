@@ -23,9 +23,12 @@ from nebula_agent.guard import Guard
 from nebula_agent.node import Node
 from nebula_agent.reconcile import Pass
 from nebula_agent.source import Cache
-from nebula_agent.status import ERROR, port_statuses
+from nebula_agent.status import DOWN, ERROR, port_statuses
 
 _log = logging.getLogger(__name__)
+
+_FAILURES_BEFORE_TOLD = 3
+"""So many turns in a row that could not be taken (0.3 s): OVS restarting is no news, OVS gone is."""
 
 
 class Turns:
@@ -47,6 +50,7 @@ class Turns:
         self._unwired: dict[PortId, str] = {}
         self._told: dict[PortId, PortStatus] = {}
         self._alarm = ""
+        self._failures = 0
 
     def start_from(self, view: NodeView) -> None:
         """Take up the view that was acted on before."""
@@ -81,6 +85,7 @@ class Turns:
             self._hold(view, reason)
             return True
         result = reconciler.apply(desired, changes)
+        self._failures = 0
         receipt = self._receipt(view, reason, result, began, started_at)
         self.guard.acted(view)
         self._alarm = ""
@@ -133,9 +138,22 @@ class Turns:
             Receipt(view.host, view.epoch, revision, revision, reason, _now(), 0.0, alarm=text),
         )
 
-    def fail(self, error: NebulaError | ValueError) -> None:
-        """A turn could not even be taken."""
+    def fail(self, error: NebulaError | ValueError, reason: Reason) -> None:
+        """A turn could not even be taken. Where that goes on, nobody knows that the ports work: they are in ERROR."""
         event(_log, logging.ERROR, "the pass could not run", error=str(error))
+        self._failures += 1
+        view = self._stored
+        if view is None or self._failures < _FAILURES_BEFORE_TOLD:
+            return
+        statuses = {
+            port.id: PortStatus(port.id, ERROR, str(error)) if port.admin_state_up else PortStatus(port.id, DOWN)
+            for port in view.ports
+        }
+        told = tuple(item for item in statuses.values() if self._told.get(item.port_id) != item)
+        if told:
+            self._told = statuses
+            revision = self.guard.revision
+            self._send(Receipt(view.host, view.epoch, revision, revision, reason, _now(), 0.0, status=told))
 
 
 def _now() -> str:
