@@ -81,7 +81,14 @@ class Port(Standard, frozen=True, kw_only=True):
         tuple[dict[str, str], ...], Attribute(accept=_pairs, post=True, put=True, filtered=False)
     ] = ()
     security_groups: Annotated[
-        tuple[str, ...], Attribute(accept=accept.identifiers, post=True, put=True, stored=False, filtered=False)
+        tuple[str, ...],
+        Attribute(
+            accept=accept.optional(accept.identifiers),
+            post=True,
+            put=True,
+            stored=False,
+            filtered=False,
+        ),
     ] = ()
     extra_dhcp_opts: Annotated[
         tuple[dict[str, str | int | None], ...], Attribute(accept=_options, post=True, put=True, filtered=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.attribute import Attribute, describe
 from nebula.model.standard import Flag, Nameless, Standard
 
 DEFAULT_NAME = "default"
@@ -96,7 +96,7 @@ _derived = Attribute()
 class SecurityGroup(Standard, frozen=True, kw_only=True):
     """What a port lets in and out. ``security_group_rules`` are rows of their own."""
 
-    is_default: Annotated[bool, _derived] = False
+    is_default: Annotated[bool, Attribute(filtered=False, sent=False)] = False
     stateful: Annotated[bool, Flag] = True
     shared: Annotated[bool, Attribute(stored=False, filtered=False)] = False
     security_group_rules: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()
@@ -123,7 +123,7 @@ class AddressGroup(Standard, frozen=True, kw_only=True):
     """A named set of addresses, which rules can name as their remote side."""
 
     addresses: Annotated[tuple[str, ...], Attribute(accept=addresses, post=True, stored=False, filtered=False)] = ()
-    shared: Annotated[bool, Attribute(stored=False, filtered=False, set_by=Who.ADMIN)] = False
+    shared: Annotated[bool, Attribute(stored=False, filtered=False)] = False
 
 
 SECURITY_GROUP = describe(SecurityGroup, "security_group", "security_groups")

@@ -118,7 +118,7 @@ class Api:
     def make(self, noun: str, token: str = "alice", **values: object) -> Json:
         """POST one; ``router__external`` stands for ``router:external``."""
         body = {noun: {name.replace("__", ":"): value for name, value in values.items()}}
-        answer = self.call("POST", f"/{noun}s", body, token=token)
+        answer = self.call("POST", f"/{noun.replace('_', '-')}s", body, token=token)
         assert answer.status == 201, answer.raw
         return answer.json[noun]
 
@@ -131,7 +131,7 @@ class Api:
     def put(self, noun: str, key: str, token: str = "alice", **values: object) -> Answered:
         """PUT some attributes of one."""
         body = {noun: {name.replace("__", ":"): value for name, value in values.items()}}
-        return self.call("PUT", f"/{noun}s/{key}", body, token=token)
+        return self.call("PUT", f"/{noun.replace('_', '-')}s/{key}", body, token=token)
 
     def network(
         self, cidr: str | None = "192.168.50.0/24", token: str = "alice", **subnet: object

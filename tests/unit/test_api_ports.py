@@ -209,7 +209,8 @@ def test_first_eight_digits_are_unique(api: Api, monkeypatch: pytest.MonkeyPatch
     network, _ = api.network()
     with monkeypatch.context() as patched, api.database.write(internal("test")) as tx:
         patched.setattr(uuid, "uuid4", lambda: uuid.UUID(next(ids)))
-        made = [ports.create(tx, {"network_id": network["id"], "project_id": "p"}).id[:8] for _ in range(2)]
+        values = {"network_id": network["id"], "project_id": "p", "security_groups": []}
+        made = [ports.create(tx, values).id[:8] for _ in range(2)]
     assert made == ["aaaaaaaa", "bbbbbbbb"]
 
 

@@ -100,7 +100,7 @@ class Collection(ABC, Generic[S]):
 
     def operations(self) -> list[Operation]:
         """All of them, for a ``Service`` whose prefix is the network service's."""
-        path = f"/v2.0/{self.resource.plural}"
+        path = f"/v2.0/{self.resource.plural.replace('_', '-')}"
         return [
             Operation("GET", path, self._list),
             Operation("POST", path, self._create),

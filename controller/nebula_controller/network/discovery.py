@@ -1,6 +1,6 @@
-"""What clients ask before and around the resources: versions, extensions, zones, quotas, security groups.
+"""What clients ask before and around the resources: versions, extensions, zones, quotas.
 
-No state of its own. There are no quotas (-1 everywhere) and no security groups yet: their lists are empty.
+No state of its own. There are no quotas (-1 everywhere) and no floating IPs yet: their list is empty.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.network import rows
 
 EXTENSIONS: tuple[tuple[str, str, str], ...] = (
+    ("address-group", "Address group", "Named sets of addresses that rules of security groups can name."),
     ("agent", "agent", "The agent management extension."),
+    ("allowed-address-pairs", "Allowed Address Pairs", "Addresses beyond its own that a port may use."),
     ("availability_zone", "Availability Zone", "Availability zones: there is one."),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application."),
     ("empty-string-filtering", "Empty String Filtering Extension", "Allow filtering by attributes with empty string."),
@@ -24,17 +26,28 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("net-mtu-writable", "Network MTU (writable)", "Provides a writable MTU attribute for a network resource."),
     ("network_availability_zone", "Network Availability Zone", "Availability zone support for network."),
     ("pagination", "Pagination support", "Extension that indicates that pagination is enabled."),
+    ("port-security", "Port Security", "Ports and networks without anti-spoofing."),
+    ("port-security-groups-filtering", "Port filtering on security groups", "Filter ports by their groups."),
     ("project-id", "project_id field enabled", "Extension that indicates that project_id field is enabled."),
     ("provider", "Provider Network", "Expose mapping of virtual networks to physical networks."),
     ("quotas", "Quota management support", "Quotas can be read; all are unlimited."),
     ("revision-if-match", "If-Match constraints based on revision_number", "Header If-Match: revision_number=N."),
     ("router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 networks and to outside."),
     ("router_availability_zone", "Router Availability Zone", "Availability zone support for router."),
+    ("security-group", "security-group", "Security groups: what a port lets in and out."),
+    ("security-groups-normalized-cidr", "Normalized CIDR field for security group rules", "The prefix, normalised."),
+    ("security-groups-remote-address-group", "Remote address group id field", "Rules that name an address group."),
+    (
+        "security-groups-rules-belongs-to-default-sg",
+        "Security group rules belong to default SG",
+        "Rules say whether they are of a default group.",
+    ),
     ("sorting", "Sorting support", "Extension that indicates that sorting is enabled."),
     ("standard-attr-description", "standard-attr-description", "Add descriptions to standard attributes."),
     ("standard-attr-revisions", "Resource revision numbers", "Objects carry a revision number."),
     ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags on every resource."),
     ("standard-attr-timestamp", "Resource timestamps", "Objects carry created_at and updated_at."),
+    ("stateful-security-group", "Stateful security group", "Groups may be stateless."),
 )
 """Alias, name and description of what is really realised."""
 
@@ -55,8 +68,6 @@ def operations() -> list[Operation]:
         Operation("GET", "/v2.0/quotas/{project_id}", _quota),
         Operation("GET", "/v2.0/quotas/{project_id}/default", _quota),
         Operation("GET", "/v2.0/quotas/{project_id}/details.json", _quota_details),
-        Operation("GET", "/v2.0/security-groups", lambda _call: Answer(200, {"security_groups": []})),
-        Operation("GET", "/v2.0/security-group-rules", lambda _call: Answer(200, {"security_group_rules": []})),
         Operation("GET", "/v2.0/floatingips", lambda _call: Answer(200, {"floatingips": []})),
     ]
 
@@ -71,7 +82,17 @@ def _versions(call: Call) -> Answer:
 
 
 def _resources(call: Call) -> Answer:
-    names = ("networks", "subnets", "ports", "routers", "agents", "extensions")
+    names = (
+        "networks",
+        "subnets",
+        "ports",
+        "routers",
+        "security-groups",
+        "security-group-rules",
+        "address-groups",
+        "agents",
+        "extensions",
+    )
     return Answer(
         200,
         {

@@ -15,8 +15,10 @@ from sqlalchemy import bindparam, select
 
 from nebula.errors import Conflict, InvalidAttribute
 from nebula.ids import Host, Owner, OwnerKind
+from nebula.model.attribute import raise_all
 from nebula.model.port import DHCP, PORT, ROUTER_OWNED, Port
-from nebula_controller.network import addresses, rows
+from nebula.rules import security_groups as rules
+from nebula_controller.network import addresses, groups, rows
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.network import ports as table
 
@@ -34,6 +36,9 @@ VIF_DETAILS: dict[str, object] = {
 }
 """What Nova reads to plug: Neutron's, without ``datapath_type``; ``port_filter`` says that nothing filters."""
 
+_APART = ("fixed_ips", "security_groups")
+"""Values that are more, or less, than what a record holds."""
+
 _mac_holder = select(table.c.id).where(
     table.c.network_id == bindparam("network"), table.c.mac_address == bindparam("mac")
 )
@@ -48,11 +53,15 @@ def create(tx: Transaction, values: Mapping[str, object]) -> Port:
     network = rows.network(tx, str(values["network_id"]))
     wanted = values.get("fixed_ips")
     assert wanted is None or isinstance(wanted, list)
-    draft = PORT.make({name: value for name, value in values.items() if name != "fixed_ips"})
+    named = values.get("security_groups")
+    draft = PORT.make({name: value for name, value in values.items() if name not in _APART})
     draft = msgspec.structs.replace(draft, id=_new_id(tx), mac_address=_mac(tx, network.id, draft.mac_address))
     if "port_security_enabled" not in values:
         draft = msgspec.structs.replace(draft, port_security_enabled=network.port_security_enabled)
+    draft = _with_groups(tx, draft, named)
+    raise_all(rules.check_protection(draft, groups_given=True))
     port = rows.PORTS.insert(tx, _bound(draft))
+    groups.set_groups(tx, port.id, port.security_groups)
     subnets = rows.subnets_of(tx, network.id)
     if wanted is None:
         subnets = [s for s in subnets if not s.service_types or port.device_owner in s.service_types]
@@ -118,9 +127,13 @@ def bind(tx: Transaction, port_id: str, host: str) -> Port:
 def change(tx: Transaction, old: Port, values: Mapping[str, object]) -> Port:
     """Change a port by API name. Writes and touches nothing where nothing differs."""
     wanted = values.get("fixed_ips")
-    new = PORT.change(old, {name: value for name, value in values.items() if name != "fixed_ips"})
+    new = PORT.change(old, {name: value for name, value in values.items() if name not in _APART})
     if new.mac_address != old.mac_address:
         _mac(tx, new.network_id, new.mac_address)
+    if "security_groups" in values:
+        new = _with_groups(tx, new, values["security_groups"] or [])
+    new = rules.protected(new)
+    raise_all(rules.check_protection(new, groups_given="security_groups" in values))
     if new.host != old.host:
         new = _bound(msgspec.structs.replace(new, status="DOWN"))
     given = old.fixed_ips
@@ -132,6 +145,8 @@ def change(tx: Transaction, old: Port, values: Mapping[str, object]) -> Port:
     if new == old and given == old.fixed_ips:
         return old
     saved = rows.PORTS.save(tx, old, new, always=True)
+    if new.security_groups != old.security_groups:
+        groups.set_groups(tx, old.id, new.security_groups)
     touch(tx, old)
     touch(tx, saved)
     return msgspec.structs.replace(saved, fixed_ips=given)
@@ -139,9 +154,9 @@ def change(tx: Transaction, old: Port, values: Mapping[str, object]) -> Port:
 
 def delete(tx: Transaction, port_id: str) -> None:
     """Remove a port and give its addresses back; deleting what is gone succeeds."""
-    port = rows.PORTS.get(tx, port_id)
-    if port is None:
+    if rows.PORTS.get(tx, port_id) is None:
         return
+    port = rows.port(tx, port_id)
     addresses.release_all(tx, port_id)
     rows.PORTS.delete(tx, port_id)
     touch(tx, port)
@@ -154,7 +169,17 @@ def touch(tx: Transaction, port: Port) -> None:
         related.append(Owner(OwnerKind.ROUTER, port.device_id))
     elif port.device_owner.startswith("compute:") and port.device_id:
         related.append(Owner(OwnerKind.INSTANCE, port.device_id))
+    related += [Owner(OwnerKind.SECURITY_GROUP, group) for group in port.security_groups]
     tx.touch(Owner(OwnerKind.PORT, port.id), *related)
+
+
+def _with_groups(tx: Transaction, port: Port, named: object) -> Port:
+    """The port with the groups that were named, or else its project's default group where port security is on."""
+    if isinstance(named, list):
+        port = msgspec.structs.replace(port, security_groups=tuple(sorted(named)))
+    elif port.port_security_enabled and not port.device_owner.startswith(rules.TRUSTED_PREFIX):
+        port = msgspec.structs.replace(port, security_groups=(groups.ensure_default(tx, port.project_id),))
+    return rules.protected(port)
 
 
 def _bound(port: Port) -> Port:

@@ -13,7 +13,7 @@ from nebula.model.port import DHCP, ROUTER_OWNED, Port
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
-from nebula_controller.network import ports, rows
+from nebula_controller.network import groups, ports, rows
 from nebula_controller.network.visibility import network_for
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
@@ -60,12 +60,16 @@ class Ports(Collection[Port]):
         network = network_for(tx, context, str(values["network_id"]))
         self._may_set("create", context, network, values)
         ports.refuse_service_owner(values.get("device_owner"))
+        _check_groups(tx, context, values.get("security_groups"))
         return ports.create(tx, values)
 
     def update(self, tx: Transaction, context: RequestContext, old: Port, values: Row) -> None:
         network = rows.network(tx, old.network_id)
         current = {n: list(v) if isinstance(v, tuple) else v for n, v in self.resource.show(old).items()}
+        if values.get("security_groups") is not None:
+            values = {**values, "security_groups": sorted(map(str, _listed(values["security_groups"])))}
         changed = {name: value for name, value in values.items() if current[name] != value}
+        _check_groups(tx, context, changed.get("security_groups"))
         self._may_set("update", context, network, changed)
         if "mac_address" in changed and not context.is_admin:
             raise _forbidden("update", "mac_address")
@@ -117,6 +121,17 @@ class Ports(Collection[Port]):
         wanted = values.get("fixed_ips")
         if isinstance(wanted, list) and any("ip_address" in entry for entry in wanted):
             raise _forbidden(verb, "fixed_ips:ip_address")
+
+
+def _listed(value: object) -> list[object]:
+    assert isinstance(value, list)
+    return value
+
+
+def _check_groups(tx: Transaction, context: RequestContext, named: object) -> None:
+    """The caller may know of all the groups that are named."""
+    for group in _listed(named) if named is not None else []:
+        groups.group_for(tx, context, str(group))
 
 
 def _same_addresses(frozen: Sequence[str], current: Row, changed: Row) -> bool:

@@ -6,12 +6,17 @@ create_application(authenticator, [service, ...])
 
 from __future__ import annotations
 
+from typing import Any
+
+from nebula_controller.api.collection import Collection
 from nebula_controller.api.context import internal
 from nebula_controller.api.endpoint import Service
 from nebula_controller.network import discovery, segments
+from nebula_controller.network.address_groups_api import AddressGroups
 from nebula_controller.network.networks_api import Networks
 from nebula_controller.network.ports_api import Ports
 from nebula_controller.network.routers_api import Routers
+from nebula_controller.network.security_groups_api import SecurityGroupRules, SecurityGroups
 from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.network.subnets_api import Subnets
 from nebula_controller.store.database import Database
@@ -23,6 +28,15 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
     """All operations below ``/network``, but for the agents', which the nodes' service adds."""
     with database.write(internal("network")) as tx:
         segments.prepare(tx, settings)
-    collections = (Networks(database, settings), Subnets(database), Ports(database), Routers(database))
+    rules = SecurityGroupRules(database)
+    collections: list[Collection[Any]] = [
+        Networks(database, settings),
+        Subnets(database),
+        Ports(database),
+        Routers(database),
+        SecurityGroups(database, rules),
+        rules,
+        AddressGroups(database),
+    ]
     operations = [operation for collection in collections for operation in collection.operations()]
     return Service(PREFIX, [*discovery.operations(), *operations])

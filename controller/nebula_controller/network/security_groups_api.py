@@ -1,0 +1,149 @@
+"""``/v2.0/security-groups`` and ``/v2.0/security-group-rules``. Effects: SQL in a transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import ColumnElement, literal_column, or_, select
+
+from nebula.errors import Conflict, NotFound
+from nebula.model.attribute import raise_all
+from nebula.model.security_group import SecurityGroup, SecurityGroupRule
+from nebula.rules import security_groups as rules
+from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.context import RequestContext
+from nebula_controller.api.endpoint import Answer, Call
+from nebula_controller.network import groups, rows
+from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.tables import security as tables
+
+group_table = tables.security_groups
+rule_table = tables.security_group_rules
+
+_defaults = select(group_table.c.id).where(rows.among(group_table.c.id), group_table.c.is_default.is_(True))
+_oldest_first: ColumnElement[int] = literal_column("security_group_rules.rowid")
+
+
+class SecurityGroupRules(Collection[SecurityGroupRule]):
+    """A project sees its own rules, and all of its groups'. Rules are made and deleted, never changed."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, groups.RULES)
+        self._of_groups = self._select.where(rows.among(rule_table.c.security_group_id)).order_by(
+            rule_table.c.security_group_id, _oldest_first
+        )
+
+    def visible(self) -> ColumnElement[bool]:
+        mine = select(group_table.c.id).where(group_table.c.project_id == PROJECT)
+        return or_(rule_table.c.project_id == PROJECT, rule_table.c.security_group_id.in_(mine))
+
+    def not_found(self, key: str) -> NotFound:
+        return NotFound(f"Security group rule {key[:100]} does not exist", type_name="SecurityGroupRuleNotFound")
+
+    def may_change(self, tx: Transaction, context: RequestContext, old: SecurityGroupRule) -> bool:
+        if old.project_id == context.project_id:
+            return True
+        return groups.group(tx, old.security_group_id).project_id == context.project_id
+
+    def create(self, tx: Transaction, context: RequestContext, values: Row) -> SecurityGroupRule:
+        rule = rules.complete(msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4())))
+        raise_all(rules.check(rule))
+        group = groups.group_for(tx, context, rule.security_group_id)
+        if rule.remote_group_id is not None:
+            groups.group_for(tx, context, rule.remote_group_id)
+        if rule.remote_address_group_id is not None:
+            groups.address_group_for(tx, context, rule.remote_address_group_id)
+        raise_all(rules.check_duplicate(rule, groups.rules_of(tx, group.id)))
+        made = groups.RULES.insert(tx, rule)
+        groups.bump(tx, group)
+        return made
+
+    def update(self, tx: Transaction, context: RequestContext, old: SecurityGroupRule, values: Row) -> None:
+        del context
+        groups.RULES.save(tx, old, self.resource.change(old, values))
+        groups.touch(tx, old.security_group_id)
+
+    def delete(self, tx: Transaction, context: RequestContext, old: SecurityGroupRule) -> None:
+        del context
+        groups.RULES.delete(tx, old.id)
+        groups.bump(tx, groups.group(tx, old.security_group_id))
+
+    def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
+        keys = rows.ids({"id": row["security_group_id"]} for row in shown if "security_group_id" in row)
+        defaults = set(tx.execute(_defaults, keys).scalars())
+        for row in shown:
+            row["belongs_to_default_sg"] = row.get("security_group_id") in defaults
+
+    def of_groups(self, tx: Transaction, shown: Sequence[Row]) -> dict[object, list[Row]]:
+        """The rules of these groups as the API shows them, by group."""
+        found = [dict(zip(self._names, row, strict=True)) for row in tx.execute(self._of_groups, rows.ids(shown))]
+        self.expand(tx, found)
+        of_group: dict[object, list[Row]] = {}
+        for row in found:
+            row["tenant_id"] = row["project_id"]
+            of_group.setdefault(row["security_group_id"], []).append(row)
+        return of_group
+
+
+class SecurityGroups(Collection[SecurityGroup]):
+    """A project sees its own groups; its default group is made when it first asks for any."""
+
+    def __init__(self, database: Database, of_rules: SecurityGroupRules) -> None:
+        super().__init__(database, groups.GROUPS)
+        self._rules = of_rules
+
+    def visible(self) -> ColumnElement[bool]:
+        return group_table.c.project_id == PROJECT
+
+    def not_found(self, key: str) -> NotFound:
+        return groups.not_found(key[:100])
+
+    def touch(self, tx: Transaction, record: SecurityGroup) -> None:
+        groups.touch(tx, record.id)
+
+    def create(self, tx: Transaction, context: RequestContext, values: Row) -> SecurityGroup:
+        del context
+        group = msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
+        raise_all(rules.check_name(group.name))
+        groups.ensure_default(tx, group.project_id)
+        return groups.create(tx, group)
+
+    def update(self, tx: Transaction, context: RequestContext, old: SecurityGroup, values: Row) -> None:
+        del context
+        new = self.resource.change(old, values)
+        raise_all(rules.check_name(new.name, old))
+        if new.stateful != old.stateful and groups.members(tx, old.id):
+            raise rules.in_use(old.id)
+        if new != old:
+            groups.GROUPS.save(tx, old, new)
+            self.touch(tx, new)
+
+    def delete(self, tx: Transaction, context: RequestContext, old: SecurityGroup) -> None:
+        """Rules of other groups that name it as their remote side go with it, as in Neutron."""
+        if groups.members(tx, old.id):
+            raise rules.in_use(old.id)
+        if old.is_default and not context.is_admin:
+            raise Conflict("Removing default security group not allowed.", type_name="SecurityGroupCannotRemoveDefault")
+        others = groups.referring(tx, old.id) - {old.id}
+        groups.GROUPS.delete(tx, old.id)
+        self.touch(tx, old)
+        for other in others:
+            groups.bump(tx, groups.group(tx, other))
+
+    def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
+        found = self._rules.of_groups(tx, shown)
+        for row in shown:
+            row["security_group_rules"] = found.get(row["id"], [])
+
+    def _list(self, call: Call) -> Answer:
+        asked = [value for name, value in call.query if name in ("project_id", "tenant_id")]
+        project = asked[0] if asked and call.context.is_admin else call.context.project_id
+        if project:
+            with self.database.read() as tx:
+                missing = groups.default_id(tx, project) is None
+            if missing:
+                with self.database.write(call.context) as tx:
+                    groups.ensure_default(tx, project)
+        return super()._list(call)
