@@ -24,7 +24,7 @@ from nebula_controller.network.service import network_service
 from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.nodes.southbound import Southbound
 from nebula_controller.settings import Settings
-from nebula_controller.state import DATABASE, KEYS
+from nebula_controller.state import CREDENTIAL_KEYS, DATABASE, KEYS
 from nebula_controller.store.database import Database
 
 
@@ -50,10 +50,13 @@ def identity_site(database: Database, state_dir: Path, settings: Settings) -> Si
     """Identity on a database and the key repository beside it."""
     keys = KeyRepository(state_dir / KEYS, settings.max_active_keys)
     keys.make_if_absent()
+    vault = KeyRepository(state_dir / CREDENTIAL_KEYS)
+    vault.make_if_absent()
     codec = TokenCodec(keys)
     return Site(
         database=database,
         codec=codec,
+        vault=vault,
         authenticator=TokenAuthenticator(database, codec),
         passwords=Passwords(settings.password_hash_rounds),
         token_lifetime_s=settings.token_lifetime_s,

@@ -15,6 +15,7 @@ from nebula.errors import ConfigError
 
 DATABASE = "nebula.sqlite"
 KEYS = "fernet-keys"
+CREDENTIAL_KEYS = "credential-keys"
 LOCK = "lock"
 NODE_SECRET = "node-secret"
 

@@ -71,9 +71,12 @@ class Cloud:
         self.keys = KeyRepository(folder / "keys")
         self.keys.make_if_absent()
         codec = TokenCodec(self.keys)
+        vault = KeyRepository(folder / "credential-keys")
+        vault.make_if_absent()
         self.site = Site(
             database=self.database,
             codec=codec,
+            vault=vault,
             authenticator=TokenAuthenticator(self.database, codec, self.clock),
             passwords=Passwords(ROUNDS),
             clock=self.clock,

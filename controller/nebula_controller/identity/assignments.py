@@ -16,6 +16,7 @@ from sqlalchemy import Table, delete, insert, select
 from nebula.errors import BadRequest, Forbidden, NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import grants, policy
+from nebula_controller.identity.appcreds import drop_of_user_on_project
 from nebula_controller.identity.collection import Values, listing
 from nebula_controller.identity.grants import SYSTEM_ID, Grant
 from nebula_controller.identity.policy import Target
@@ -124,6 +125,8 @@ class Assignments:
             grant = self._named(tx, place, call)
             if tx.execute(delete(assignments).where(*_same(grant))).rowcount == 0:
                 raise NotFound(f"Could not find role assignment with role: {grant.role_id}.")
+            if (grant.actor_kind, grant.target_kind) == ("user", "project"):
+                drop_of_user_on_project(tx, grant.actor_id, grant.target_id)
         return Answer(204)
 
     def index(self, call: Call) -> Answer:

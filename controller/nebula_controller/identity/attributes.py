@@ -205,16 +205,44 @@ class EndpointChange(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
 
 
+class CredentialNew(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of POST /credentials. ``blob`` is text of whatever form; for ``ec2`` JSON with ``access`` and ``secret``."""
+
+    type: Name
+    blob: Annotated[str, Meta(max_length=65_536)]
+    user_id: Id | None = None
+    project_id: Id | None = None
+
+
+class CredentialChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of PATCH /credentials/{id}."""
+
+    type: Name | UnsetType = UNSET
+    blob: Annotated[str, Meta(max_length=65_536)] | UnsetType = UNSET
+    user_id: Id | UnsetType = UNSET
+    project_id: Id | UnsetType | None = UNSET
+
+
+class Ec2New(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of POST /users/{user_id}/credentials/OS-EC2; a project is still a tenant here."""
+
+    tenant_id: Id
+
+
 def read_object(body: bytes, singular: str) -> dict[str, object]:
     """The object under ``{"<singular>": {...}}``. BadRequest where the body is anything else."""
-    try:
-        outer = msgspec.json.decode(body or b"null", type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest("The body is not a JSON object.") from error
-    inner = outer.get(singular)
+    inner = read_body(body).get(singular)
     if not isinstance(inner, dict):
         raise InvalidAttribute(singular, "the body has to hold an object under this name")
     return inner
+
+
+def read_body(body: bytes) -> dict[str, object]:
+    """The JSON object that a body is. BadRequest where it is anything else."""
+    try:
+        return msgspec.json.decode(body or b"null", type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest("The body is not a JSON object.") from error
 
 
 def convert(values: dict[str, object], record: type[T]) -> T:

@@ -22,7 +22,14 @@ from nebula_controller.identity import grants
 from nebula_controller.identity.grants import RoleRef
 from nebula_controller.identity.token import ScopeKind, TokenCodec, TokenContent
 from nebula_controller.store.database import Database, Transaction
-from nebula_controller.store.tables.identity import domains, projects, revocations, users
+from nebula_controller.store.tables.identity import (
+    application_credential_roles,
+    application_credentials,
+    domains,
+    projects,
+    revocations,
+    users,
+)
 
 _KEPT_TOKENS = 4096
 
@@ -36,6 +43,14 @@ class Party(msgspec.Struct, frozen=True):
     domain_name: str = ""
 
 
+class UsedCredential(msgspec.Struct, frozen=True):
+    """The application credential that a token stands on, as tokens show it."""
+
+    id: str
+    name: str
+    restricted: bool
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Who bears a valid token, with the rights it gives. ``scope`` is None for an unscoped token and the system's."""
 
@@ -44,6 +59,7 @@ class Principal(msgspec.Struct, frozen=True):
     scope: Party | None
     roles: tuple[RoleRef, ...]
     caller: Caller
+    application_credential: UsedCredential | None = None
 
     def has_role(self, name: str) -> bool:
         """True when the token's roles hold one of this name."""
@@ -92,6 +108,12 @@ _DOMAIN = select(domains.c.id, domains.c.name, domains.c.enabled, domains.c.toke
     domains.c.id == bindparam("id")
 )
 _REVOKED = select(revocations.c.audit_id).where(revocations.c.audit_id == bindparam("audit_id"))
+_APPLICATION_CREDENTIAL = select(
+    application_credentials.c.id, application_credentials.c.name, application_credentials.c.unrestricted
+).where(application_credentials.c.id == bindparam("id"))
+_ITS_ROLES = select(application_credential_roles.c.role_id).where(
+    application_credential_roles.c.application_credential_id == bindparam("id")
+)
 
 
 def user_standing(tx: Transaction, user_id: str) -> Standing | None:
@@ -173,9 +195,22 @@ def principal_of(tx: Transaction, content: TokenContent, user: Party) -> Princip
         roles = grants.roles_on(tx, user.id, kind, scope.id)
     elif content.scope is ScopeKind.SYSTEM:
         roles = grants.roles_on(tx, user.id, "system", grants.SYSTEM_ID)
+    used = None
+    if content.application_credential_id:
+        used, allowed = _application_credential(tx, content)
+        roles = tuple(role for role in roles if role.id in allowed)
     if content.scope is not ScopeKind.NONE and not roles:
         raise Unauthorized(f"User {user.id} has no role on the requested scope.")
-    return Principal(content, user, scope, roles, _caller(content, user, scope, roles))
+    return Principal(content, user, scope, roles, _caller(content, user, scope, roles), used)
+
+
+def _application_credential(tx: Transaction, content: TokenContent) -> tuple[UsedCredential, set[str]]:
+    """The credential and its role ids. Unauthorized where it is gone (its expiry bounds that of its tokens)."""
+    key = {"id": content.application_credential_id}
+    row = tx.execute(_APPLICATION_CREDENTIAL, key).one_or_none()
+    if row is None:
+        raise Unauthorized("The application credential is no longer valid.")
+    return UsedCredential(row.id, row.name, not row.unrestricted), set(tx.execute(_ITS_ROLES, key).scalars())
 
 
 def _still_valid(standing: Standing | None, content: TokenContent) -> Standing:

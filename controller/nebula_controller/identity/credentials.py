@@ -38,6 +38,23 @@ class PasswordUser(msgspec.Struct, frozen=True, kw_only=True):
     domain: DomainName | None = None
 
 
+class UserName(msgspec.Struct, frozen=True, kw_only=True):
+    """A user by id, or by name and domain."""
+
+    id: _Text | None = None
+    name: _Text | None = None
+    domain: DomainName | None = None
+
+
+class ApplicationCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """An application credential by id, or by name and user; with its secret."""
+
+    secret: str
+    id: _Text | None = None
+    name: _Text | None = None
+    user: UserName | None = None
+
+
 class _Password(msgspec.Struct, frozen=True):
     user: PasswordUser
 
@@ -50,6 +67,7 @@ class _Identity(msgspec.Struct, frozen=True):
     methods: tuple[str, ...]
     password: _Password | None = None
     token: _Token | None = None
+    application_credential: ApplicationCredential | None = None
 
 
 class _Project(msgspec.Struct, frozen=True):
@@ -93,6 +111,7 @@ class Credentials(msgspec.Struct, frozen=True):
 
     password: PasswordUser | None
     token: str | None
+    application_credential: ApplicationCredential | None
     scope: ScopeWish
 
     @staticmethod
@@ -100,13 +119,17 @@ class Credentials(msgspec.Struct, frozen=True):
         """BadRequest where the body has not the form of Keystone's ``auth``, names no or an unknown method."""
         auth = attributes.convert(attributes.read_object(body, "auth"), _Auth)
         for method in auth.identity.methods:
-            if method not in {"password", "token"}:
+            if method not in {"password", "token", "application_credential"}:
                 raise Unauthorized(f"Attempted to authenticate with an unsupported method: {method[:64]!r}.")
         password = _wanted("password", auth.identity.methods, auth.identity.password)
         token = _wanted("token", auth.identity.methods, auth.identity.token)
-        if password is None and token is None:
+        program = _wanted("application_credential", auth.identity.methods, auth.identity.application_credential)
+        if password is None and token is None and program is None:
             raise BadRequest("identity.methods names no method.")
-        return Credentials(password.user if password else None, token.id if token else None, _scope(auth.scope))
+        scope = _scope(auth.scope)
+        if program is not None and scope != ScopeWish():
+            raise Unauthorized("Application credentials cannot request a scope.")
+        return Credentials(password.user if password else None, token.id if token else None, program, scope)
 
 
 def _wanted(method: str, methods: tuple[str, ...], given: attributes.T | None) -> attributes.T | None:

@@ -6,36 +6,24 @@ no role on the scope) gets the same 401, a password is checked in the same time 
 
 from __future__ import annotations
 
-import msgspec
 from sqlalchemy import delete, insert, select
 
 from nebula.errors import Forbidden, NotFound, Unauthorized
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import grants, policy
-from nebula_controller.identity.authenticator import Principal, Standing, principal_of, user_standing
+from nebula_controller.identity.authenticator import Principal, principal_of, user_standing
 from nebula_controller.identity.collection import Values, listing
-from nebula_controller.identity.credentials import Credentials, PasswordUser, ScopeWish, find_project, find_user
+from nebula_controller.identity.credentials import Credentials, ScopeWish, find_project
 from nebula_controller.identity.domains import Domains
 from nebula_controller.identity.policy import Target
 from nebula_controller.identity.projects import Projects
+from nebula_controller.identity.proofs import REFUSED, Proof, by_application_credential, by_password, by_token
 from nebula_controller.identity.services import catalogue
 from nebula_controller.identity.site import Site
 from nebula_controller.identity.token import ScopeKind, TokenContent, new_audit_id
 from nebula_controller.identity.tokenbody import token_body
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import domains, projects, revocations
-
-_REFUSED = "The request you have made requires authentication."
-
-
-class Proof(msgspec.Struct, frozen=True):
-    """What a login has shown: who it is, how, and for a token method what it hands on."""
-
-    user_id: str
-    methods: tuple[str, ...]
-    expires_at: float
-    chain_audit_id: str = ""
-    default_project_id: str | None = None
 
 
 class Login:
@@ -64,11 +52,13 @@ class Login:
         now = self.site.clock()
         proofs: list[Proof] = []
         if wanted.password is not None:
-            proofs.append(await self._by_password(wanted.password, now))
+            proofs.append(await by_password(self.site, wanted.password, now))
         if wanted.token is not None:
-            proofs.append(self._by_token(wanted.token))
+            proofs.append(by_token(self.site, wanted.token))
+        if wanted.application_credential is not None:
+            proofs.append(await by_application_credential(self.site, wanted.application_credential, now))
         if len({proof.user_id for proof in proofs}) != 1:
-            raise Unauthorized(_REFUSED)
+            raise Unauthorized(REFUSED)
         base_url = self.site.base_url(call)
         with self.site.database.read() as tx:
             principal = self._scoped(tx, wanted.scope, proofs, now)
@@ -138,30 +128,6 @@ class Login:
         targets: list[Values] = [{"all": True}] if any(grant.target_kind == "system" for grant in held) else []
         return Answer(200, listing("system", targets, call))
 
-    async def _by_password(self, wanted: PasswordUser, now: float) -> Proof:
-        with self.site.database.read() as tx:
-            standing = find_user(tx, wanted)
-        right = await self.site.passwords.check(wanted.password, standing.password_hash if standing else None)
-        if not right or standing is None:
-            raise Unauthorized(_REFUSED)
-        with self.site.database.read() as tx:
-            after = user_standing(tx, standing.party.id)
-        if after is None or not after.enabled or after.password_hash != standing.password_hash:
-            raise Unauthorized(_REFUSED)
-        return _proof_of(after, now + self.site.token_lifetime_s)
-
-    def _by_token(self, token: str) -> Proof:
-        content = self.site.authenticator.principal(token).content
-        with self.site.database.read() as tx:
-            standing = user_standing(tx, content.user_id)
-        return Proof(
-            content.user_id,
-            ("token", *content.methods),
-            content.expires_at,
-            content.audit_ids[-1],
-            standing.default_project_id if standing else None,
-        )
-
     def _subject(self, call: Call) -> Principal:
         try:
             return self.site.authenticator.principal(call.headers.get("x-subject-token", ""))
@@ -172,7 +138,8 @@ class Login:
         """The principal on the scope that was asked for; else on the user's default project, if that is possible."""
         user = user_standing(tx, proofs[0].user_id)
         if user is None:
-            raise Unauthorized(_REFUSED)
+            raise Unauthorized(REFUSED)
+        only = next((proof for proof in proofs if proof.only_project_id), None)
         chain = [proof.chain_audit_id for proof in proofs if proof.chain_audit_id]
 
         def on(kind: ScopeKind, scope_id: str) -> Principal:
@@ -184,12 +151,17 @@ class Login:
                 issued_at=now,
                 expires_at=min(proof.expires_at for proof in proofs),
                 audit_ids=(new_audit_id(), *chain[:1]),
+                application_credential_id=only.application_credential_id if only else "",
             )
             return principal_of(tx, content, user.party)
 
         if scope.kind is not ScopeKind.NONE:
             scope_id = find_project(tx, scope) if scope.kind is ScopeKind.PROJECT else scope.find_domain(tx)
+            if only is not None and (scope.kind, scope_id) != (ScopeKind.PROJECT, only.only_project_id):
+                raise Unauthorized("An application credential is good on its own project only.")
             return on(scope.kind, scope_id)
+        if only is not None:
+            return on(ScopeKind.PROJECT, only.only_project_id)
         default = proofs[0].default_project_id
         if default and not scope.explicitly_none:
             try:
@@ -197,10 +169,6 @@ class Login:
             except Unauthorized:
                 pass
         return on(ScopeKind.NONE, "")
-
-
-def _proof_of(standing: Standing, expires_at: float) -> Proof:
-    return Proof(standing.party.id, ("password",), expires_at, "", standing.default_project_id)
 
 
 def _without_catalogue(call: Call) -> bool:

@@ -43,8 +43,16 @@ def _reader(principal: Principal, target: Target) -> bool:
     return is_system_reader(principal) or (_is_domain_reader(principal) and _scope_id(principal) == target.domain_id)
 
 
+def _self(principal: Principal, target: Target) -> bool:
+    return principal.user.id == target.user_id
+
+
+def _system_reader_or_self(principal: Principal, target: Target) -> bool:
+    return is_system_reader(principal) or _self(principal, target)
+
+
 def _reader_or_self(principal: Principal, target: Target) -> bool:
-    return _reader(principal, target) or principal.user.id == target.user_id
+    return _reader(principal, target) or _self(principal, target)
 
 
 def _reader_or_scope(principal: Principal, target: Target) -> bool:
@@ -86,13 +94,31 @@ _RULES: dict[str, Rule] = {
     "list_services": _system_reader,
     "get_endpoint": _system_reader,
     "list_endpoints": _system_reader,
+    "create_application_credential": _self,
+    "list_application_credentials": _system_reader_or_self,
+    "get_application_credential": _system_reader_or_self,
+    "delete_application_credential": _self,
+    "create_credential": _self,
+    "list_credentials": _system_reader,
+    "get_credential": _system_reader_or_self,
+    "update_credential": _self,
+    "delete_credential": _self,
+    "ec2_create_credential": _self,
+    "ec2_list_credentials": _system_reader_or_self,
+    "ec2_get_credential": _system_reader_or_self,
+    "ec2_delete_credential": _self,
+    "ec2_validate_signature": lambda principal, _target: principal.has_role("service"),
     "validate_token": _reader_or_self,
-    "revoke_token": lambda principal, target: principal.user.id == target.user_id,
+    "revoke_token": _self,
 }
+_ONLY_ONESELF = frozenset({"create_application_credential"})
+"""What not even an administrator does for somebody else."""
 
 
 def allowed(principal: Principal, action: str, target: Target = Target()) -> bool:
     """True when the principal may do ``action`` (Keystone's name, without ``identity:``) on the target."""
+    if action in _ONLY_ONESELF:
+        return _self(principal, target)
     return principal.caller.is_admin or _RULES.get(action, _nobody)(principal, target)
 
 

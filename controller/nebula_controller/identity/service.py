@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
 from nebula_controller.api.errors import keystone_shape
+from nebula_controller.identity.appcreds import ApplicationCredentials
 from nebula_controller.identity.assignments import Assignments
 from nebula_controller.identity.collection import Values
 from nebula_controller.identity.domains import Domains
+from nebula_controller.identity.ec2 import Credentials
 from nebula_controller.identity.login import Login
 from nebula_controller.identity.projects import Projects
 from nebula_controller.identity.roles import Roles
@@ -17,7 +19,20 @@ from nebula_controller.identity.services import Endpoints, Regions, Services
 from nebula_controller.identity.site import PREFIX, Site
 from nebula_controller.identity.users import Groups, Users
 
-_PARTS = (Login, Domains, Projects, Users, Groups, Roles, Assignments, Regions, Services, Endpoints)
+_PARTS = (
+    Login,
+    Domains,
+    Projects,
+    Users,
+    Groups,
+    Roles,
+    Assignments,
+    ApplicationCredentials,
+    Credentials,
+    Regions,
+    Services,
+    Endpoints,
+)
 
 
 def identity_service(site: Site) -> Service:

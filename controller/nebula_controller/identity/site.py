@@ -15,6 +15,7 @@ import msgspec
 from nebula.errors import BadRequest
 from nebula_controller.api.endpoint import Call
 from nebula_controller.identity.authenticator import Principal, TokenAuthenticator
+from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwords import Passwords
 from nebula_controller.identity.token import TokenCodec
 from nebula_controller.store.database import Database, Transaction
@@ -24,10 +25,13 @@ _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+")
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """``public_url`` is ``http://host:port`` without a path; empty: the Host that each request names."""
+    """``vault`` has the keys of what has to be read back (EC2 secrets); a rotation of the tokens' leaves them alone.
+
+    ``public_url`` is ``http://host:port`` without a path; empty: the Host that each request names."""
 
     database: Database
     codec: TokenCodec
+    vault: KeyRepository
     authenticator: TokenAuthenticator
     passwords: Passwords
     token_lifetime_s: int = 3600

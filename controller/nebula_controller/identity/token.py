@@ -20,7 +20,7 @@ from nebula_controller.identity.keys import KeyRepository
 
 MAX_TOKEN_CHARACTERS = 1024
 _VERSION = 1
-_METHODS = ("password", "token")
+_METHODS = ("password", "token", "application_credential", "ec2credential")
 """The place in the list is the bit in ``methods``: only ever append."""
 _HEX, _TEXT = b"\0", b"\1"
 
@@ -44,6 +44,7 @@ class TokenContent(msgspec.Struct, frozen=True):
     issued_at: float
     expires_at: float
     audit_ids: tuple[str, ...]
+    application_credential_id: str = ""
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -55,6 +56,7 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True):
     issued_at: float
     expires_at: float
     audit_ids: tuple[bytes, ...]
+    application_credential: bytes = b"\1"
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -87,6 +89,7 @@ class TokenCodec:
             content.issued_at,
             content.expires_at,
             tuple(_audit_bytes(audit_id) for audit_id in content.audit_ids),
+            _pack(content.application_credential_id),
         )
         return self._keys.cipher().encrypt(_encoder.encode(wire)).decode("ascii").rstrip("=")
 
@@ -107,6 +110,7 @@ class TokenCodec:
             wire.issued_at,
             wire.expires_at,
             tuple(_audit_text(audit_id) for audit_id in wire.audit_ids),
+            _unpack(wire.application_credential),
         )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from nebula_controller.identity.authenticator import Party, Principal
 from nebula_controller.identity.collection import Values
 from nebula_controller.identity.services import catalogue
@@ -24,6 +26,8 @@ def token_body(tx: Transaction, principal: Principal, base_url: str, *, with_cat
         "expires_at": timestamp(content.expires_at),
         "issued_at": timestamp(content.issued_at),
     }
+    if principal.application_credential is not None:
+        token["application_credential"] = msgspec.structs.asdict(principal.application_credential)
     if content.scope is ScopeKind.NONE:
         return {"token": token}
     token["roles"] = [{"id": role.id, "name": role.name} for role in principal.roles]
