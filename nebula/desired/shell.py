@@ -127,7 +127,8 @@ def _remove(item: KernelObject) -> tuple[str, ...]:  # noqa: PLR0911, PLR0912 - 
                 return (f"# bridge {item.name} stays: it is not ours",)
             return (_line("ovs-vsctl", "--if-exists", "del-br", item.name),)
         case BridgePort():
-            return (_line("ovs-vsctl", "--if-exists", "del-port", item.bridge, item.name),)
+            where = (item.bridge,) if item.bridge else ()  # '': a port whose device was replaced
+            return (_line("ovs-vsctl", "--if-exists", "del-port", *where, item.name),)
         case LocalVlan():
             return (_line("ovs-vsctl", "remove", "Bridge", BR_INT, "external_ids", f"{VLAN_KEY}{item.network_id}"),)
         case Flow():

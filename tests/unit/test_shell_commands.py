@@ -199,3 +199,11 @@ def test_lines_split_as_one_command() -> None:
 def test_must_start_anew(loaded: str, wanted: str, *, expected: bool) -> None:
     """Only a daemon that has to forget something starts anew."""
     assert must_start_anew(loaded, wanted) is expected
+
+
+def test_port_whose_device_was_replaced_is_taken_out_by_its_name() -> None:
+    """It is known to be on no bridge: the command that takes it out names none."""
+    wanted = BridgePort("br-int", "tap1", "", (), None, "", PORT)
+    before = msgspec.structs.replace(wanted, bridge="")
+    first = command(Change(Action.CHANGE, before, wanted)).splitlines()[0]
+    assert first == "ovs-vsctl --if-exists del-port tap1"

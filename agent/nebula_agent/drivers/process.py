@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -52,6 +52,8 @@ class ProcessDriver:
         self._look = Look(kernel)
         self._watch = watch
         self._running: dict[str, list[Running]] = {}
+        self._started: set[str] = set()
+        """Names of processes that we started and have not seen yet: a daemon's own number is known once it is seen."""
         self._pidfds: dict[int, int] = {}
         self._dirty = True
 
@@ -65,9 +67,19 @@ class ProcessDriver:
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
         self._look.take()
         self._dirty = False
+        self._running = self._scan({item.argv: item for item in desired.values() if isinstance(item, Process)})
+        self._started.clear()
+        self._follow()
+        for name, items in self._running.items():
+            wanted = desired.get(Key(Process.kind, name))
+            record = self._record(name, items, wanted if isinstance(wanted, Process) else None)
+            if record is not None:
+                yield record
+
+    def _scan(self, wanted_by_argv: Mapping[tuple[str, ...], Process]) -> dict[str, list[Running]]:
+        """Our processes by name, and those that are as if they were ours."""
         node = _node()
         found: dict[str, list[Running]] = {}
-        wanted_by_argv = {item.argv: item for item in desired.values() if isinstance(item, Process)}
         for running in processes.scan(NAME, wanted_by_argv):
             mark = running.environment
             if NAME not in mark:
@@ -75,13 +87,15 @@ class ProcessDriver:
                 running = msgspec.structs.replace(running, environment=mark)  # noqa: PLW2901
             if mark.get(NODE) == node and running.argv and running.argv[0] == mark.get(PROGRAM):
                 found.setdefault(mark[NAME], []).append(running)
-        self._running = {name: _without_children(items) for name, items in found.items()}
-        self._follow()
-        for name, items in self._running.items():
-            wanted = desired.get(Key(Process.kind, name))
-            record = self._record(name, items, wanted if isinstance(wanted, Process) else None)
-            if record is not None:
-                yield record
+        return {name: _without_children(items) for name, items in found.items()}
+
+    def _see_started(self, changes: Sequence[Change]) -> None:
+        """Look for what was started since the last look, where it is now to be stopped or signalled."""
+        unseen = self._started & {change.key.name for change in changes if change.before is not None}
+        if unseen:
+            found = self._scan({})
+            self._running.update((name, found.get(name, [])) for name in unseen)
+            self._started -= unseen
 
     def _typed_by_hand(self, running: Running, wanted: Process) -> dict[str, str]:
         """Somebody ran the very command in the very namespace: it is as if we had."""
@@ -111,6 +125,7 @@ class ProcessDriver:
         return record
 
     def apply(self, changes: Sequence[Change]) -> Failures:
+        self._see_started(changes)
         failures: dict[Key, str] = {}
         reloads = [change for change in changes if is_reload(change)]
         for change in reloads:
@@ -158,6 +173,7 @@ class ProcessDriver:
                 _note_loaded(subject)
                 fd = self._kernel.space(subject.namespace).fd
                 started.append((change, processes.start(subject.argv, self._environment(subject), fd)))
+                self._started.add(subject.name)
         deadline = time.monotonic() + _START_TIMEOUT_S
         for change, starting in started:
             with into(failures, change):
