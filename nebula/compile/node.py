@@ -6,12 +6,12 @@ Pure: no I/O, no clock, no randomness; equal input, in whatever order, gives equ
 from __future__ import annotations
 
 from nebula.compile.facts import Facts
-from nebula.compile.features import dhcp, instances, overlay, provider, routing, snat, switching
+from nebula.compile.features import dhcp, instances, overlay, provider, routing, security, snat, switching
 from nebula.compile.wiring import Unwired, Wiring
 from nebula.desired.state import NodeState, node_state
 from nebula.view.records import NodeView
 
-FEATURES = (switching, overlay, provider, dhcp, routing, snat, instances)
+FEATURES = (switching, security, overlay, provider, dhcp, routing, snat, instances)
 
 
 def compile_node(view: NodeView, facts: Facts) -> NodeState:

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip
 import msgspec
 
 from nebula.compile.facts import BridgeMapping, Facts
+from nebula.compile.pipeline import registers
 from nebula.compile.pipeline.text import can_be_named
 from nebula.compile.vlans import local_vlans
 from nebula.ids import (
@@ -21,6 +22,7 @@ from nebula.ids import (
     Owner,
     OwnerKind,
     PortId,
+    SecurityGroupId,
     dhcp_device_name,
     dhcp_namespace,
     instance_namespace,
@@ -31,7 +33,7 @@ from nebula.ids import (
     router_namespace,
     tap_name,
 )
-from nebula.view.records import NetworkView, NodeView, PortView, SubnetView
+from nebula.view.records import NetworkView, NodeView, PortView, SecurityGroupView, SubnetView
 
 GUEST_DEVICE = "eth"
 
@@ -56,6 +58,8 @@ class WiredPort(msgspec.Struct, frozen=True, dict=True):
     device: str
     place: Place | None
     unicast: bool
+    protection: int = 0
+    """Value of the register PROTECTION."""
 
     @property
     def id(self) -> PortId:
@@ -212,9 +216,22 @@ class Wiring(msgspec.Struct, frozen=True, dict=True):
                 continue
             keys[port_key(port.id)] = devices[device] = port.id
             mac = (network.id, port.mac_address.lower())
-            yield WiredPort(port, network, self.tags[network.id], device, place, mac not in macs)
+            tag, protection = self.tags[network.id], self._protection(port)
+            yield WiredPort(port, network, tag, device, place, mac not in macs, protection)
             if port.admin_state_up:
                 macs.add(mac)
+
+    def _protection(self, port: PortView) -> int:
+        """Without conntrack only where every group says so."""
+        if not port.secured:
+            return 0
+        stateful = [self.groups[group].stateful for group in port.security_groups if group in self.groups]
+        return registers.STATELESS if stateful and not any(stateful) else registers.STATEFUL
+
+    @cached_property
+    def groups(self) -> Mapping[SecurityGroupId, SecurityGroupView]:
+        """The security groups of ports here, by id."""
+        return {group.id: group for group in self.view.security_groups}
 
     def _problem(self, port: PortView, network: NetworkView) -> str:
         if network.id not in self.tags:

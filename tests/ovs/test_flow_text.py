@@ -96,7 +96,9 @@ def test_dump_is_verbatim_for_rare_forms(ovs: DummyOvs) -> None:
     owner = Owner(OwnerKind.PORT, "5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70")
     addresses = [ip_address("203.0.113.9"), ip_address("2001:db8::0:9"), ip_address("2001:db8:1:2:3:4:5:6")]
     rare = [
-        *int_73_accept_or_ingress.flood(4094, [1, 0x10, 0xFFFFFFFF, 0xABCD, 7], owner, chunk=2),
+        *int_73_accept_or_ingress.flood(
+            4094, [(0, 1), (0, 0x10), (1, 0xFFFFFFFF), (1, 0xABCD), (3, 7)], owner, chunk=2
+        ),
         *int_73_accept_or_ingress.flood(9, [], owner),
         *int_71_base_egress.guard_gateway(0xABCD, addresses, owner),
     ]

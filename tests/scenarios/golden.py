@@ -40,7 +40,7 @@ from nebula.view.records import NodeView
 
 HERE = Path(__file__).parent
 INPUT = ("about.txt", "view.json", "facts.json")
-_TO_TABLE = re.compile(r"(goto_table:|resubmit\(,)(\d+)")
+_TO_TABLE = re.compile(r"(goto_table:|resubmit\(,|ct\(table=)(\d+)")
 
 
 def scenarios() -> list[Path]:

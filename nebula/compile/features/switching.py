@@ -9,12 +9,20 @@ from collections.abc import Iterator
 
 from nebula.compile.pipeline import (
     int_00_local_switching,
+    int_24_arp_spoof,
+    int_25_mac_spoof,
     int_60_transient,
     int_71_base_egress,
+    int_72_rules_egress,
     int_73_accept_or_ingress,
     int_74_flood_more,
     int_81_base_ingress,
+    int_82_rules_ingress,
+    int_91_egress_commit,
+    int_92_ingress_commit,
+    int_93_dropped_traffic,
     int_94_accepted_egress,
+    int_95_delivery,
 )
 from nebula.compile.wiring import WiredPort, Wiring
 from nebula.desired.kinds import Bridge, BridgePort, Flow, KernelObject, LocalVlan, VethPair
@@ -55,15 +63,7 @@ def _devices(node: Wiring, port: WiredPort) -> Iterator[KernelObject]:
 
 
 def _flows(node: Wiring) -> Iterator[Flow]:
-    yield int_00_local_switching.from_ports(node.owner)
-    yield int_60_transient.drop_rest(node.owner)
-    yield int_71_base_egress.pass_untagged(node.owner)
-    yield int_71_base_egress.drop_rest(node.owner)
-    yield int_73_accept_or_ingress.to_elsewhere(node.owner)
-    yield int_74_flood_more.drop_rest(node.owner)
-    yield int_81_base_ingress.drop_rest(node.owner)
-    yield int_94_accepted_egress.split_horizon(node.owner)
-    yield int_94_accepted_egress.drop_rest(node.owner)
+    yield from _same_for_all(node.owner)
     for network in node.networks:
         owner = Owner(OwnerKind.NETWORK, network.id)
         tag = node.tags[network.id]
@@ -72,17 +72,45 @@ def _flows(node: Wiring) -> Iterator[Flow]:
         uplink = node.uplink(network)
         if uplink is not None:
             yield int_94_accepted_egress.leave(tag, uplink, owner)
-        keys = [port.key for port in node.live_ports[network.id]]
-        yield from int_73_accept_or_ingress.flood(tag, keys, owner)
+        receivers = sorted((port.protection, port.key) for port in node.live_ports[network.id])
+        yield from int_73_accept_or_ingress.flood(tag, receivers, owner)
     guarded = _guarded(node)
     for ports in node.live_ports.values():
         for port in ports:
-            yield int_60_transient.admit(port.device, port.key, port.tag, port.owner)
+            if not port.protection:
+                yield int_00_local_switching.from_unprotected(port.device, port.owner)
+            yield int_60_transient.admit(port.device, port.key, port.tag, port.protection, port.owner)
             if port.id in guarded:
                 yield from int_71_base_egress.guard_gateway(port.key, port.addresses, port.owner)
             if port.unicast:
-                yield int_73_accept_or_ingress.to_local(port.tag, port.mac_address, port.key, port.owner)
-            yield int_81_base_ingress.deliver(port.key, port.device, port.owner)
+                yield int_73_accept_or_ingress.to_local(
+                    port.tag, port.mac_address, port.key, port.protection, port.owner
+                )
+            yield int_95_delivery.deliver(port.key, port.device, port.owner)
+
+
+def _same_for_all(owner: Owner) -> Iterator[Flow]:
+    """What stands in the tables whatever ports there are."""
+    yield from int_00_local_switching.from_ports(owner)
+    yield from int_24_arp_spoof.claim_nothing(owner)
+    yield int_24_arp_spoof.drop_rest(owner)
+    yield int_25_mac_spoof.drop_rest(owner)
+    yield int_60_transient.drop_rest(owner)
+    yield from int_71_base_egress.without_address(owner)
+    yield int_71_base_egress.pass_untagged(owner)
+    yield int_71_base_egress.drop_rest(owner)
+    yield from int_72_rules_egress.sort_out(owner)
+    yield int_73_accept_or_ingress.to_elsewhere(owner)
+    yield int_74_flood_more.drop_rest(owner)
+    yield from int_81_base_ingress.sort_out(owner)
+    yield int_81_base_ingress.drop_rest(owner)
+    yield from int_82_rules_ingress.sort_out(owner)
+    yield from int_91_egress_commit.commit(owner)
+    yield from int_92_ingress_commit.commit(owner)
+    yield int_93_dropped_traffic.drop_rest(owner)
+    yield int_94_accepted_egress.split_horizon(owner)
+    yield int_94_accepted_egress.drop_rest(owner)
+    yield int_95_delivery.drop_rest(owner)
 
 
 def _guarded(node: Wiring) -> frozenset[PortId]:

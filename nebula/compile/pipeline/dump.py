@@ -27,7 +27,7 @@ _HEAD = re.compile(
     r"(?:(?:n_packets|n_bytes|idle_age|hard_age)=\d+,\s*)*"
 )
 _PRIORITY = re.compile(r"priority=(\d+)(?:,|$)")
-_TABLE_IN_ACTIONS = re.compile(r'(goto_table:|resubmit\(,)("[^"]*"|[A-Za-z_][^,)]*)')
+_TABLE_IN_ACTIONS = re.compile(r'(goto_table:|resubmit\(,|ct\(table=)("[^"]*"|[A-Za-z_][^,)]*)')
 _DEFAULT_PRIORITY = 32768
 
 

@@ -13,13 +13,12 @@ from nebula.ids import Owner
 TABLE = tables.TRANSIENT
 
 
-def admit(device: str, key: int, tag: int, owner: Owner) -> Flow:
+def admit(device: str, key: int, tag: int, protection: int, owner: Owner) -> Flow:
     """Packets that come out of ``device`` are the port's."""
-    actions = (
-        text.set_register(registers.PORT, key),
-        text.set_register(registers.NETWORK, tag),
-        text.goto(tables.BASE_EGRESS),
-    )
+    actions = [text.set_register(registers.PORT, key), text.set_register(registers.NETWORK, tag)]
+    if protection:
+        actions.append(text.set_register(registers.PROTECTION, protection))
+    actions.append(text.goto(tables.BASE_EGRESS))
     return text.flow(TABLE, 100, text.in_port(device), ",".join(actions), owner)
 
 

@@ -1,14 +1,15 @@
 """Table 71 of br-int, BASE_EGRESS: may the port send this at all?
 
 Frames that bring an 802.1Q tag are dropped: a tag chosen by a guest must never be taken for a local VLAN. A router
-gateway with SNAT may send only from its own addresses, whatever iptables does at that moment (the gateway guard).
+gateway with SNAT may send only from its own addresses, whatever iptables does at that moment (the gateway guard). A
+port with port security may send IP from its own addresses only, and then its groups' egress rules decide.
 Neutron: the same table, with anti-spoofing for ports with security groups; router ports pass it by.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from nebula.compile.pipeline import registers, tables, text
 from nebula.desired.kinds import Flow
@@ -31,11 +32,28 @@ def guard_gateway(key: int, addresses: Sequence[IPv4Address | IPv6Address], owne
     yield text.flow(TABLE, 90, sender, text.DROP, owner)
 
 
+def own_address(key: int, mac_address: str, network: IPv4Network | IPv6Network, owner: Owner) -> Flow:
+    """IP from the port's own address, or from an allowed address pair, under the hardware address that it goes with."""
+    sender = text.match_register(registers.PORT, key)
+    family, source = "ip" if network.version == 4 else "ipv6", text.address("src", network)
+    match = text.join(family, sender, text.UNTAGGED, f"dl_src={mac_address}", source)
+    return text.flow(TABLE, 65, match, text.goto(tables.RULES_EGRESS), owner)
+
+
+def without_address(owner: Owner) -> Iterator[Flow]:
+    """ARP (ARP_SPOOF has looked at it), and a DHCP client that has no address yet (RFC 2131, 4.1)."""
+    onward = text.goto(tables.ACCEPT_OR_INGRESS)
+    yield text.flow(TABLE, 95, f"arp,{text.secured()},{text.UNTAGGED}", onward, owner)
+    client = "nw_src=0.0.0.0,tp_src=68,tp_dst=67"
+    yield text.flow(TABLE, 80, f"udp,{text.secured()},{text.UNTAGGED},{client}", onward, owner)
+
+
 def pass_untagged(owner: Owner) -> Flow:
-    """Any other port may send what has no tag."""
-    return text.flow(TABLE, 10, text.UNTAGGED, text.goto(tables.ACCEPT_OR_INGRESS), owner)
+    """Any other port without port security may send what has no tag."""
+    match = f"{text.match_register(registers.PROTECTION, 0)},{text.UNTAGGED}"
+    return text.flow(TABLE, 10, match, text.goto(tables.ACCEPT_OR_INGRESS), owner)
 
 
 def drop_rest(owner: Owner) -> Flow:
-    """Tagged frames."""
+    """Tagged frames, other sources, other protocols than ARP and IP."""
     return text.drop_rest(TABLE, owner)

@@ -1,7 +1,7 @@
 """Table 73 of br-int, ACCEPT_OR_INGRESS: is the receiver on this node?
 
 Unicast to a local port goes to BASE_INGRESS under the receiver's key; multicast and broadcast go to every local port
-of the network and then on; other unicast goes to ACCEPTED_EGRESS, which knows the way out.
+of the network and then on; other unicast goes to EGRESS_COMMIT, on the way out.
 Neutron: the same table for unicast; flooding there is left to NORMAL in table 94.
 """
 
@@ -19,27 +19,28 @@ CHUNK = 1000
 """Most ports in one flood flow: 32 bytes of actions each, and one OpenFlow message holds 65,535."""
 
 
-def to_local(tag: int, mac_address: str, key: int, owner: Owner) -> Flow:
+def to_local(tag: int, mac_address: str, key: int, protection: int, owner: Owner) -> Flow:
     """Unicast to a port of this node."""
     match = f"{text.in_network(tag)},dl_dst={mac_address}"
-    actions = f"{text.set_register(registers.PORT, key)},{text.goto(tables.BASE_INGRESS)}"
-    return text.flow(TABLE, 100, match, actions, owner)
+    receiver = f"{text.set_register(registers.PORT, key)},{text.set_register(registers.PROTECTION, protection)}"
+    return text.flow(TABLE, 100, match, f"{receiver},{text.goto(tables.BASE_INGRESS)}", owner)
 
 
-def flood(tag: int, keys: Sequence[int], owner: Owner, chunk: int = CHUNK) -> Iterator[Flow]:
-    """Multicast and broadcast: a copy for each key (sorted by the caller), then on to ACCEPTED_EGRESS.
+def flood(tag: int, ports: Sequence[tuple[int, int]], owner: Owner, chunk: int = CHUNK) -> Iterator[Flow]:
+    """Multicast and broadcast: a copy for each port (protection and key, sorted by the caller), then on to
+    EGRESS_COMMIT.
 
-    OVS never sends a packet back to the port that it came from, so the sender may be among the keys. Lists longer
+    OVS never sends a packet back to the port that it came from, so the sender may be among the ports. Lists longer
     than ``chunk`` go on in FLOOD_MORE. OVS stops a packet at 4,096 resubmits: so many local ports hears a flood.
     """
-    chunks = [keys[start : start + chunk] for start in range(0, len(keys), chunk)] or [keys]
+    chunks = [ports[start : start + chunk] for start in range(0, len(ports), chunk)] or [ports]
     for number, part in enumerate(chunks):
-        actions = [copy for key in part for copy in _copy(key)]
+        actions = list(_copies(part))
         if number + 1 < len(chunks):
             actions.append(text.set_register(registers.FLOOD_CHUNK, number + 1))
             actions.append(text.goto(tables.FLOOD_MORE) if number == 0 else text.resubmit(tables.FLOOD_MORE))
         else:
-            actions.append(text.goto(tables.ACCEPTED_EGRESS))
+            actions.append(text.goto(tables.EGRESS_COMMIT))
         if number == 0:
             match = f"{text.in_network(tag)},{text.MULTICAST}"
             yield text.flow(TABLE, 90, match, ",".join(actions), owner)
@@ -50,8 +51,12 @@ def flood(tag: int, keys: Sequence[int], owner: Owner, chunk: int = CHUNK) -> It
 
 def to_elsewhere(owner: Owner) -> Flow:
     """Unicast to what is not on this node."""
-    return text.flow(TABLE, 0, "", text.goto(tables.ACCEPTED_EGRESS), owner)
+    return text.flow(TABLE, 0, "", text.goto(tables.EGRESS_COMMIT), owner)
 
 
-def _copy(key: int) -> tuple[str, str]:
-    return text.set_register(registers.PORT, key), text.resubmit(tables.BASE_INGRESS)
+def _copies(ports: Sequence[tuple[int, int]]) -> Iterator[str]:
+    for index, (protection, key) in enumerate(ports):
+        if index == 0 or protection != ports[index - 1][0]:
+            yield text.set_register(registers.PROTECTION, protection)
+        yield text.set_register(registers.PORT, key)
+        yield text.resubmit(tables.BASE_INGRESS)

@@ -19,3 +19,15 @@ FROM_FABRIC = 0x1
 
 FLOOD_CHUNK = "reg8"
 """Which part of a long flood list comes next; 0, the first. Nebula's own."""
+
+PROTECTION = "reg9"
+"""How the port of ``PORT`` is protected: 0, not at all; STATEFUL; STATELESS. Nebula's own (Neutron: flows per port)."""
+
+STATEFUL = 0x1
+"""Port security, and groups whose connections conntrack follows."""
+
+STATELESS = 0x3
+"""Port security, and only groups that do without conntrack."""
+
+SECURED = "0x1/0x1"
+"""Match on PROTECTION: either of the two."""

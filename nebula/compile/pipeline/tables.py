@@ -21,12 +21,20 @@ class Table(msgspec.Struct, frozen=True):
 
 
 LOCAL_SWITCHING = Table("int", 0, "LOCAL_SWITCHING")
+ARP_SPOOF = Table("int", 24, "ARP_SPOOF")
+MAC_SPOOF = Table("int", 25, "MAC_SPOOF")
 TRANSIENT = Table("int", 60, "TRANSIENT")
 BASE_EGRESS = Table("int", 71, "BASE_EGRESS")
+RULES_EGRESS = Table("int", 72, "RULES_EGRESS")
 ACCEPT_OR_INGRESS = Table("int", 73, "ACCEPT_OR_INGRESS")
 FLOOD_MORE = Table("int", 74, "FLOOD_MORE")
 BASE_INGRESS = Table("int", 81, "BASE_INGRESS")
+RULES_INGRESS = Table("int", 82, "RULES_INGRESS")
+EGRESS_COMMIT = Table("int", 91, "EGRESS_COMMIT")
+INGRESS_COMMIT = Table("int", 92, "INGRESS_COMMIT")
+DROPPED_TRAFFIC = Table("int", 93, "DROPPED_TRAFFIC")
 ACCEPTED_EGRESS = Table("int", 94, "ACCEPTED_EGRESS")
+DELIVERY = Table("int", 95, "DELIVERY")
 
 TUN_INPUT = Table("tun", 0, "TUN_INPUT")
 PATCH_LV_TO_TUN = Table("tun", 2, "PATCH_LV_TO_TUN")
@@ -39,12 +47,20 @@ PROVIDER = Table("ex", 0, "PROVIDER")
 
 TABLES: tuple[Table, ...] = (
     LOCAL_SWITCHING,
+    ARP_SPOOF,
+    MAC_SPOOF,
     TRANSIENT,
     BASE_EGRESS,
+    RULES_EGRESS,
     ACCEPT_OR_INGRESS,
     FLOOD_MORE,
     BASE_INGRESS,
+    RULES_INGRESS,
+    EGRESS_COMMIT,
+    INGRESS_COMMIT,
+    DROPPED_TRAFFIC,
     ACCEPTED_EGRESS,
+    DELIVERY,
     TUN_INPUT,
     PATCH_LV_TO_TUN,
     VXLAN_TUN_TO_LV,

@@ -7,6 +7,7 @@ numbers, also where the switch would print a name (``goto_table:71``); ``dump.pa
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from nebula.compile.pipeline import registers
 from nebula.compile.pipeline.tables import Table
@@ -22,6 +23,7 @@ DROP = "drop"
 
 _BARE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _PORT_IN_TEXT = re.compile(r'(?:in_port=|output:)("(?:[^"\\]|\\.)*"|[^,\s]+)')
+_ZONE = "NXM_NX_REG6[0..15]"
 _VLAN_PRESENT = 0x1000
 _BRIDGES = {"int": BR_INT, "tun": BR_TUN}
 
@@ -72,6 +74,49 @@ def set_register(register: str, value: int) -> str:
 
 def match_register(register: str, value: int) -> str:
     return f"{register}={_hexadecimal(value)}"
+
+
+def secured() -> str:
+    """Match: the port of the moment has port security."""
+    return f"{registers.PROTECTION}={registers.SECURED}"
+
+
+def track(table: Table) -> str:
+    """Through conntrack, in the zone of the packet's network, and on in ``table`` with what conntrack says."""
+    return f"ct(table={table.number},zone={_ZONE})"
+
+
+def commit(mark: int | None = None) -> str:
+    """Let conntrack remember the connection; with ``mark``, under that mark."""
+    execute = "" if mark is None else f",exec(set_field:{_hexadecimal(mark)}->ct_mark)"
+    return f"ct(commit,zone={_ZONE}{execute})"
+
+
+def address(end: str, network: IPv4Network | IPv6Network) -> str:
+    """Match on an address of the packet; ``end`` is ``src`` or ``dst``. '' for all addresses of the family."""
+    if network.prefixlen == 0:
+        return ""
+    field = f"nw_{end}" if network.version == 4 else f"ipv6_{end}"
+    if network.prefixlen == network.max_prefixlen:
+        return f"{field}={address_text(network.network_address)}"
+    return f"{field}={address_text(network.network_address)}/{network.prefixlen}"
+
+
+def address_text(value: IPv4Address | IPv6Address) -> str:
+    """As inet_ntop(3) prints it, which OVS uses: IPv6 that holds an IPv4 address ends in dotted form."""
+    if isinstance(value, IPv6Address):
+        number = int(value)
+        low = IPv4Address(number & 0xFFFFFFFF)
+        if number >> 32 == 0xFFFF:
+            return f"::ffff:{low}"
+        if number >> 32 == 0 and number > 0xFFFF:
+            return f"::{low}"
+    return str(value)
+
+
+def join(*matches: str) -> str:
+    """Matches that say something, one after the other."""
+    return ",".join(match for match in matches if match)
 
 
 def _hexadecimal(value: int) -> str:

@@ -1,0 +1,146 @@
+#!/bin/bash
+# A stateless group: DNS queries come in, answers need a rule of their own, conntrack is not asked.
+# All changes of the first pass on an empty node, in order, as a person would type them.
+set -e
+
+# namespace
+ip netns add instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41
+ip -n instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 link set lo up alias nebula:instance:11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41
+
+# bridge
+ovs-vsctl --may-exist add-br br-int -- set Bridge br-int datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:compute1"'
+ovs-vsctl --may-exist add-br br-tun -- set Bridge br-tun datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:compute1"'
+
+# local-vlan
+ovs-vsctl set Bridge br-int external_ids:nebula-vlan-b69b8128-c03e-49a3-b100-6f862ae50fb8=1
+
+# veth
+ip link add tap5759c106-0c mtu 1450 type veth peer name eth0 mtu 1450 address fa:16:3e:9d:3c:34 netns instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41
+ip link set tap5759c106-0c alias nebula:port:5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70 addrgenmode none
+ip -n instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 link set eth0 alias nebula:port:5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70 addrgenmode none
+ip netns exec instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 ethtool -K eth0 tx off > /dev/null
+ip -n instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 link set eth0 up
+ip link set tap5759c106-0c up
+
+# bridge-port
+ovs-vsctl --may-exist add-port br-tun patch-int -- set Port patch-int 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface patch-int type=patch 'options:peer="patch-tun"'
+ovs-vsctl --may-exist add-port br-int patch-tun -- set Port patch-tun 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface patch-tun type=patch 'options:peer="patch-int"'
+ovs-vsctl --may-exist add-port br-int tap5759c106-0c -- set Port tap5759c106-0c 'external_ids:nebula-owner="nebula:port:5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70"' tag=1 -- set Interface tap5759c106-0c external_ids:iface-id=5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70
+ovs-vsctl --may-exist add-port br-tun vxlan -- set Port vxlan 'external_ids:nebula-owner="nebula:node:compute1"' 'tag=[]' -- set Interface vxlan type=vxlan 'options:key="flow"' 'options:local_ip="10.0.0.11"' 'options:remote_ip="flow"'
+
+# flow
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=0,priority=0 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02b69b8128c03e,table=0,priority=10,in_port="patch-tun",dl_vlan=1 actions=pop_vlan,set_field:0x1->reg6,set_field:0x1->reg7,goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=0,priority=3,arp actions=goto_table:24'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=0,priority=3,icmp6,icmp_type=135 actions=goto_table:24'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=0,priority=3,icmp6,icmp_type=136 actions=goto_table:24'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=24,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=24,priority=100,arp,arp_spa=0.0.0.0,arp_op=1 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,arp,in_port="tap5759c106-0c",arp_spa=192.168.50.227,arp_sha=fa:16:3e:9d:3c:34 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=24,priority=100,icmp6,icmp_type=135,nd_sll=00:00:00:00:00:00 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=135,nd_sll=fa:16:3e:9d:3c:34 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=136,nd_target=fe80::f816:3eff:fe9d:3c34 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=25,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=25,priority=100,in_port="tap5759c106-0c",dl_src=fa:16:3e:9d:3c:34 actions=goto_table:60'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=60,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=60,priority=100,in_port="tap5759c106-0c" actions=set_field:0x5759c106->reg5,set_field:0x1->reg6,set_field:0x3->reg9,goto_table:71'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=10,reg9=0,vlan_tci=0x0000/0x1fff actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ip,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=fa:16:3e:9d:3c:34,nw_src=192.168.50.227 actions=goto_table:72'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ipv6,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=fa:16:3e:9d:3c:34,ipv6_src=fe80::f816:3eff:fe9d:3c34 actions=goto_table:72'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=80,udp,reg9=0x1/0x1,vlan_tci=0x0000/0x1fff,nw_src=0.0.0.0,tp_src=68,tp_dst=67 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=95,arp,reg9=0x1/0x1,vlan_tci=0x0000/0x1fff actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=0 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=100,ct_state=-trk,udp,tp_src=68,tp_dst=67 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=100,ct_state=-trk,udp6,tp_src=546,tp_dst=547 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=105,icmp6,icmp_type=134 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=105,icmp6,icmp_type=135 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=105,icmp6,icmp_type=136 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=105,icmp6,icmp_type=137 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=105,udp,tp_src=67,tp_dst=68 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=105,udp6,tp_src=547,tp_dst=546 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=110,ct_state=-trk,icmp6,icmp_type=130 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=110,ct_state=-trk,icmp6,icmp_type=133 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=110,ct_state=-trk,icmp6,icmp_type=135 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=110,ct_state=-trk,icmp6,icmp_type=136,nd_tll=00:00:00:00:00:00 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=72,priority=110,ct_state=-trk,icmp6,reg5=0x5759c106,icmp_type=136,nd_tll=fa:16:3e:9d:3c:34 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=40,ct_state=+est+trk,ip,reg9=0x1 actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0x1->ct_mark))'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=40,ct_state=+est+trk,ipv6,reg9=0x1 actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0x1->ct_mark))'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e089c0d1e2f3a4b,table=72,priority=77,udp,reg5=0x5759c106,tp_dst=0x1000/0xf000 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e089c0d1e2f3a4b,table=72,priority=77,udp,reg5=0x5759c106,tp_dst=0x2000/0xe000 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e089c0d1e2f3a4b,table=72,priority=77,udp,reg5=0x5759c106,tp_dst=0x400/0xfc00 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e089c0d1e2f3a4b,table=72,priority=77,udp,reg5=0x5759c106,tp_dst=0x4000/0xc000 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e089c0d1e2f3a4b,table=72,priority=77,udp,reg5=0x5759c106,tp_dst=0x800/0xf800 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e089c0d1e2f3a4b,table=72,priority=77,udp,reg5=0x5759c106,tp_dst=0x8000/0x8000 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=79,ct_state=+rel+trk,ct_mark=0x1,reg9=0x1 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=79,ct_state=+rpl+trk,ct_mark=0x1,reg9=0x1 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=80,ct_state=+est+rpl+trk,ct_mark=0,reg9=0x1 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=80,ct_state=+inv+trk,reg9=0x1 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=80,ct_state=-new+rel-inv+trk,ct_mark=0,reg9=0x1 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=90,ct_state=-trk,ip,reg9=0x1 actions=ct(table=72,zone=NXM_NX_REG6[0..15])'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=90,ct_state=-trk,ipv6,reg9=0x1 actions=ct(table=72,zone=NXM_NX_REG6[0..15])'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=73,priority=0 actions=goto_table:91'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=73,priority=100,reg6=0x1,dl_dst=fa:16:3e:9d:3c:34 actions=set_field:0x5759c106->reg5,set_field:0x3->reg9,goto_table:81'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02b69b8128c03e,table=73,priority=90,reg6=0x1,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=set_field:0x3->reg9,set_field:0x5759c106->reg5,resubmit(,81),goto_table:91'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=74,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=10,reg9=0 actions=goto_table:92'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=100,arp,reg9=0x1/0x1 actions=goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=100,icmp6,reg9=0x1/0x1,icmp_type=130 actions=goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=100,icmp6,reg9=0x1/0x1,icmp_type=134 actions=goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=100,icmp6,reg9=0x1/0x1,icmp_type=135 actions=goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=100,icmp6,reg9=0x1/0x1,icmp_type=136 actions=goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=100,udp,reg9=0x1/0x1,tp_src=67,tp_dst=68 actions=goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=100,udp6,reg9=0x1/0x1,tp_src=547,tp_dst=546 actions=goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=80,reg9=0x1 actions=goto_table:82'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=80,reg9=0x3 actions=goto_table:82'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=90,ct_state=-trk,ip,reg9=0x1 actions=ct(table=82,zone=NXM_NX_REG6[0..15])'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=90,ct_state=-trk,ipv6,reg9=0x1 actions=ct(table=82,zone=NXM_NX_REG6[0..15])'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=82,priority=0 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=82,priority=40,ct_state=+est+trk,ip,reg9=0x1 actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0x1->ct_mark))'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=82,priority=40,ct_state=+est+trk,ipv6,reg9=0x1 actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0x1->ct_mark))'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e089c0d1e2f3a4b,table=82,priority=77,udp,reg5=0x5759c106,tp_dst=53 actions=goto_table:92'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=82,priority=79,ct_state=+rel+trk,ct_mark=0x1,reg9=0x1 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=82,priority=79,ct_state=+rpl+trk,ct_mark=0x1,reg9=0x1 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=82,priority=80,ct_state=+est+rpl+trk,ct_mark=0,reg9=0x1 actions=goto_table:92'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=82,priority=80,ct_state=+inv+trk,reg9=0x1 actions=goto_table:93'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=82,priority=80,ct_state=-new+rel-inv+trk,ct_mark=0,reg9=0x1 actions=goto_table:92'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=91,priority=0 actions=goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=91,priority=100,ct_state=+est-rpl+trk,ct_mark=0x1,ip actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0->ct_mark)),goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=91,priority=100,ct_state=+est-rpl+trk,ct_mark=0x1,ipv6 actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0->ct_mark)),goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=91,priority=100,ct_state=+new+trk,ip actions=ct(commit,zone=NXM_NX_REG6[0..15]),goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=91,priority=100,ct_state=+new+trk,ipv6 actions=ct(commit,zone=NXM_NX_REG6[0..15]),goto_table:94'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=92,priority=0 actions=goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=92,priority=100,ct_state=+est-rpl+trk,ct_mark=0x1,ip actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0->ct_mark)),goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=92,priority=100,ct_state=+est-rpl+trk,ct_mark=0x1,ipv6 actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0->ct_mark)),goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=92,priority=100,ct_state=+new+trk,ip actions=ct(commit,zone=NXM_NX_REG6[0..15]),goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=92,priority=100,ct_state=+new+trk,ipv6 actions=ct(commit,zone=NXM_NX_REG6[0..15]),goto_table:95'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=93,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=94,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02b69b8128c03e,table=94,priority=10,reg6=0x1 actions=push_vlan:0x8100,set_field:4097->vlan_vid,output:"patch-tun"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=94,priority=100,reg7=0x1 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=95,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=95,priority=100,reg5=0x5759c106 actions=output:"tap5759c106-0c"'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=0,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=0,priority=10,in_port="patch-int" actions=goto_table:2'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e07b8cb2f02d76e,table=0,priority=10,tun_src=10.0.0.1,in_port=vxlan actions=goto_table:4'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e079f78de2a126d,table=0,priority=10,tun_src=10.0.0.12,in_port=vxlan actions=goto_table:4'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=2,priority=0,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00 actions=goto_table:20'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=2,priority=0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=goto_table:22'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=2,priority=10,arp,dl_dst=ff:ff:ff:ff:ff:ff actions=goto_table:21'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=20,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e043f7b94c3c5d2,table=20,priority=10,dl_vlan=1,dl_dst=fa:16:3e:19:e2:44 actions=pop_vlan,set_field:0x1d67->tun_id,set_field:10.0.0.1->tun_dst,output:vxlan'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e04ac62f68e48d3,table=20,priority=10,dl_vlan=1,dl_dst=fa:16:3e:41:9f:40 actions=pop_vlan,set_field:0x1d67->tun_id,set_field:10.0.0.12->tun_dst,output:vxlan'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e04285e4d495c0b,table=20,priority=10,dl_vlan=1,dl_dst=fa:16:3e:7c:51:9f actions=pop_vlan,set_field:0x1d67->tun_id,set_field:10.0.0.1->tun_dst,output:vxlan'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=21,priority=0 actions=goto_table:22'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e04285e4d495c0b,table=21,priority=10,arp,dl_vlan=1,arp_tpa=192.168.50.1,arp_op=1 actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:fa:16:3e:7c:51:9f->eth_src,set_field:2->arp_op,move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],set_field:fa:16:3e:7c:51:9f->arp_sha,set_field:192.168.50.1->arp_spa,IN_PORT'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e043f7b94c3c5d2,table=21,priority=10,arp,dl_vlan=1,arp_tpa=192.168.50.2,arp_op=1 actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:fa:16:3e:19:e2:44->eth_src,set_field:2->arp_op,move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],set_field:fa:16:3e:19:e2:44->arp_sha,set_field:192.168.50.2->arp_spa,IN_PORT'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e04ac62f68e48d3,table=21,priority=10,arp,dl_vlan=1,arp_tpa=192.168.50.74,arp_op=1 actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:fa:16:3e:41:9f:40->eth_src,set_field:2->arp_op,move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],set_field:fa:16:3e:41:9f:40->arp_sha,set_field:192.168.50.74->arp_spa,IN_PORT'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=22,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=22,priority=10,dl_vlan=1 actions=pop_vlan,set_field:0x1d67->tun_id,set_field:10.0.0.1->tun_dst,output:vxlan,set_field:10.0.0.12->tun_dst,output:vxlan'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e01e01300255ee5,table=4,priority=0 actions=drop'
+ovs-ofctl -O OpenFlow14 --names add-flow br-tun 'cookie=0x4e02b69b8128c03e,table=4,priority=10,tun_id=0x1d67 actions=push_vlan:0x8100,set_field:4097->vlan_vid,output:"patch-int"'
+
+# process
+mkdir -p /var/lib/nebula/udhcpc/5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70
+ip netns exec instance-11d3a0c2-9e4b-4f57-8a61-c2b7d9e03f41 setsid --fork udhcpc -f -i eth0 -p /var/lib/nebula/udhcpc/5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70/pid -s /usr/lib/nebula/dhcp-client.sh -t 3 -T 1 -A 1 -R -O mtu -O staticroutes -x hostname:vm1 < /dev/null > /dev/null 2>&1
