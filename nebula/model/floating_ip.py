@@ -7,10 +7,10 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.standard import Nameless, Status
+from nebula.model.standard import Nameless
 
-FORWARDED = ("tcp", "udp", "sctp", "dccp", "icmp")
-"""Protocols that a forwarding may have; ``icmp`` alone has no ports."""
+FORWARDED = ("tcp", "udp", "sctp", "dccp")
+"""Protocols that a forwarding may have: those with ports."""
 
 
 def _ipv4(value: object) -> object:
@@ -26,8 +26,7 @@ def _port_range(value: object) -> object:
     first, colon, last = text.partition(":")
     number = accept.integer(1, 65535)
     low, high = number(first), number(last if colon else first)
-    assert isinstance(low, int) and isinstance(high, int)
-    if low > high:
+    if int(str(low)) > int(str(high)):
         raise ValueError(f"'{accept.shown(value)}' is not a valid port range: the first port is above the last")
     return f"{low}:{high}"
 
@@ -40,7 +39,7 @@ _id = accept.optional(accept.identifier)
 _derived = Attribute()
 _number = Attribute(accept=accept.integer(1, 65535), post=True, put=True, stored=False, filtered=False)
 _range = Attribute(accept=_port_range, post=True, put=True, stored=False, filtered=False)
-_bound = Attribute(filtered=False, sent=False)
+_bound = Attribute()
 
 
 class FloatingIp(Nameless, frozen=True, kw_only=True):
@@ -53,25 +52,26 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
     port_id: Annotated[str | None, Attribute(accept=_id, post=True, put=True)] = None
     fixed_ip_address: Annotated[str | None, Attribute(accept=accept.optional(_ipv4), post=True, put=True)] = None
     router_id: Annotated[str | None, _derived] = None
-    status: Annotated[str, Status] = "DOWN"
+    status: Annotated[str, Attribute(stored=False, filtered=False)] = "DOWN"
+    port_details: Annotated[dict[str, object] | None, Attribute(stored=False, filtered=False)] = None
     port_forwardings: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()
 
 
 class PortForwarding(Nameless, frozen=True, kw_only=True):
     """Ports of a floating IP that lead to ports of an inner address; ``*_first`` and ``*_last`` are both included."""
 
-    floating_ip_id: Annotated[str, Attribute(filtered=False, sent=False)] = ""
+    floating_ip_id: Annotated[str, _bound] = ""
     protocol: Annotated[str, Attribute(accept=_protocol, post=True, put=True, required=True)]
     internal_port_id: Annotated[str, Attribute(accept=accept.identifier, post=True, put=True, required=True)]
-    internal_ip_address: Annotated[str, Attribute(accept=accept.optional(_ipv4), post=True, put=True)] = ""
+    internal_ip_address: Annotated[str | None, Attribute(accept=accept.optional(_ipv4), post=True, put=True)] = None
     external_port: Annotated[int | None, _number] = None
     internal_port: Annotated[int | None, _number] = None
     external_port_range: Annotated[str | None, _range] = None
     internal_port_range: Annotated[str | None, _range] = None
-    external_first: Annotated[int | None, _bound] = None
-    external_last: Annotated[int | None, _bound] = None
-    internal_first: Annotated[int | None, _bound] = None
-    internal_last: Annotated[int | None, _bound] = None
+    external_first: Annotated[int, _bound] = 0
+    external_last: Annotated[int, _bound] = 0
+    internal_first: Annotated[int, _bound] = 0
+    internal_last: Annotated[int, _bound] = 0
 
 
 FLOATING_IP = describe(FloatingIp, "floatingip", "floatingips")

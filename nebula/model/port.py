@@ -23,6 +23,9 @@ AUTO_DELETED = frozenset({DHCP})
 ROUTER_OWNED = frozenset({ROUTER_INTERFACE, ROUTER_GATEWAY})
 """Device owners whose ports only the router's own operations make and delete."""
 
+SERVICE_OWNED = ROUTER_OWNED | {FLOATING_IP}
+"""Device owners whose ports no call to ``/v2.0/ports`` makes or deletes."""
+
 VNIC_TYPES = ("normal",)
 
 _pairs = accept.list_of(

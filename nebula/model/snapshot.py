@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import msgspec
 
-from nebula.ids import Host, InstanceId, NetworkId, PortId, RouterId, SubnetId
+from nebula.ids import AddressGroupId, Host, InstanceId, NetworkId, PortId, RouterId, SecurityGroupId, SubnetId
 from nebula.model.port import DHCP
-from nebula.view.records import FixedIp, HostRoute, SubnetView
+from nebula.view.records import AddressPair, AddressSet, FixedIp, HostRoute, SecurityGroupView, SubnetView
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -54,6 +54,9 @@ class PortRow(msgspec.Struct, frozen=True):
     host: Host
     admin_state_up: bool = True
     dns_name: str = ""
+    port_security_enabled: bool = False
+    allowed_address_pairs: tuple[AddressPair, ...] = ()
+    security_groups: tuple[SecurityGroupId, ...] = ()
 
 
 class RouterRow(msgspec.Struct, frozen=True):
@@ -93,6 +96,8 @@ class Snapshot:
         self.ports: dict[PortId, PortRow] = {}
         self.routers: dict[RouterId, RouterRow] = {}
         self.instances: dict[InstanceId, InstanceRow] = {}
+        self.security_groups: dict[SecurityGroupId, SecurityGroupView] = {}
+        self.address_groups: dict[AddressGroupId, AddressSet] = {}
         self.network_of_subnet: dict[SubnetId, NetworkId] = {}
         self._ports_of_network: dict[NetworkId, set[PortId]] = defaultdict(set)
         self._ports_of_device: dict[str, set[PortId]] = defaultdict(set)
@@ -101,6 +106,8 @@ class Snapshot:
         self._dhcp_ports_of_network: dict[NetworkId, set[PortId]] = defaultdict(set)
         self._routers_of_host: dict[Host, set[RouterId]] = defaultdict(set)
         self._instances_of_host: dict[Host, set[InstanceId]] = defaultdict(set)
+        self._ports_of_group: dict[SecurityGroupId, set[PortId]] = defaultdict(set)
+        self._groups_naming: dict[str, set[SecurityGroupId]] = defaultdict(set)
 
     def ports_of_network(self, network: NetworkId) -> Set[PortId]:
         """All ports, bound or not."""
@@ -130,6 +137,18 @@ class Snapshot:
         """The instances placed on a node."""
         return self._instances_of_host.get(host, frozenset())
 
+    def ports_of_group(self, group: SecurityGroupId) -> Set[PortId]:
+        """The members of a security group, bound or not."""
+        return self._ports_of_group.get(group, frozenset())
+
+    def hosts_of_group(self, group: SecurityGroupId) -> Set[Host]:
+        """The nodes with a member of a security group."""
+        return {host for port in self.ports_of_group(group) if (host := self.ports[port].host)}
+
+    def groups_naming(self, remote: str) -> Set[SecurityGroupId]:
+        """The security groups with a rule whose remote side is this security group or address group."""
+        return self._groups_naming.get(remote, frozenset())
+
     # One pair of methods for each kind of row.
 
     def put_node(self, row: NodeRow) -> None:
@@ -155,6 +174,8 @@ class Snapshot:
         self._ports_of_network[row.network_id].add(row.id)
         if row.device_owner == DHCP:
             self._dhcp_ports_of_network[row.network_id].add(row.id)
+        for group in row.security_groups:
+            self._ports_of_group[group].add(row.id)
         if row.device_id:
             self._ports_of_device[row.device_id].add(row.id)
         if row.host:
@@ -169,6 +190,8 @@ class Snapshot:
         _discard(self._ports_of_network, old.network_id, port)
         if old.device_owner == DHCP:
             _discard(self._dhcp_ports_of_network, old.network_id, port)
+        for group in old.security_groups:
+            _discard(self._ports_of_group, group, port)
         if old.device_id:
             _discard(self._ports_of_device, old.device_id, port)
         if old.host:
@@ -191,6 +214,23 @@ class Snapshot:
         if old is not None and old.host:
             _discard(self._routers_of_host, old.host, router)
 
+    def put_security_group(self, row: SecurityGroupView) -> None:
+        self.drop_security_group(row.id)
+        self.security_groups[row.id] = row
+        for remote in remotes(row):
+            self._groups_naming[remote].add(row.id)
+
+    def drop_security_group(self, group: SecurityGroupId) -> None:
+        old = self.security_groups.pop(group, None)
+        for remote in remotes(old) if old is not None else ():
+            _discard(self._groups_naming, remote, group)
+
+    def put_address_group(self, row: AddressSet) -> None:
+        self.address_groups[AddressGroupId(row.id)] = row
+
+    def drop_address_group(self, group: AddressGroupId) -> None:
+        self.address_groups.pop(group, None)
+
     def put_instance(self, row: InstanceRow) -> None:
         self.drop_instance(row.id)
         self.instances[row.id] = row
@@ -201,6 +241,12 @@ class Snapshot:
         old = self.instances.pop(instance, None)
         if old is not None and old.host:
             _discard(self._instances_of_host, old.host, instance)
+
+
+def remotes(group: SecurityGroupView) -> Set[str]:
+    """The security groups and address groups that the group's rules name as their remote side."""
+    named = {rule.remote_group_id or rule.remote_address_group_id for rule in group.rules}
+    return {remote for remote in named if remote is not None}
 
 
 def _discard(index: dict[K, set[V]], key: K, member: V) -> None:

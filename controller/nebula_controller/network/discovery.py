@@ -1,6 +1,6 @@
 """What clients ask before and around the resources: versions, extensions, zones, quotas.
 
-No state of its own. There are no quotas (-1 everywhere) and no floating IPs yet: their list is empty.
+No state of its own. There are no quotas (-1 everywhere).
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("availability_zone", "Availability Zone", "Availability zones: there is one."),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application."),
     ("empty-string-filtering", "Empty String Filtering Extension", "Allow filtering by attributes with empty string."),
+    ("expose-port-forwarding-in-fip", "Expose Port Forwarding in Floating IP", "Floating IPs show their forwardings."),
     ("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "SNAT can be switched off per router."),
     ("external-net", "Neutron external network", "Adds external network attribute to network resource."),
     ("extraroute", "Neutron Extra Route", "Extra routes configuration for L3 router."),
     ("extraroute-atomic", "Atomically add/remove extra routes", "Edit extra routes of a router on server side."),
     ("filter-validation", "Filter parameters validation", "Unknown filters are refused."),
+    ("fip-port-details", "Floating IP Port Details Extension", "Floating IPs show the port that they lead to."),
+    ("floating-ip-port-forwarding", "Floating IP Port Forwarding", "Ports of a floating IP lead to inner ports."),
+    ("floating-ip-port-forwarding-description", "Floating IP Port Forwarding new description field", "Their words."),
+    ("floating-ip-port-forwarding-port-ranges", "Floating IP Port Forwarding port ranges", "Ranges of ports."),
     ("ip-substring-filtering", "IP address substring filtering", "Filter ports by a part of an address."),
     ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource."),
     ("net-mtu-writable", "Network MTU (writable)", "Provides a writable MTU attribute for a network resource."),
@@ -68,7 +73,6 @@ def operations() -> list[Operation]:
         Operation("GET", "/v2.0/quotas/{project_id}", _quota),
         Operation("GET", "/v2.0/quotas/{project_id}/default", _quota),
         Operation("GET", "/v2.0/quotas/{project_id}/details.json", _quota_details),
-        Operation("GET", "/v2.0/floatingips", lambda _call: Answer(200, {"floatingips": []})),
     ]
 
 
@@ -87,6 +91,7 @@ def _resources(call: Call) -> Answer:
         "subnets",
         "ports",
         "routers",
+        "floatingips",
         "security-groups",
         "security-group-rules",
         "address-groups",

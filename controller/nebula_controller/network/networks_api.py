@@ -16,7 +16,7 @@ from nebula.model.port import AUTO_DELETED, DHCP
 from nebula.rules import networks as rules
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network import ports, rows, segments
+from nebula_controller.network import floating_ips_api, floating_rows, ports, rows, segments
 from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
@@ -125,6 +125,8 @@ class Networks(Collection[Network]):
     def delete(self, tx: Transaction, context: RequestContext, old: Network) -> None:
         del context
         key = {"network": old.id}
+        for floating in floating_rows.free_of_network(tx, old.id):
+            floating_ips_api.remove(tx, floating)
         raise_all(rules.in_use(old.id, tx.execute(_ports_of, key).scalars().all()))
         for port in tx.execute(_auto_ports_of, key).scalars().all():
             ports.delete(tx, port)

@@ -16,9 +16,9 @@ from sqlalchemy import bindparam, select
 from nebula.errors import Conflict, InvalidAttribute
 from nebula.ids import Host, Owner, OwnerKind
 from nebula.model.attribute import raise_all
-from nebula.model.port import DHCP, PORT, ROUTER_OWNED, Port
+from nebula.model.port import DHCP, PORT, ROUTER_OWNED, SERVICE_OWNED, Port
 from nebula.rules import security_groups as rules
-from nebula_controller.network import addresses, groups, rows
+from nebula_controller.network import addresses, floating_rows, groups, rows
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.network import ports as table
 
@@ -79,8 +79,9 @@ def create_service_port(
     project_id: str,
     host: str = "",
     fixed_ips: Sequence[Mapping[str, str]] | None = None,
+    status: str = "DOWN",
 ) -> Port:
-    """A port of the controller's own services: DHCP (``network:dhcp``) or a router's; as ``create`` otherwise."""
+    """A port of the controller's own services: DHCP's, a router's or a floating IP's; as ``create`` otherwise."""
     values: dict[str, object] = {
         "network_id": network_id,
         "device_owner": device_owner,
@@ -88,6 +89,7 @@ def create_service_port(
         "project_id": project_id,
         "binding:host_id": host,
         "port_security_enabled": False,
+        "status": status,
     }
     if fixed_ips is not None:
         values["fixed_ips"] = [dict(entry) for entry in fixed_ips]
@@ -142,6 +144,7 @@ def change(tx: Transaction, old: Port, values: Mapping[str, object]) -> Port:
         given = addresses.assign(
             tx, old.id, old.network_id, wanted, subnets=rows.subnets_of(tx, old.network_id), kept=old.fixed_ips
         )
+        floating_rows.let_go(tx, old.id, {fixed.ip_address for fixed in given})
     if new == old and given == old.fixed_ips:
         return old
     saved = rows.PORTS.save(tx, old, new, always=True)
@@ -153,10 +156,11 @@ def change(tx: Transaction, old: Port, values: Mapping[str, object]) -> Port:
 
 
 def delete(tx: Transaction, port_id: str) -> None:
-    """Remove a port and give its addresses back; deleting what is gone succeeds."""
+    """Remove a port and give its addresses back; floating IPs let go of it. Deleting what is gone succeeds."""
     if rows.PORTS.get(tx, port_id) is None:
         return
     port = rows.port(tx, port_id)
+    floating_rows.let_go(tx, port_id)
     addresses.release_all(tx, port_id)
     rows.PORTS.delete(tx, port_id)
     touch(tx, port)
@@ -215,5 +219,5 @@ def _mac(tx: Transaction, network_id: str, wanted: str) -> str:
 
 def refuse_service_owner(device_owner: object) -> None:
     """Only the services themselves make ports of these owners: a row alone would be a router or server that is none."""
-    if device_owner in ROUTER_OWNED or device_owner == DHCP:
+    if device_owner in SERVICE_OWNED or device_owner == DHCP:
         raise InvalidAttribute("device_owner", f"'{device_owner}' ports are made by the service itself")

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from nebula.errors import BadRequest, Conflict, Forbidden
 from nebula.ids import Owner, OwnerKind
 from nebula.model.network import Network
-from nebula.model.port import DHCP, ROUTER_OWNED, Port
+from nebula.model.port import DHCP, SERVICE_OWNED, Port
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
@@ -74,7 +74,7 @@ class Ports(Collection[Port]):
         if "mac_address" in changed and not context.is_admin:
             raise _forbidden("update", "mac_address")
         ports.refuse_service_owner(changed.get("device_owner"))
-        if old.device_owner in ROUTER_OWNED or old.device_owner == DHCP:
+        if old.device_owner in SERVICE_OWNED or old.device_owner == DHCP:
             frozen = [name for name in _FIXED_AT_SERVICES if name in changed]
             if frozen and not _same_addresses(frozen, current, changed):
                 raise BadRequest(
@@ -86,7 +86,7 @@ class Ports(Collection[Port]):
     def delete(self, tx: Transaction, context: RequestContext, old: Port) -> None:
         """A DHCP port may go (as in Neutron); its subnets are touched, so that the scheduler makes another."""
         del context
-        if old.device_owner in ROUTER_OWNED:
+        if old.device_owner in SERVICE_OWNED:
             raise Conflict(
                 f"Port {old.id} cannot be deleted directly via the port API: has device owner {old.device_owner}.",
                 type_name="ServicePortInUse",

@@ -18,7 +18,7 @@ from nebula.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
 from nebula.model.router import Router
 from nebula.model.subnet import Subnet
 from nebula.rules import routers as rules
-from nebula_controller.network import ports, rows
+from nebula_controller.network import floating_rows, ports, rows
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 
@@ -78,6 +78,12 @@ def clear_gateway(tx: Transaction, router: Router) -> Router:
     """Take the router's gateway away, with its port. The caller saves the router."""
     if router.gateway_port_id is None:
         return router
+    if floating_rows.of_router(tx, router.id):
+        raise Conflict(
+            f"Gateway cannot be updated for router {router.id}, since a gateway to external network "
+            f"{router.gateway_network_id} is required by one or more floating IPs.",
+            type_name="RouterExternalGatewayInUseByFloatingIp",
+        )
     port = rows.port(tx, router.gateway_port_id)
     inner = subnets_of_ports(tx, interfaces(tx, router.id))
     raise_all(rules.check_detach(router.id, router.routes, subnets_of_ports(tx, [port]), inner))
@@ -140,6 +146,12 @@ def remove_interface(tx: Transaction, router: Router, subnet_id: str | None, por
                 type_name="RouterInterfaceNotFoundForSubnet",
             )
     leaving = subnets_of_ports(tx, [port])
+    if floating_rows.hold(tx, router.id, leaving):
+        raise Conflict(
+            f"Router interface for subnet {leaving[0].id} on router {router.id} cannot be deleted, as it is required "
+            "by one or more floating IPs.",
+            type_name="RouterInterfaceInUseByFloatingIP",
+        )
     staying = [subnet for subnet in connected(tx, router) if subnet.id not in {s.id for s in leaving}]
     raise_all(rules.check_detach(router.id, router.routes, leaving, staying))
     _remove(tx, port.id)

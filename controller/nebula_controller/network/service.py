@@ -13,7 +13,9 @@ from nebula_controller.api.context import internal
 from nebula_controller.api.endpoint import Service
 from nebula_controller.network import discovery, segments
 from nebula_controller.network.address_groups_api import AddressGroups
+from nebula_controller.network.floating_ips_api import FloatingIps
 from nebula_controller.network.networks_api import Networks
+from nebula_controller.network.port_forwardings_api import PortForwardings
 from nebula_controller.network.ports_api import Ports
 from nebula_controller.network.routers_api import Routers
 from nebula_controller.network.security_groups_api import SecurityGroupRules, SecurityGroups
@@ -28,7 +30,7 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
     """All operations below ``/network``, but for the agents', which the nodes' service adds."""
     with database.write(internal("network")) as tx:
         segments.prepare(tx, settings)
-    rules = SecurityGroupRules(database)
+    rules, floating = SecurityGroupRules(database), FloatingIps(database)
     collections: list[Collection[Any]] = [
         Networks(database, settings),
         Subnets(database),
@@ -37,6 +39,8 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
         SecurityGroups(database, rules),
         rules,
         AddressGroups(database),
+        floating,
+        PortForwardings(database, floating),
     ]
     operations = [operation for collection in collections for operation in collection.operations()]
     return Service(PREFIX, [*discovery.operations(), *operations])

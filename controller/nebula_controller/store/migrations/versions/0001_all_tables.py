@@ -223,7 +223,7 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     op.create_table(
         "tokens",
-        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
@@ -781,7 +781,6 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("port_id", sa.String(length=36), nullable=True),
         sa.Column("fixed_ip_address", sa.String(length=64), nullable=True),
         sa.Column("router_id", sa.String(length=36), nullable=True),
-        sa.Column("status", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(
             ["floating_network_id"],
             ["networks.id"],
@@ -848,12 +847,12 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("updated_at", sa.String(length=20), nullable=False),
         sa.Column("floating_ip_id", sa.String(length=36), nullable=False),
         sa.Column("protocol", sa.String(length=40), nullable=False),
-        sa.Column("external_first", sa.Integer(), nullable=True),
-        sa.Column("external_last", sa.Integer(), nullable=True),
+        sa.Column("external_first", sa.Integer(), nullable=False),
+        sa.Column("external_last", sa.Integer(), nullable=False),
         sa.Column("internal_port_id", sa.String(length=36), nullable=False),
         sa.Column("internal_ip_address", sa.String(length=64), nullable=False),
-        sa.Column("internal_first", sa.Integer(), nullable=True),
-        sa.Column("internal_last", sa.Integer(), nullable=True),
+        sa.Column("internal_first", sa.Integer(), nullable=False),
+        sa.Column("internal_last", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["floating_ip_id"], ["floating_ips.id"], name=op.f("fk_port_forwardings_floating_ip_id"), ondelete="CASCADE"
         ),
