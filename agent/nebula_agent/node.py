@@ -26,7 +26,7 @@ from nebula_agent.drivers.route import RouteDriver
 from nebula_agent.drivers.ruleset import RulesetDriver
 from nebula_agent.drivers.sysctl import SysctlDriver
 from nebula_agent.drivers.veth import VethDriver
-from nebula_agent.edge import files
+from nebula_agent.edge import files, ioctl
 from nebula_agent.edge.datapath import choose_datapath
 from nebula_agent.edge.ovsdb import Ovsdb
 from nebula_agent.edge.watch import Watch
@@ -100,7 +100,7 @@ class Node:
             dhcp_client_script=facts.dhcp_client_script,
             bridge_mappings=facts.bridge_mappings,
             local_vlans=openvswitch.local_vlans(state),
-            plugged=openvswitch.plugged(state),
+            plugged=openvswitch.plugged(state, ioctl.link_exists),
             foreign_bridges=openvswitch.foreign_bridges(state),
         )
 
@@ -108,7 +108,9 @@ class Node:
         """What something else has plugged into br-int."""
         if self.ovsdb is None:
             return ()
-        return tuple(Plug(PortId(port), device) for port, device in openvswitch.plugged(self.ovsdb.state()))
+        return tuple(
+            Plug(PortId(port), device) for port, device in openvswitch.plugged(self.ovsdb.state(), ioctl.link_exists)
+        )
 
     def close(self) -> None:
         """Close the edges; nothing on the node changes."""

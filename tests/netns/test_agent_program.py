@@ -42,8 +42,15 @@ def test_plan_changes_nothing_and_its_lines_do_the_work() -> None:
     eventually(lambda: VM2_IP in node.run("ip", "-4", "address", namespace=NS2), "lease")
 
 
+def _has_flows(node: AgentNode, device: str) -> bool:
+    return device in node.run("ovs-ofctl", "dump-flows", "br-int", "--names")
+
+
 def test_what_others_plug_is_bound() -> None:
-    """An interface that somebody puts on br-int with ``iface-id`` is wired, and left alone when the agent cleans."""
+    """An interface that somebody puts on br-int with ``iface-id`` is wired until it or its device goes.
+
+    It is left alone when the agent cleans.
+    """
     with two_nodes() as (first, second):
         first.show(net1(gateway=None))
         second.show(compute1(instance=False))
@@ -62,7 +69,11 @@ def test_what_others_plug_is_bound() -> None:
         ping = ("ping", "-c", "1", "-W", "1", DHCP_IP)
         eventually(lambda: second.status(*ping, namespace="guest") == 0, "ping from the guest")
         second.run("ovs-vsctl", "del-port", "tapguest")
-        eventually(lambda: "tapguest" not in second.run("ovs-ofctl", "dump-flows", "br-int", "--names"), "flows gone")
+        eventually(lambda: not _has_flows(second, "tapguest"), "flows gone")
+        second.run("ovs-vsctl", "add-port", "br-int", "tapguest", "--", *iface)
+        eventually(lambda: _has_flows(second, "tapguest"), "flows again")
+        second.run("ip", "link", "del", "tapguest")
+        eventually(lambda: not _has_flows(second, "tapguest"), "flows gone with the device")
         second.stop_agent()
         second.agent("clean")
         assert second.run("ip", "netns", "list").split()[0] == "guest"

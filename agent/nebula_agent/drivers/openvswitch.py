@@ -11,7 +11,7 @@ out and put in again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -119,13 +119,19 @@ class OpenVSwitchDriver:
         self._ovsdb.transact(edit)
 
 
-def plugged(state: OvsState) -> tuple[tuple[str, str], ...]:
-    """(port id, device) of interfaces on br-int that something else plugged, sorted."""
+def plugged(state: OvsState, exists: Callable[[str], bool]) -> tuple[tuple[str, str], ...]:
+    """(port id, device) of interfaces on br-int that something else plugged, sorted.
+
+    A device that the kernel no longer has is none, whatever the database says: ``exists`` tells by its name.
+    """
     return tuple(
         sorted(
             (row.external_ids[IFACE_ID], row.name)
             for row in state.interfaces.values()
-            if row.bridge == BR_INT and row.external_ids.get(IFACE_ID) and not _is_ours(row.port_external_ids)
+            if row.bridge == BR_INT
+            and row.external_ids.get(IFACE_ID)
+            and not _is_ours(row.port_external_ids)
+            and (row.type != "" or exists(row.name))
         )
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import socket
 import struct
 
 from nebula.errors import KernelRefused
@@ -45,3 +46,11 @@ def _call(socket_fd: int, request: int, device: str, argument: bytes) -> bytes:
         return fcntl.ioctl(socket_fd, request, argument)
     except OSError as error:
         raise KernelRefused(f"{device}: {error.strerror}", errno.errorcode.get(error.errno or 0, "")) from error
+
+
+def link_exists(name: str) -> bool:
+    """Whether the calling thread's network namespace has a link of that name."""
+    try:
+        return socket.if_nametoindex(name) > 0
+    except OSError:
+        return False
