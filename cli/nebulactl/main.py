@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "user": "Users.",
     "role": "Roles: what a user may do in a project.",
     "token": "Tokens.",
+    "bench": "Measurements on this machine.",
     "completion": "Print the completion script of a shell.",
 }
 """Each is a module of ``nebulactl.commands`` with the command of the same name in it."""

@@ -19,7 +19,8 @@ from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwords import Passwords
 from nebula_controller.identity.service import identity_service
 from nebula_controller.identity.site import Site
-from nebula_controller.identity.token import TokenCodec
+from nebula_controller.identity.token import TokenCodec, TokenProvider
+from nebula_controller.identity.uuidtokens import UuidTokens
 from nebula_controller.network.service import network_service
 from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.nodes.southbound import Southbound
@@ -52,7 +53,7 @@ def identity_site(database: Database, state_dir: Path, settings: Settings) -> Si
     keys.make_if_absent()
     vault = KeyRepository(state_dir / CREDENTIAL_KEYS)
     vault.make_if_absent()
-    codec = TokenCodec(keys)
+    codec: TokenProvider = UuidTokens(database) if settings.token_provider == "uuid" else TokenCodec(keys)
     return Site(
         database=database,
         codec=codec,

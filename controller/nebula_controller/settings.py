@@ -25,7 +25,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """``listen`` are ``HOST:PORT`` (IPv6 in brackets), ``listen_fd`` inherited listening sockets.
 
     ``public_url`` (``http://host:port``) stands in the catalogue; empty: the host that each client used.
-    ``node_secret_file``: None makes the file ``node-secret`` in the state folder. ``max_active_keys`` of Fernet.
+    ``node_secret_file``: None makes the file ``node-secret`` in the state folder. ``token_provider``: ``uuid`` keeps a
+    row for each token. ``max_active_keys`` of Fernet.
     ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations. ``vni_first``..``vni_last`` are given to
     networks; ``underlay_mtu_bytes`` is the MTU between the nodes, from which the networks' follows.
     """
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     token_lifetime_s: Annotated[int, Meta(ge=1)] = 3600
+    token_provider: Literal["fernet", "uuid"] = "fernet"
     max_active_keys: Annotated[int, Meta(ge=2)] = 3
     password_hash_rounds: Annotated[int, Meta(ge=4, le=20)] = 10
     vni_first: Vni = VNI_FIRST

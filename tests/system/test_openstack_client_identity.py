@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +98,94 @@ def test_a_user_of_its_own(controller: Controller, sdk: Any) -> None:
     assert len(refused) == 2
     assert all("403" in line for line in refused)
     assert "401" in controller.complaints("token issue", PASSWORD="pw1", **me)[0]
+
+
+def test_credentials_of_programs(controller: Controller) -> None:
+    """Application credentials and EC2 key pairs: made, shown, used to log in without a password, deleted."""
+    made, listed, pair, pairs = controller.openstack(
+        "application credential create robot --role reader --expiration 2099-01-01T00:00:00 --description x -f json",
+        "application credential list -f json",
+        "ec2 credentials create -f json",
+        "ec2 credentials list -f json",
+    )
+    made = {title.lower(): value for title, value in made.items()}
+    assert (made["name"], made["unrestricted"], made["description"]) == ("robot", False, "x")
+    assert [row["Name"] for row in listed] == ["robot"]
+    assert [row["Access"] for row in pairs] == [pair["access"]]
+    environment = {
+        "AUTH_URL": f"{controller.url}/identity",
+        "AUTH_TYPE": "v3applicationcredential",
+        "APPLICATION_CREDENTIAL_ID": str(made["id"]),
+        "APPLICATION_CREDENTIAL_SECRET": str(made["secret"]),
+    }
+    blank = dict.fromkeys(["USERNAME", "PASSWORD", "PROJECT_NAME", "USER_DOMAIN_NAME", "PROJECT_DOMAIN_NAME"], "")
+    used = controller.openstack("token issue -f json", "project list --my-projects -f json", **{**blank, **environment})
+    assert used[0]["project_id"]
+    assert [project["Name"] for project in used[1]] == ["admin"]
+    refused = controller.complaints("project create x", **{**blank, **environment})
+    assert "403" in refused[0]
+    left = controller.openstack(
+        "application credential delete robot",
+        f"ec2 credentials delete {pair['access']}",
+        "ec2 credentials list -f json",
+    )
+    assert left == [[]]
+
+
+def test_limits_and_policies(controller: Controller, tmp_path: Path) -> None:
+    """Registered limits, a project's limit and a stored policy, by the client's commands."""
+    text = tmp_path / "policy.json"
+    text.write_text("{}")
+    registered, limit, listed, policy, policies = controller.openstack(
+        "registered limit create --service nova --default-limit 10 cores -f json",
+        "limit create --service nova --project admin --resource-limit 5 cores -f json",
+        "limit list -f json",
+        f"policy create --type application/json {text} -f json",
+        "policy list -f json",
+    )
+    assert (registered["resource_name"], registered["default_limit"]) == ("cores", 10)
+    assert (limit["resource_limit"], limit["service_id"]) == (5, registered["service_id"])
+    assert [row["ID"] for row in listed] == [limit["id"]]
+    assert [row["ID"] for row in policies] == [policy["id"]]
+    refused = controller.complaints(f"registered limit delete {registered['id']}")
+    assert "registered limit" in refused[0]
+    left = controller.openstack(
+        f"limit set --resource-limit 6 {limit['id']}",
+        f"limit delete {limit['id']}",
+        f"registered limit delete {registered['id']}",
+        f"policy delete {policy['id']}",
+        "registered limit list -f json",
+    )
+    assert left[-1] == []
+
+
+def test_immutable_and_inherited(controller: Controller) -> None:
+    """The client's options for locks, inheritance, trees and domains."""
+    made = controller.openstack(
+        "domain create --immutable hall -f json",
+        "project create --domain hall top -f json",
+        "project create --domain hall --parent top low -f json",
+        "user create --domain hall --password pw warden -f json",
+        "role add --user warden --user-domain hall --domain hall --inherited member",
+        "role assignment list --names --user warden --user-domain hall -f json",
+        "role assignment list --names --effective --user warden --user-domain hall -f json",
+        "project show --domain hall --children top -f json",
+        "role create --immutable watcher -f json",
+        "role set --no-immutable watcher",
+        "role delete watcher",
+    )
+    domain, _top, low, _user, given, effective, family, role = made
+    assert domain["options"] == {"immutable": True}
+    assert [(row["Role"], row["Domain"], row["Inherited"]) for row in given] == [("member", "hall", True)]
+    assert sorted((row["Role"], row["Project"]) for row in effective) == [
+        ("member", "low@hall"),
+        ("member", "top@hall"),
+        ("reader", "low@hall"),
+        ("reader", "top@hall"),
+    ]
+    assert family["subtree"] == {low["id"]: None}
+    assert role["name"] == "watcher"
+    assert all("403" in line for line in controller.complaints("domain set --description x hall", "role delete reader"))
 
 
 def test_sdk_objects(sdk: Any) -> None:

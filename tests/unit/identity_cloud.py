@@ -19,7 +19,8 @@ from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwords import Passwords, hash_password
 from nebula_controller.identity.service import identity_service
 from nebula_controller.identity.site import Site
-from nebula_controller.identity.token import TokenCodec
+from nebula_controller.identity.token import TokenCodec, TokenProvider
+from nebula_controller.identity.uuidtokens import UuidTokens
 from nebula_controller.store.database import Database
 
 ROUNDS = 4
@@ -64,13 +65,15 @@ class Reply(msgspec.Struct, frozen=True):
 class Cloud:
     """The service with its administrator; ``get``, ``post``... call as the administrator unless a token is given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, provider: str = "fernet") -> None:
         self.clock = Clock()
         shutil.copy(f"{_bootstrapped().name}/nebula.sqlite", folder)
         self.database = Database(folder / "nebula.sqlite")
         self.keys = KeyRepository(folder / "keys")
         self.keys.make_if_absent()
-        codec = TokenCodec(self.keys)
+        codec: TokenProvider = TokenCodec(self.keys)
+        if provider == "uuid":
+            codec = UuidTokens(self.database, self.clock)
         vault = KeyRepository(folder / "credential-keys")
         vault.make_if_absent()
         self.site = Site(

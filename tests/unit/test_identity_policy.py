@@ -27,6 +27,10 @@ MEMBERS = {
     "/v3/regions",
     "/v3/regions/{id}",
     "/v3/credentials",
+    "/v3/registered_limits",
+    "/v3/registered_limits/{id}",
+    "/v3/limits",
+    "/v3/limits/model",
 }
 """What any bearer of a token may read (tokens: those of its own)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 from identity_cloud import ADMIN_PASSWORD, Cloud
 from nebula_controller.identity import token as tokens
 from nebula_controller.identity.keys import KeyRepository
+from nebula_controller.identity.measure import measure
 from nebula_controller.identity.passwords import Passwords, hash_password, password_matches
 from nebula_controller.identity.token import ScopeKind, TokenCodec, TokenContent, new_audit_id
+from nebula_controller.store.tables import identity as tables
+from sqlalchemy import select
 
 from nebula.errors import ConfigError, Unauthorized
 
@@ -163,3 +167,52 @@ def test_a_token_says_its_scope_to_all_services(tmp_path: Path) -> None:
         ]
     finally:
         cloud.close()
+
+
+@pytest.fixture
+def uuid_cloud(tmp_path: Path) -> Iterator[Cloud]:
+    made = Cloud(tmp_path, provider="uuid")
+    yield made
+    made.close()
+
+
+def test_uuid_tokens_live_and_end_as_fernet_ones_do(uuid_cloud: Cloud) -> None:
+    """Validated, rescoped, given back, voided by a change; a made-up one is nobody's."""
+    cloud = uuid_cloud
+    user_id, project_id, token = cloud.member()
+    assert (len(token), token.isalnum()) == (32, True)
+    assert cloud.get("/auth/tokens", subject=token).body["token"]["project"]["id"] == project_id
+    again = cloud.authenticate({"methods": ["token"], "token": {"id": token}}, {"project": {"id": project_id}})
+    assert cloud.delete("/auth/tokens", token=token, subject=token).status == 204
+    assert cloud.get("/auth/projects", token=token).status == 401
+    assert cloud.get("/auth/projects", token=again.token).status == 200
+    cloud.patch(f"/users/{user_id}", {"user": {"enabled": False}})
+    assert cloud.get("/auth/projects", token=again.token).status == 401
+    for made_up in ("0" * 32, "x", "gAAAAA" + "x" * 180):
+        assert cloud.get("/auth/projects", token=made_up).status == 401
+
+
+def test_uuid_tokens_have_rows_until_they_expire(uuid_cloud: Cloud) -> None:
+    """One for each, which does not hold the token; those that have expired go when the next one is made."""
+    cloud = uuid_cloud
+
+    def rows() -> list[str]:
+        with cloud.database.read() as tx:
+            return list(tx.execute(select(tables.tokens.c.id)).scalars())
+
+    cloud.log_in("admin", ADMIN_PASSWORD)
+    assert len(rows()) == 2
+    assert cloud.admin not in rows()
+    cloud.clock.now += 3601
+    assert cloud.get("/auth/projects").status == 401
+    cloud.log_in("admin", ADMIN_PASSWORD)
+    assert len(rows()) == 1
+
+
+def test_token_figures() -> None:
+    """Fernet keeps no row and looks once less into the database; what is remembered needs no look-up with either."""
+    fernet, uuid = measure(10)
+    assert (fernet.provider, fernet.rows, uuid.provider, uuid.rows) == ("fernet", 0, "uuid", 1)
+    assert uuid.first_lookups - fernet.first_lookups == 1
+    assert (fernet.again_lookups, uuid.again_lookups) == (0, 0)
+    assert min(fernet.first_per_s, fernet.again_per_s, uuid.first_per_s, uuid.again_per_s) > 0

@@ -20,7 +20,7 @@ from nebula.errors import Unauthorized
 from nebula_controller.api.context import Caller
 from nebula_controller.identity import grants
 from nebula_controller.identity.grants import RoleRef
-from nebula_controller.identity.token import ScopeKind, TokenCodec, TokenContent
+from nebula_controller.identity.token import ScopeKind, TokenContent, TokenProvider
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables.identity import (
     application_credential_roles,
@@ -145,7 +145,7 @@ def _party(row: Row[tuple[object, ...]]) -> Party:
 class TokenAuthenticator:
     """The ``Authenticator`` of all services. ``clock`` gives seconds since the epoch."""
 
-    def __init__(self, database: Database, codec: TokenCodec, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, codec: TokenProvider, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._codec = codec
         self._clock = clock

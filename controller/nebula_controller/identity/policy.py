@@ -94,6 +94,13 @@ _RULES: dict[str, Rule] = {
     "list_services": _system_reader,
     "get_endpoint": _system_reader,
     "list_endpoints": _system_reader,
+    "get_registered_limit": _anybody,
+    "list_registered_limits": _anybody,
+    "get_limit_model": _anybody,
+    "get_limit": _reader_or_scope,
+    "list_limits": _anybody,
+    "get_policy": _system_reader,
+    "list_policies": _system_reader,
     "create_application_credential": _self,
     "list_application_credentials": _system_reader_or_self,
     "get_application_credential": _system_reader_or_self,
@@ -126,6 +133,12 @@ def require(principal: Principal, action: str, target: Target = Target()) -> Non
     """Forbidden, in Keystone's words, unless ``allowed``."""
     if not allowed(principal, action, target):
         raise Forbidden(f"You are not authorized to perform the requested action: identity:{action}.")
+
+
+def require_any(principal: Principal, action: str, *targets: Target) -> None:
+    """As ``require``, where being allowed on one of the targets is enough."""
+    if not any(allowed(principal, action, target) for target in targets):
+        require(principal, action, targets[0])
 
 
 def visible_domain(principal: Principal) -> str | None:

@@ -12,7 +12,9 @@ from nebula_controller.identity.assignments import Assignments
 from nebula_controller.identity.collection import Values
 from nebula_controller.identity.domains import Domains
 from nebula_controller.identity.ec2 import Credentials
+from nebula_controller.identity.limits import Limits, RegisteredLimits
 from nebula_controller.identity.login import Login
+from nebula_controller.identity.policies import Policies
 from nebula_controller.identity.projects import Projects
 from nebula_controller.identity.roles import Roles
 from nebula_controller.identity.services import Endpoints, Regions, Services
@@ -32,6 +34,9 @@ _PARTS = (
     Regions,
     Services,
     Endpoints,
+    RegisteredLimits,
+    Limits,
+    Policies,
 )
 
 

@@ -24,7 +24,7 @@ from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Values
 from nebula_controller.identity.site import PREFIX
 from nebula_controller.store.database import Transaction
-from nebula_controller.store.tables.identity import endpoints, regions, services
+from nebula_controller.store.tables.identity import endpoints, regions, registered_limits, services
 
 PUBLIC_URL = "$(public_url)s"
 
@@ -59,8 +59,11 @@ class Regions(Collection):
         """Forbidden while it has endpoints or regions below it."""
         used = tx.execute(select(endpoints.c.id).where(endpoints.c.region_id == row.id)).first()
         below = tx.execute(select(regions.c.id).where(regions.c.parent_region_id == row.id)).first()
-        if used or below:
-            raise Forbidden(f"Unable to delete region {row.id} because it has endpoints or child regions.")
+        limited = tx.execute(select(registered_limits.c.id).where(registered_limits.c.region_id == row.id)).first()
+        if used or below or limited:
+            raise Forbidden(
+                f"Unable to delete region {row.id} because it has endpoints, child regions or registered limits."
+            )
 
     def _check_parent(self, tx: Transaction, parent_id: str | None) -> None:
         if parent_id is not None:
@@ -68,7 +71,7 @@ class Regions(Collection):
 
 
 class Services(Collection):
-    """``/v3/services``."""
+    """``/v3/services``. Endpoints go with their service; registered limits keep it."""
 
     singular = "service"
     plural = "services"
@@ -76,6 +79,11 @@ class Services(Collection):
     new = ServiceNew
     changed = ServiceChange
     filters = frozenset({"type", "name"})
+
+    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
+        """Forbidden while there are registered limits of it."""
+        if tx.execute(select(registered_limits.c.id).where(registered_limits.c.service_id == row.id)).first():
+            raise Forbidden(f"Unable to delete service {row.id} because it has registered limits.")
 
     def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
         """Attributes that were never set are left out."""

@@ -17,7 +17,7 @@ from nebula_controller.api.endpoint import Call
 from nebula_controller.identity.authenticator import Principal, TokenAuthenticator
 from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwords import Passwords
-from nebula_controller.identity.token import TokenCodec
+from nebula_controller.identity.token import TokenProvider
 from nebula_controller.store.database import Database, Transaction
 
 PREFIX = "/identity"
@@ -30,7 +30,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     ``public_url`` is ``http://host:port`` without a path; empty: the Host that each request names."""
 
     database: Database
-    codec: TokenCodec
+    codec: TokenProvider
     vault: KeyRepository
     authenticator: TokenAuthenticator
     passwords: Passwords

@@ -1,7 +1,8 @@
 """What a token says, and its form on the wire: Fernet over MessagePack.
 
 Pure but for ``TokenCodec``, which asks the key repository for the current keys. Not here: whether what the
-token says still holds (``authenticator``). A token is no row in the database: everything is in its text.
+token says still holds (``authenticator``). A Fernet token is no row in the database: everything is in its text.
+The other provider is in ``uuidtokens``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import binascii
 import contextlib
 import enum
 import uuid
+from typing import Protocol
 
 import msgspec
 from cryptography.fernet import InvalidToken
@@ -68,8 +70,24 @@ def new_audit_id() -> str:
     return _audit_text(uuid.uuid4().bytes)
 
 
+class TokenProvider(Protocol):
+    """Token content to token text and back. Not to be called inside a transaction: it may have one of its own."""
+
+    def generation(self) -> int:
+        """Another number once tokens that were read before may be void for the provider's own reasons."""
+        ...
+
+    def encode(self, content: TokenContent) -> str:
+        """The text that stands for this content from now on."""
+        ...
+
+    def decode(self, token: str) -> TokenContent:
+        """What the token says, expired or not. Unauthorized where it is not one of ours."""
+        ...
+
+
 class TokenCodec:
-    """Token content to token text and back."""
+    """Fernet: the content itself, encrypted."""
 
     def __init__(self, keys: KeyRepository) -> None:
         self._keys = keys
@@ -80,18 +98,7 @@ class TokenCodec:
 
     def encode(self, content: TokenContent) -> str:
         """The token's text: some 200 characters of a URL's alphabet, without padding (as Keystone's)."""
-        wire = _Wire(
-            _VERSION,
-            _pack(content.user_id),
-            sum(1 << _METHODS.index(method) for method in set(content.methods)),
-            content.scope,
-            _pack(content.scope_id),
-            content.issued_at,
-            content.expires_at,
-            tuple(_audit_bytes(audit_id) for audit_id in content.audit_ids),
-            _pack(content.application_credential_id),
-        )
-        return self._keys.cipher().encrypt(_encoder.encode(wire)).decode("ascii").rstrip("=")
+        return self._keys.cipher().encrypt(to_bytes(content)).decode("ascii").rstrip("=")
 
     def decode(self, token: str) -> TokenContent:
         """What the token says, expired or not. Unauthorized where no key of ours made it."""
@@ -99,19 +106,40 @@ class TokenCodec:
             raise Unauthorized("The token is not one of ours.")
         try:
             padded = token + "=" * (-len(token) % 4)
-            wire = _decoder.decode(self._keys.cipher().decrypt(padded.encode("ascii")))
+            return from_bytes(self._keys.cipher().decrypt(padded.encode("ascii")))
         except (InvalidToken, msgspec.DecodeError, binascii.Error) as error:
             raise Unauthorized("The token is not one of ours.") from error
-        return TokenContent(
-            _unpack(wire.user),
-            tuple(method for bit, method in enumerate(_METHODS) if wire.methods >> bit & 1),
-            wire.scope,
-            _unpack(wire.scope_id),
-            wire.issued_at,
-            wire.expires_at,
-            tuple(_audit_text(audit_id) for audit_id in wire.audit_ids),
-            _unpack(wire.application_credential),
-        )
+
+
+def to_bytes(content: TokenContent) -> bytes:
+    """The content, packed: some 100 bytes."""
+    wire = _Wire(
+        _VERSION,
+        _pack(content.user_id),
+        sum(1 << _METHODS.index(method) for method in set(content.methods)),
+        content.scope,
+        _pack(content.scope_id),
+        content.issued_at,
+        content.expires_at,
+        tuple(_audit_bytes(audit_id) for audit_id in content.audit_ids),
+        _pack(content.application_credential_id),
+    )
+    return _encoder.encode(wire)
+
+
+def from_bytes(packed: bytes) -> TokenContent:
+    """The reverse. msgspec.DecodeError for what is not packed content."""
+    wire = _decoder.decode(packed)
+    return TokenContent(
+        _unpack(wire.user),
+        tuple(method for bit, method in enumerate(_METHODS) if wire.methods >> bit & 1),
+        wire.scope,
+        _unpack(wire.scope_id),
+        wire.issued_at,
+        wire.expires_at,
+        tuple(_audit_text(audit_id) for audit_id in wire.audit_ids),
+        _unpack(wire.application_credential),
+    )
 
 
 def _pack(identifier: str) -> bytes:

@@ -196,11 +196,11 @@ revocations = Table(
 tokens = Table(
     "tokens",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", String(_ID), primary_key=True),
     Column("content", LargeBinary, nullable=False),
     Column("expires_at", Float, nullable=False, index=True),
 )
-"""Tokens of the UUID provider only: each has its row until it expires. Fernet tokens have none."""
+"""Tokens of the UUID provider only: each has its row, under its hash, until it expires. Fernet tokens have none."""
 
 application_credentials = Table(
     "application_credentials",
