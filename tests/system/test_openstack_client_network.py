@@ -151,3 +151,71 @@ def test_sdk_servers(sdk: Any) -> None:
     assert [flavor.name for flavor in sdk.compute.flavors()] == ["namespace"]
     assert [image.name for image in sdk.image.images()] == ["namespace"]
     assert list(sdk.compute.servers()) == []
+
+
+def test_groups_and_floating_ips_in_the_client(controller: Controller) -> None:
+    """Security groups, a floating IP and a port forwarding with the lecture's commands, and what each refuses."""
+    answers = controller.openstack(
+        "security group create web --description servers -f json",
+        "security group rule create web --protocol tcp --dst-port 22 --remote-ip 203.0.113.7 -f json",
+        "security group rule create web --protocol icmp --icmp-type 8 -f json",
+        "security group rule create web --remote-group web --ethertype IPv6 -f json",
+        "security group rule list web -f json",
+        "security group list -f json",
+        "network create web_net -f json",
+        "subnet create --network web_net --subnet-range 10.0.0.0/24 web_sub -f json",
+        "network create --external out_net -f json",
+        "subnet create --network out_net --no-dhcp --subnet-range 198.51.100.0/24 out_sub -f json",
+        "router create web_router --external-gateway out_net -f json",
+        "router add subnet web_router web_sub",
+        "port create --network web_net --security-group web --allowed-address ip-address=10.0.0.99 server -f json",
+        "floating ip create out_net --port server -f json",
+        "floating ip set --description x 198.51.100.3",
+        "floating ip list -f json",
+        "floating ip unset --port 198.51.100.3",
+        "floating ip port forwarding create 198.51.100.3 --port server --internal-ip-address 10.0.0.2 "
+        "--internal-protocol-port 80 --external-protocol-port 8080 --protocol tcp -f json",
+        "floating ip port forwarding list 198.51.100.3 -f json",
+        "floating ip show 198.51.100.3 -f json",
+        "port show server -f json",
+        "address group create office --address 192.0.2.0/24 -f json",
+        "security group rule create web --remote-address-group office --protocol udp -f json",
+    )
+    group, ssh, ping, _, rules, groups, *more = answers
+    assert (ssh["remote_ip_prefix"], ssh["port_range_min"], ssh["direction"]) == ("203.0.113.7/32", 22, "ingress")
+    assert (ping["port_range_min"], ping["port_range_max"]) == (8, None)
+    assert len(rules) == 5
+    assert sorted(row["Name"] for row in groups) == ["default", "web"]
+    port, floating, floating_list, forwarding, forwarding_list, shown, port_after, office, by_group = more[5:]
+    assert port["security_group_ids"] == [group["id"]]
+    assert [pair["ip_address"] for pair in port["allowed_address_pairs"]] == ["10.0.0.99"]
+    assert (floating["fixed_ip_address"], floating["status"]) == ("10.0.0.2", "DOWN")
+    assert [row["Fixed IP Address"] for row in floating_list] == ["10.0.0.2"]
+    assert (forwarding["external_port"], forwarding["internal_port"]) == (8080, 80)
+    assert len(forwarding_list) == 1
+    assert (shown["port_id"], shown["router_id"]) == (None, floating["router_id"])
+    assert port_after["id"] == port["id"]
+    assert by_group["remote_address_group_id"] == office["id"]
+
+    refused = controller.complaints(
+        "security group delete web",
+        "security group rule create web --protocol tcp --dst-port 22 --remote-ip 203.0.113.7",
+        "router unset --external-gateway web_router",
+        "router remove subnet web_router web_sub",
+        "floating ip delete 198.51.100.3",
+        "floating ip set --port server 198.51.100.3",
+        "address group delete office",
+    )
+    assert sum("409" in line for line in refused) >= 5, refused
+
+    controller.openstack(
+        f"floating ip port forwarding delete 198.51.100.3 {forwarding['id']}",
+        "floating ip delete 198.51.100.3",
+        "port delete server",
+        "router unset --external-gateway web_router",
+        "router remove subnet web_router web_sub",
+        "router delete web_router",
+        "network delete web_net out_net",
+        "security group delete web",
+        "address group delete office",
+    )

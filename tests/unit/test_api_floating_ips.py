@@ -235,6 +235,7 @@ def test_port_forwardings(site: Site) -> None:
     assert site.api.get(f"{path}/{forwarding['id']}")["port_forwarding"] == forwarding
     assert site.api.get(path)["port_forwardings"] == [forwarding]
     assert site.api.get(f"{path}?external_port=2222&protocol=tcp")["port_forwardings"] == [forwarding]
+    assert site.api.get(f"{path}?external_port_range=2222:2222")["port_forwardings"] == [forwarding]
     assert site.api.get(f"{path}?external_port=1")["port_forwardings"] == []
     shown = site.shown(made)
     assert (shown["router_id"], shown["port_id"], len(shown["port_forwardings"])) == (site.router["id"], None, 1)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, String, cast
 
 from nebula.errors import NotFound
 from nebula.model.attribute import raise_all
@@ -25,6 +25,10 @@ from nebula_controller.store.tables.floating import port_forwardings
 table = port_forwardings
 
 _PORTS = ("external_port", "internal_port", "external_port_range", "internal_port_range")
+_SPANS = {
+    side: cast(table.c[f"{side}_first"], String) + ":" + cast(table.c[f"{side}_last"], String)
+    for side in ("external", "internal")
+}
 _UNDER = "floatingip_id"
 
 
@@ -53,15 +57,9 @@ class PortForwardings(Collection[PortForwarding]):
         return NotFound(f"Port Forwarding {key[:100]} could not be found.", type_name="PortForwardingNotFound")
 
     def filters(self) -> Mapping[str, FilterMaker]:
-        return {
-            _UNDER: table.c.floating_ip_id.in_,
-            "external_port": lambda values: and_(
-                table.c.external_first.in_(values), table.c.external_last == table.c.external_first
-            ),
-            "internal_port": lambda values: and_(
-                table.c.internal_first.in_(values), table.c.internal_last == table.c.internal_first
-            ),
-        }
+        alone = {f"{side}_port": _of_single_port(span) for side, span in _SPANS.items()}
+        spans = {f"{side}_port_range": span.in_ for side, span in _SPANS.items()}
+        return {_UNDER: table.c.floating_ip_id.in_, **alone, **spans}
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> PortForwarding:
         floating = floating_rows.floating_ip(tx, str(values[_UNDER]))
@@ -150,3 +148,7 @@ class PortForwardings(Collection[PortForwarding]):
         del tx, context
         found = [rules.shown(self.resource.make({n: v for n, v in row.items() if n != "tenant_id"})) for row in shown]
         return [{n: v for n, v in row.items() if n in fields} for row in found] if fields else found
+
+
+def _of_single_port(span: ColumnElement[str]) -> FilterMaker:
+    return lambda values: span.in_([f"{port}:{port}" for port in values])
