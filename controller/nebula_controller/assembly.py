@@ -5,6 +5,7 @@ Effects: opens the database and the key repository; starts nothing. ``serve`` ru
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,10 +13,12 @@ from pathlib import Path
 import msgspec
 from starlette.applications import Starlette
 
+from nebula.errors import ConfigError
 from nebula_controller.api.application import create_application
 from nebula_controller.compute.api import compute_services
 from nebula_controller.identity.authenticator import TokenAuthenticator
 from nebula_controller.identity.keys import KeyRepository
+from nebula_controller.identity.passwordrules import PasswordRules
 from nebula_controller.identity.passwords import Passwords
 from nebula_controller.identity.service import identity_service
 from nebula_controller.identity.site import Site
@@ -60,9 +63,19 @@ def identity_site(database: Database, state_dir: Path, settings: Settings) -> Si
         vault=vault,
         authenticator=TokenAuthenticator(database, codec),
         passwords=Passwords(settings.password_hash_rounds),
+        rules=_rules(settings),
         token_lifetime_s=settings.token_lifetime_s,
         public_url=settings.public_url,
     )
+
+
+def _rules(settings: Settings) -> PasswordRules:
+    """The settings of the same names. ConfigError for an expression that is none."""
+    try:
+        re.compile(settings.password_regex)
+    except re.error as error:
+        raise ConfigError(f"password_regex {settings.password_regex!r} is not a regular expression: {error}") from error
+    return PasswordRules(**{name: getattr(settings, name) for name in PasswordRules.__struct_fields__})
 
 
 def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controller:

@@ -35,6 +35,16 @@ EXIT_CONFIG = 2
 @click.option("--token-provider", metavar="fernet|uuid", help="uuid keeps a row for each token.  [default: fernet]")
 @click.option("--max-active-keys", metavar="N", type=int, help="Fernet keys kept by a rotation.  [default: 3]")
 @click.option("--password-hash-rounds", metavar="N", type=int, help="bcrypt's cost, doubled by each.  [default: 10]")
+@click.option("--lockout-failure-attempts", metavar="N", type=int, help="Wrong passwords that lock.  [default: off]")
+@click.option("--lockout-duration-s", metavar="S", type=int, help="0: until an administrator.  [default: 1800]")
+@click.option("--password-expires-days", metavar="N", type=int, help="[default: never]")
+@click.option("--unique-last-password-count", metavar="N", type=int, help="Last ones not taken again.  [default: off]")
+@click.option("--minimum-password-age-days", metavar="N", type=int, help="Before it is changed again.  [default: off]")
+@click.option("--password-regex", metavar="REGEX", help="What a password has to match.  [default: anything]")
+@click.option("--password-regex-description", metavar="TEXT", help="What people are told of it.")
+@click.option(
+    "--change-password-upon-first-use", is_flag=True, default=None, help="What an administrator sets expires."
+)
 @click.option("--vni-first", metavar="VNI", type=int, help="The first VNI given to networks.")
 @click.option("--vni-last", metavar="VNI", type=int, help="The last one.  [default: 65535]")
 @click.option("--underlay-mtu-bytes", metavar="N", type=int, help="MTU between the nodes.  [default: 1500]")

@@ -27,7 +27,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ``public_url`` (``http://host:port``) stands in the catalogue; empty: the host that each client used.
     ``node_secret_file``: None makes the file ``node-secret`` in the state folder. ``token_provider``: ``uuid`` keeps a
     row for each token. ``max_active_keys`` of Fernet.
-    ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations. ``vni_first``..``vni_last`` are given to
+    ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations. The rules for
+    passwords, off by default, are explained in ``identity.passwordrules``. ``vni_first``..``vni_last`` are given to
     networks; ``underlay_mtu_bytes`` is the MTU between the nodes, from which the networks' follows.
     """
 
@@ -44,6 +45,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     token_provider: Literal["fernet", "uuid"] = "fernet"
     max_active_keys: Annotated[int, Meta(ge=2)] = 3
     password_hash_rounds: Annotated[int, Meta(ge=4, le=20)] = 10
+    lockout_failure_attempts: Annotated[int, Meta(ge=0)] = 0
+    lockout_duration_s: Annotated[int, Meta(ge=0)] = 1800
+    password_expires_days: Annotated[int, Meta(ge=0)] = 0
+    unique_last_password_count: Annotated[int, Meta(ge=0, le=24)] = 0
+    minimum_password_age_days: Annotated[int, Meta(ge=0)] = 0
+    password_regex: str = ""
+    password_regex_description: str = ""
+    change_password_upon_first_use: bool = False
     vni_first: Vni = VNI_FIRST
     vni_last: Vni = 65_535
     underlay_mtu_bytes: Annotated[int, Meta(ge=1280, le=65_535)] = 1500

@@ -16,6 +16,7 @@ from nebula_controller.api.application import create_application
 from nebula_controller.identity.authenticator import TokenAuthenticator
 from nebula_controller.identity.bootstrap import bootstrap
 from nebula_controller.identity.keys import KeyRepository
+from nebula_controller.identity.passwordrules import PasswordRules
 from nebula_controller.identity.passwords import Passwords, hash_password
 from nebula_controller.identity.service import identity_service
 from nebula_controller.identity.site import Site
@@ -65,7 +66,7 @@ class Reply(msgspec.Struct, frozen=True):
 class Cloud:
     """The service with its administrator; ``get``, ``post``... call as the administrator unless a token is given."""
 
-    def __init__(self, folder: Path, provider: str = "fernet") -> None:
+    def __init__(self, folder: Path, provider: str = "fernet", **rules: Any) -> None:
         self.clock = Clock()
         shutil.copy(f"{_bootstrapped().name}/nebula.sqlite", folder)
         self.database = Database(folder / "nebula.sqlite")
@@ -82,6 +83,7 @@ class Cloud:
             vault=vault,
             authenticator=TokenAuthenticator(self.database, codec, self.clock),
             passwords=Passwords(ROUNDS),
+            rules=PasswordRules(**rules),
             clock=self.clock,
         )
         self.service = identity_service(self.site)

@@ -20,6 +20,7 @@ from nebula.errors import Unauthorized
 from nebula_controller.api.context import Caller
 from nebula_controller.identity import grants
 from nebula_controller.identity.grants import RoleRef
+from nebula_controller.identity.passwordrules import PasswordState
 from nebula_controller.identity.token import ScopeKind, TokenContent, TokenProvider
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables.identity import (
@@ -41,6 +42,7 @@ class Party(msgspec.Struct, frozen=True):
     name: str
     domain_id: str = ""
     domain_name: str = ""
+    password_expires_at: float | None = None
 
 
 class UsedCredential(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ class Standing(msgspec.Struct, frozen=True):
     party: Party
     enabled: bool
     valid_after: float
-    password_hash: str | None = None
+    password: PasswordState = PasswordState()
     default_project_id: str | None = None
 
 
@@ -86,6 +88,11 @@ _USER = (
         users.c.tokens_valid_after,
         domains.c.tokens_valid_after.label("domain_valid_after"),
         users.c.password_hash,
+        users.c.password_changed_at,
+        users.c.password_expires_at,
+        users.c.failed_logins,
+        users.c.failed_at,
+        users.c.options,
         users.c.default_project_id,
     )
     .join(domains, domains.c.id == users.c.domain_id)
@@ -122,7 +129,16 @@ def user_standing(tx: Transaction, user_id: str) -> Standing | None:
     if row is None:
         return None
     after = max(row.tokens_valid_after, row.domain_valid_after)
-    return Standing(_party(row), bool(row.enabled), after, row.password_hash, row.default_project_id)
+    password = PasswordState(
+        hash=row.password_hash,
+        changed_at=row.password_changed_at,
+        expires_at=row.password_expires_at,
+        failed_logins=row.failed_logins,
+        failed_at=row.failed_at,
+        options=row.options,
+    )
+    party = msgspec.structs.replace(_party(row), password_expires_at=password.shown_expiry)
+    return Standing(party, bool(row.enabled), after, password, row.default_project_id)
 
 
 def scope_standing(tx: Transaction, kind: ScopeKind, scope_id: str) -> Standing | None:

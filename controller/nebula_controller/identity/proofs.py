@@ -7,15 +7,17 @@ Effects: the database, password threads. Whatever is wrong (no such user, wrong 
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import literal, select, update
 
 from nebula.errors import Unauthorized
+from nebula_controller.api.context import internal
 from nebula_controller.identity.appcreds import find_application_credential
-from nebula_controller.identity.authenticator import Principal, user_standing
+from nebula_controller.identity.authenticator import Principal, Standing, user_standing
 from nebula_controller.identity.credentials import ApplicationCredential, PasswordUser, find_user
+from nebula_controller.identity.passwordrules import has_expired, is_locked, lock_has_ended
 from nebula_controller.identity.site import Site
 from nebula_controller.identity.token import ScopeKind
-from nebula_controller.store.tables.identity import application_credentials
+from nebula_controller.store.tables.identity import application_credentials, users
 
 REFUSED = "The request you have made requires authentication."
 
@@ -36,22 +38,47 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def by_password(site: Site, wanted: PasswordUser, now: float) -> Proof:
-    """Unauthorized unless the password is the user's, now and after it was checked."""
+    """Unauthorized unless the password is the user's, now and after it was checked, and has not expired."""
     with site.database.read() as tx:
         standing = find_user(tx, wanted)
-    right = await site.passwords.check(wanted.password, standing.password_hash if standing else None)
-    if not right or standing is None:
-        raise Unauthorized(REFUSED)
-    with site.database.read() as tx:
-        after = user_standing(tx, standing.party.id)
-    if after is None or not after.enabled or after.password_hash != standing.password_hash:
-        raise Unauthorized(REFUSED)
+    after = await checked_password(site, standing, wanted.password)
+    if has_expired(after.password, now):
+        raise Unauthorized(f"The password is expired and needs to be changed for user: {after.party.id}.")
     return Proof(
         user_id=after.party.id,
         methods=("password",),
         expires_at=now + site.token_lifetime_s,
         default_project_id=after.default_project_id,
     )
+
+
+async def checked_password(site: Site, standing: Standing | None, password: str) -> Standing:
+    """The user as it is after the check. Unauthorized for a wrong password, a locked or disabled user, and for None.
+
+    Whatever it is, the same work is done: the time does not tell either.
+    """
+    right = await site.passwords.check(password, standing.password.hash if standing else None)
+    now = site.clock()
+    user_id = standing.party.id if standing is not None else ""
+    with site.database.read() as tx:
+        after = user_standing(tx, user_id)
+    locked = after is not None and is_locked(site.rules, after.password, now)
+    if site.rules.lockout_failure_attempts and not locked:
+        again = after is not None and lock_has_ended(site.rules, after.password, now)
+        _count(site, user_id, None if right else now, anew=again or right)
+    if not right or standing is None or after is None or locked:
+        raise Unauthorized(REFUSED)
+    if not after.enabled or after.password.hash != standing.password.hash:
+        raise Unauthorized(REFUSED)
+    return after
+
+
+def _count(site: Site, user_id: str, failed_at: float | None, *, anew: bool) -> None:
+    """Count a failure at that time, or none. Tokens are as valid after it as before."""
+    base = literal(0) if anew else users.c.failed_logins
+    values = {"failed_logins": base + (1 if failed_at is not None else 0), "failed_at": failed_at}
+    with site.database.write(internal("login")) as tx:
+        tx.execute(update(users).where(users.c.id == user_id).values(**values))
 
 
 def by_token(site: Site, token: str) -> Proof:

@@ -14,6 +14,7 @@ from nebula_controller.identity.domains import Domains
 from nebula_controller.identity.ec2 import Credentials
 from nebula_controller.identity.limits import Limits, RegisteredLimits
 from nebula_controller.identity.login import Login
+from nebula_controller.identity.passwordchange import OwnPassword
 from nebula_controller.identity.policies import Policies
 from nebula_controller.identity.projects import Projects
 from nebula_controller.identity.roles import Roles
@@ -26,6 +27,7 @@ _PARTS = (
     Domains,
     Projects,
     Users,
+    OwnPassword,
     Groups,
     Roles,
     Assignments,

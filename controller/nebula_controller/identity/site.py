@@ -16,6 +16,7 @@ from nebula.errors import BadRequest
 from nebula_controller.api.endpoint import Call
 from nebula_controller.identity.authenticator import Principal, TokenAuthenticator
 from nebula_controller.identity.keys import KeyRepository
+from nebula_controller.identity.passwordrules import PasswordRules
 from nebula_controller.identity.passwords import Passwords
 from nebula_controller.identity.token import TokenProvider
 from nebula_controller.store.database import Database, Transaction
@@ -34,6 +35,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     vault: KeyRepository
     authenticator: TokenAuthenticator
     passwords: Passwords
+    rules: PasswordRules = PasswordRules()
     token_lifetime_s: int = 3600
     public_url: str = ""
     clock: Callable[[], float] = time.time

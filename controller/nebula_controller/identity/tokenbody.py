@@ -19,9 +19,13 @@ from nebula_controller.store.database import Transaction
 def token_body(tx: Transaction, principal: Principal, base_url: str, *, with_catalogue: bool) -> Values:
     """The body of ``POST`` and ``GET /v3/auth/tokens``."""
     content = principal.content
+    expires_at = principal.user.password_expires_at
     token: Values = {
         "methods": content.methods,
-        "user": {**_party(principal.user), "password_expires_at": None},
+        "user": {
+            **_party(principal.user),
+            "password_expires_at": timestamp(expires_at) if expires_at is not None else None,
+        },
         "audit_ids": content.audit_ids,
         "expires_at": timestamp(content.expires_at),
         "issued_at": timestamp(content.issued_at),

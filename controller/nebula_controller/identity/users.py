@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select
 
-from nebula.errors import BadRequest, NotFound, Unauthorized
+from nebula.errors import BadRequest, NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation
-from nebula_controller.identity import attributes, grants, policy
-from nebula_controller.identity.attributes import GroupChange, GroupNew, PasswordChange, UserChange, UserNew
-from nebula_controller.identity.authenticator import Principal, user_standing
+from nebula_controller.identity import grants, policy
+from nebula_controller.identity.attributes import GroupChange, GroupNew, UserChange, UserNew
+from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import HIDDEN, Collection, Values, listing, own_domain, require_domain
+from nebula_controller.identity.passwordchange import keep_former
+from nebula_controller.identity.passwordrules import PasswordState, check_strength, expiry
 from nebula_controller.identity.policy import Target
 from nebula_controller.identity.projects import Projects
 from nebula_controller.identity.site import Site
+from nebula_controller.identity.tokenbody import timestamp
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import group_members, groups, projects, users
 
@@ -28,7 +31,6 @@ _SECRET = frozenset(
         "password_hash",
         "password_changed_at",
         "password_expires_at",
-        "password_must_change",
         "failed_logins",
         "failed_at",
     }
@@ -36,7 +38,7 @@ _SECRET = frozenset(
 
 
 class Users(Collection):
-    """``/v3/users``, their passwords, projects and groups."""
+    """``/v3/users``, their projects and groups."""
 
     singular = "user"
     plural = "users"
@@ -47,10 +49,9 @@ class Users(Collection):
     hidden = HIDDEN | _SECRET
 
     def operations(self) -> list[Operation]:
-        """The five calls, and those on one user's password, projects and groups."""
+        """The five calls, and those on one user's projects and groups."""
         return [
             *super().operations(),
-            Operation("POST", "/v3/users/{id}/password", self.change_password, open=True),
             Operation("GET", "/v3/users/{id}/projects", self.projects),
             Operation("GET", "/v3/users/{id}/groups", self.groups),
         ]
@@ -63,12 +64,15 @@ class Users(Collection):
         """Hash the password, if one was given."""
         if "password" in values:
             password = values.pop("password")
+            if password is not None:
+                check_strength(self.site.rules, password)
             values["password_hash"] = await self.site.passwords.hash(password) if password is not None else None
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """Domain from the caller's scope where none is named."""
         domain_id = values["domain_id"] or own_domain(principal)
         require_domain(tx, domain_id)
+        self._date_password(values, values["options"])
         return {**values, "domain_id": domain_id, "enabled": values["enabled"] is not False}
 
     def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
@@ -77,7 +81,19 @@ class Users(Collection):
             raise BadRequest("The domain_id of a user cannot be changed.")
         if "password_hash" in values or (values.get("enabled") is False and row.enabled):
             values["tokens_valid_after"] = self.site.clock()
+        if "password_hash" in values:
+            keep_former(tx, row.id, row.password_hash, self.site.rules, self.site.clock())
+        if values.get("enabled"):
+            values.update(failed_logins=0, failed_at=None)
+        self._date_password(values, values.get("options", row.options))
         return values
+
+    def _date_password(self, values: Values, options: Mapping[str, object]) -> None:
+        if values.get("password_hash") is None:
+            return
+        now = self.site.clock()
+        expires_at = expiry(self.site.rules, options, now, by_administrator=True)
+        values.update(password_changed_at=now, password_expires_at=expires_at)
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
         """Its assignments go with it."""
@@ -89,26 +105,9 @@ class Users(Collection):
         for name in ("description", "default_project_id"):
             if shown[name] is None:
                 del shown[name]
-        return {**shown, "password_expires_at": None}
-
-    async def change_password(self, call: Call) -> Answer:
-        """204; the original password is the authentication, as in Keystone."""
-        wanted = attributes.convert(attributes.read_object(call.raw, "user"), PasswordChange)
-        user_id = call.path["id"]
-        with self.site.database.read() as tx:
-            standing = user_standing(tx, user_id)
-        right = await self.site.passwords.check(wanted.original_password, standing.password_hash if standing else None)
-        if not right or standing is None or not standing.enabled:
-            raise Unauthorized("The request you have made requires authentication.")
-        if wanted.password == wanted.original_password:
-            raise BadRequest("The new password cannot be the same as the original one.")
-        new_hash = await self.site.passwords.hash(wanted.password)
-        with self.site.change(call) as tx:
-            unchanged = (users.c.id == user_id) & (users.c.password_hash == standing.password_hash)
-            values = {"password_hash": new_hash, "tokens_valid_after": self.site.clock()}
-            if tx.execute(update(users).where(unchanged).values(**values)).rowcount == 0:
-                raise Unauthorized("The password was changed by somebody else at the same time.")
-        return Answer(204)
+        state = PasswordState(expires_at=row["password_expires_at"], options=row["options"])
+        expires_at = timestamp(state.shown_expiry) if state.shown_expiry is not None else None
+        return {**shown, "password_expires_at": expires_at}
 
     def projects(self, call: Call) -> Answer:
         """200 with the projects on which the user has a role."""

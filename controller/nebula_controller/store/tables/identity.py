@@ -82,7 +82,6 @@ users = Table(
     Column("password_hash", String(128), nullable=True),
     Column("password_changed_at", Float, nullable=True),
     Column("password_expires_at", Float, nullable=True),
-    Column("password_must_change", Boolean, nullable=False, server_default="0"),
     Column("failed_logins", Integer, nullable=False, server_default="0"),
     Column("failed_at", Float, nullable=True),
     _tokens_valid_after(),

@@ -505,7 +505,6 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("password_hash", sa.String(length=128), nullable=True),
         sa.Column("password_changed_at", sa.Float(), nullable=True),
         sa.Column("password_expires_at", sa.Float(), nullable=True),
-        sa.Column("password_must_change", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("failed_logins", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failed_at", sa.Float(), nullable=True),
         sa.Column("tokens_valid_after", sa.Float(), server_default="0", nullable=False),
