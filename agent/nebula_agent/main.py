@@ -59,7 +59,12 @@ def main(argv: Sequence[str] | None = None, *, applied: Callable[[Change], None]
     try:
         settings = _settings(arguments)
         log.configure(settings.log_format, settings.log_level)
-        return _command(arguments.command, settings, applied)
+        code = _command(arguments.command, settings, applied)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # who reads the output of ``plan`` has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except NebulaError as error:
         print(f"nebula-agent: {error.message}", file=sys.stderr)
         return 1
