@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from operator import attrgetter
 
-from nebula.ids import Host, NetworkId, PortId
+from nebula.ids import AddressGroupId, Host, NetworkId, PortId, SecurityGroupId
 from nebula.model.port import DHCP, ROUTER_GATEWAY, ROUTER_INTERFACE
-from nebula.model.snapshot import NetworkRow, PortRow, RouterRow, Snapshot
+from nebula.model.snapshot import NetworkRow, PortRow, RouterRow, Snapshot, remotes
 from nebula.view.records import (
+    AddressSet,
     DhcpHost,
     DhcpView,
     FixedIp,
@@ -24,6 +25,7 @@ from nebula.view.records import (
     RemotePort,
     RouterGateway,
     RouterView,
+    SecurityGroupView,
 )
 
 _DNS_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -36,6 +38,7 @@ def project(snapshot: Snapshot, host: Host) -> NodeView:
     """The whole view of ``host``; of a host that nobody registered, what is bound to its name all the same."""
     ports = sorted(_known_ports(snapshot, host), key=_by_id)
     networks = sorted({port.network_id for port in ports})
+    groups = _security_groups(snapshot, ports)
     return NodeView(
         epoch=snapshot.epoch,
         revision=snapshot.revision,
@@ -55,6 +58,8 @@ def project(snapshot: Snapshot, host: Host) -> NodeView:
             )
             for instance in (snapshot.instances[key] for key in sorted(snapshot.instances_of_host(host)))
         ),
+        security_groups=groups,
+        address_sets=tuple(_address_sets(snapshot, groups)),
         peers=tuple(sorted(node.vtep_ip for node in snapshot.nodes.values() if node.host != host)),
     )
 
@@ -92,7 +97,36 @@ def _port(port: PortRow, network: NetworkRow) -> PortView:
         device_owner=port.device_owner,
         device_id=port.device_id,
         admin_state_up=port.admin_state_up and network.admin_state_up,
+        secured=_is_secured(port),
+        allowed_address_pairs=port.allowed_address_pairs if _is_secured(port) else (),
+        security_groups=port.security_groups if _is_secured(port) else (),
     )
+
+
+def _is_secured(port: PortRow) -> bool:
+    """Neutron trusts its own ports, whatever their attribute says (``neutron_lib.utils.net.is_port_trusted``)."""
+    return port.port_security_enabled and not port.device_owner.startswith("network:")
+
+
+def _security_groups(snapshot: Snapshot, ports: list[PortRow]) -> tuple[SecurityGroupView, ...]:
+    """The groups that a secured port here has."""
+    wanted = {group for port in ports if _is_secured(port) for group in port.security_groups}
+    return tuple(snapshot.security_groups[group] for group in sorted(wanted) if group in snapshot.security_groups)
+
+
+def _address_sets(snapshot: Snapshot, groups: tuple[SecurityGroupView, ...]) -> list[AddressSet]:
+    """What the remote sides of the groups' rules stand for: the members' addresses and allowed pairs, on all nodes."""
+    sets: list[AddressSet] = []
+    for remote in sorted({remote for group in groups for remote in remotes(group)}):
+        known = snapshot.address_groups.get(AddressGroupId(remote))
+        if known is not None:
+            sets.append(known)
+            continue
+        members = [snapshot.ports[port] for port in snapshot.ports_of_group(SecurityGroupId(remote))]
+        addresses = {ip.ip_address for port in members for ip in port.fixed_ips}
+        addresses |= {pair.ip_address for port in members for pair in port.allowed_address_pairs}
+        sets.append(AddressSet(remote, tuple(sorted(addresses))))
+    return sets
 
 
 def _network(snapshot: Snapshot, network: NetworkRow, host: Host) -> NetworkView:

@@ -7,35 +7,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import select
 
 from nebula.ids import Host, InstanceId, NetworkId, Owner, OwnerKind, PortId, RouterId, SubnetId
 from nebula.model.snapshot import InstanceRow, NetworkRow, NodeRow, PortRow, RouterRow, Snapshot
-from nebula.view.records import FixedIp, HostRoute, SubnetView
+from nebula.view.records import AddressPair, FixedIp, HostRoute, SubnetView
+from nebula_controller.nodes import security_rows
+from nebula_controller.nodes.queries import query, read
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.compute import server_ports, servers
 from nebula_controller.store.tables.network import fixed_ips, networks, ports, routers, subnets
 from nebula_controller.store.tables.nodes import nodes, router_placements
 
-CHUNK = 500
-"""So many keys in one statement: SQLite takes 32,766 variables, but a statement of each length is compiled once."""
-
-
-class _Query(NamedTuple):
-    """A statement over all rows, and the same one for some keys."""
-
-    all: Select[Any]
-    some: Select[Any]
-
-
-def _query(statement: Select[Any], key: Any) -> _Query:
-    return _Query(statement, statement.where(key.in_(bindparam("keys", expanding=True))))
-
-
-_NODES = _query(select(nodes.c.host, nodes.c.vtep_ip), nodes.c.host)
-_NETWORKS = _query(
+_NODES = query(select(nodes.c.host, nodes.c.vtep_ip), nodes.c.host)
+_NETWORKS = query(
     select(
         networks.c.id,
         networks.c.name,
@@ -49,7 +35,7 @@ _NETWORKS = _query(
     ),
     networks.c.id,
 )
-_SUBNETS = _query(
+_SUBNETS = query(
     select(
         subnets.c.network_id,
         subnets.c.id,
@@ -63,8 +49,8 @@ _SUBNETS = _query(
     ).order_by(subnets.c.id),
     subnets.c.network_id,
 )
-_NETWORK_OF_SUBNET = _query(select(subnets.c.network_id), subnets.c.id)
-_PORTS = _query(
+_NETWORK_OF_SUBNET = query(select(subnets.c.network_id), subnets.c.id)
+_PORTS = query(
     select(
         ports.c.id,
         ports.c.network_id,
@@ -74,16 +60,18 @@ _PORTS = _query(
         ports.c.host,
         ports.c.admin_state_up,
         ports.c.dns_name,
+        ports.c.port_security_enabled,
+        ports.c.allowed_address_pairs,
     ),
     ports.c.id,
 )
-_FIXED_IPS = _query(
+_FIXED_IPS = query(
     select(fixed_ips.c.port_id, fixed_ips.c.subnet_id, fixed_ips.c.ip_address).order_by(
         fixed_ips.c.subnet_id, fixed_ips.c.ip_address
     ),
     fixed_ips.c.port_id,
 )
-_ROUTERS = _query(
+_ROUTERS = query(
     select(
         routers.c.id,
         routers.c.name,
@@ -95,8 +83,8 @@ _ROUTERS = _query(
     ).select_from(routers.outerjoin(router_placements, router_placements.c.router_id == routers.c.id)),
     routers.c.id,
 )
-_SERVERS = _query(select(servers.c.id, servers.c.name, servers.c.project_id, servers.c.host), servers.c.id)
-_SERVER_PORTS = _query(
+_SERVERS = query(select(servers.c.id, servers.c.name, servers.c.project_id, servers.c.host), servers.c.id)
+_SERVER_PORTS = query(
     select(server_ports.c.server_id, server_ports.c.port_id).order_by(server_ports.c.position),
     server_ports.c.server_id,
 )
@@ -109,6 +97,7 @@ def load(tx: Transaction, epoch: str) -> Snapshot:
         snapshot.put_node(node)
     for network in _network_rows(tx, None):
         snapshot.put_network(network)
+    security_rows.load(tx, snapshot)
     for port in _port_rows(tx, None):
         snapshot.put_port(port)
     for router in _router_rows(tx, None):
@@ -129,6 +118,8 @@ def refresh(tx: Transaction, snapshot: Snapshot, touched: Iterable[Owner]) -> se
     reached: set[Host] = set()
     _refresh_nodes(tx, snapshot, ids[OwnerKind.NODE], reached)
     _refresh_networks(tx, snapshot, ids[OwnerKind.NETWORK], ids[OwnerKind.SUBNET], reached)
+    security_rows.refresh(tx, snapshot, ids[OwnerKind.SECURITY_GROUP], reached)
+    security_rows.refresh_addresses(tx, snapshot, ids[OwnerKind.ADDRESS_GROUP], reached)
     _refresh_ports(tx, snapshot, ids[OwnerKind.PORT], reached)
     _refresh_routers(tx, snapshot, ids[OwnerKind.ROUTER], reached)
     _refresh_instances(tx, snapshot, ids[OwnerKind.INSTANCE], reached)
@@ -156,7 +147,7 @@ def _refresh_networks(
     for subnet in map(SubnetId, touched_subnets):
         if subnet in snapshot.network_of_subnet:
             keys.add(snapshot.network_of_subnet[subnet])
-    keys.update(row.network_id for row in _rows(tx, _NETWORK_OF_SUBNET, touched_subnets))
+    keys.update(row.network_id for row in read(tx, _NETWORK_OF_SUBNET, touched_subnets))
     found = {row.id: row for row in _network_rows(tx, keys)}
     for network in map(NetworkId, keys):
         old, new = snapshot.networks.get(network), found.get(network)
@@ -178,6 +169,7 @@ def _refresh_ports(tx: Transaction, snapshot: Snapshot, touched: set[str], reach
         if old == new:
             continue
         reached.update(_reached_by_port(snapshot, old))
+        reached.update(_reached_by_member(snapshot, old, new))
         if new is None:
             snapshot.drop_port(port)
         else:
@@ -196,6 +188,17 @@ def _reached_by_port(snapshot: Snapshot, port: PortRow | None) -> Iterator[Host]
     for server in snapshot.dhcp_ports_of_network(port.network_id):
         if snapshot.ports[server].host:
             yield snapshot.ports[server].host
+
+
+def _reached_by_member(snapshot: Snapshot, old: PortRow | None, new: PortRow | None) -> Iterator[Host]:
+    """The nodes with a rule whose remote group the port is, or was, a member of."""
+    was = (old.security_groups, old.fixed_ips, old.allowed_address_pairs) if old is not None else ((), (), ())
+    now = (new.security_groups, new.fixed_ips, new.allowed_address_pairs) if new is not None else ((), (), ())
+    if was == now:
+        return
+    for group in {*was[0], *now[0]}:
+        for naming in snapshot.groups_naming(group):
+            yield from snapshot.hosts_of_group(naming)
 
 
 def _refresh_routers(tx: Transaction, snapshot: Snapshot, touched: set[str], reached: set[Host]) -> None:
@@ -225,13 +228,13 @@ def _refresh_instances(tx: Transaction, snapshot: Snapshot, touched: set[str], r
 
 
 def _node_rows(tx: Transaction, keys: set[str] | None) -> Iterator[NodeRow]:
-    for row in _rows(tx, _NODES, keys):
+    for row in read(tx, _NODES, keys):
         yield NodeRow(Host(row.host), row.vtep_ip)
 
 
 def _network_rows(tx: Transaction, keys: set[str] | None) -> Iterator[NetworkRow]:
     of_network: dict[str, list[SubnetView]] = defaultdict(list)
-    for network_id, *row in _rows(tx, _SUBNETS, keys):
+    for network_id, *row in read(tx, _SUBNETS, keys):
         identity, name, cidr, ip_version, gateway_ip, enable_dhcp, dns_nameservers, host_routes = row
         of_network[network_id].append(
             SubnetView(
@@ -245,7 +248,7 @@ def _network_rows(tx: Transaction, keys: set[str] | None) -> Iterator[NetworkRow
                 _routes(host_routes),
             )
         )
-    for row in _rows(tx, _NETWORKS, keys):
+    for row in read(tx, _NETWORKS, keys):
         yield NetworkRow(
             id=row.id,
             name=row.name,
@@ -262,34 +265,43 @@ def _network_rows(tx: Transaction, keys: set[str] | None) -> Iterator[NetworkRow
 
 def _port_rows(tx: Transaction, keys: set[str] | None) -> Iterator[PortRow]:
     of_port: dict[str, list[FixedIp]] = defaultdict(list)
-    for port_id, subnet_id, ip_address in _rows(tx, _FIXED_IPS, keys):
+    for port_id, subnet_id, ip_address in read(tx, _FIXED_IPS, keys):
         of_port[port_id].append(FixedIp(subnet_id, ip_address))
-    for identity, network_id, mac_address, device_owner, device_id, host, up, dns_name in _rows(tx, _PORTS, keys):
-        ips = tuple(of_port.get(identity, ()))
-        yield PortRow(identity, network_id, mac_address, ips, device_owner, device_id, host, up, dns_name)
+    groups = security_rows.groups_of_ports(tx, keys)
+    for row in read(tx, _PORTS, keys):
+        identity, network_id, mac_address, device_owner, device_id, host, up, dns_name, security, pairs = row
+        yield PortRow(
+            identity,
+            network_id,
+            mac_address,
+            tuple(of_port.get(identity, ())),
+            device_owner,
+            device_id,
+            host,
+            up,
+            dns_name,
+            security,
+            _pairs(pairs),
+            groups.get(identity, ()),
+        )
 
 
 def _router_rows(tx: Transaction, keys: set[str] | None) -> Iterator[RouterRow]:
-    for identity, name, project_id, host, up, enable_snat, routes in _rows(tx, _ROUTERS, keys):
+    for identity, name, project_id, host, up, enable_snat, routes in read(tx, _ROUTERS, keys):
         yield RouterRow(identity, name, project_id, Host(host or ""), up, enable_snat, _routes(routes))
 
 
 def _instance_rows(tx: Transaction, keys: set[str] | None) -> Iterator[InstanceRow]:
     of_server: dict[str, list[PortId]] = defaultdict(list)
-    for server_id, port_id in _rows(tx, _SERVER_PORTS, keys):
+    for server_id, port_id in read(tx, _SERVER_PORTS, keys):
         of_server[server_id].append(PortId(port_id))
-    for identity, name, project_id, host in _rows(tx, _SERVERS, keys):
+    for identity, name, project_id, host in read(tx, _SERVERS, keys):
         yield InstanceRow(identity, name, project_id, host, tuple(of_server[identity]))
+
+
+def _pairs(stored: Sequence[dict[str, str]]) -> tuple[AddressPair, ...]:
+    return tuple(sorted(AddressPair(pair["mac_address"], pair["ip_address"]) for pair in stored))
 
 
 def _routes(stored: Sequence[dict[str, str]]) -> tuple[HostRoute, ...]:
     return tuple(HostRoute(route["destination"], route["nexthop"]) for route in stored)
-
-
-def _rows(tx: Transaction, query: _Query, keys: set[str] | None) -> Iterator[Any]:
-    if keys is None:
-        yield from tx.execute(query.all)
-        return
-    ordered = sorted(keys)
-    for start in range(0, len(ordered), CHUNK):
-        yield from tx.execute(query.some, {"keys": ordered[start : start + CHUNK]})
