@@ -130,7 +130,8 @@ def _matches(port: WiredPort, rule: SecurityRule, table: Table) -> Iterator[str]
         if prefix.version != rule.ip_version:
             return
         remote = text.address("dst" if table is tables.RULES_EGRESS else "src", prefix)
-    yield from rules.matches(port.key, rule.ip_version, rule.protocol, (rule.port_min, rule.port_max), remote)
+    traffic = rules.Traffic(port.key, rule.ip_version, rule.protocol, (rule.port_min, rule.port_max), remote)
+    yield from rules.matches(traffic)
 
 
 def _remote(rule: SecurityRule) -> Owner | None:

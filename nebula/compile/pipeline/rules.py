@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 
+import msgspec
+
 from nebula.compile.pipeline import registers, tables, text
 from nebula.compile.pipeline.tables import Table
 from nebula.desired.kinds import Flow
@@ -64,27 +66,39 @@ def port_masks(first: int, last: int) -> Iterator[tuple[int, int]]:
         first += size
 
 
-def matches(
-    key: int, ip_version: int, protocol: int | None, ports: tuple[int | None, int | None], remote: str
-) -> Iterator[str]:
-    """A rule as matches for one port. ``remote`` is the match on the other end ('': anybody).
+class Traffic(msgspec.Struct, frozen=True):
+    """What a rule describes: the port's key, family 4 or 6, protocol and ports (ICMP: type and code; None: all), and
+    the match on the other end ('': anybody)."""
+
+    key: int
+    ip_version: int
+    protocol: int | None
+    ports: tuple[int | None, int | None]
+    remote: str
+
+
+def matches(traffic: Traffic) -> Iterator[str]:
+    """A rule as matches for one port.
 
     Nothing where OVS cannot match what the rule says (port numbers of DCCP or UDP-Lite): it then lets nothing through.
     """
-    word = _WORDS[ip_version].get(protocol or 0)
+    protocol, (low, high) = traffic.protocol, traffic.ports
+    word = _WORDS[traffic.ip_version].get(protocol or 0)
     number = f"nw_proto={protocol}" if protocol is not None and word is None else ""
-    head = text.join(word or IP_FAMILIES[ip_version == 6], text.match_register(registers.PORT, key), remote, number)
-    low, high = ports
+    family = word or IP_FAMILIES[traffic.ip_version == 6]
+    head = text.join(family, text.match_register(registers.PORT, traffic.key), traffic.remote, number)
     if low is None:
         yield head
-    elif protocol == _ICMP[ip_version]:
+    elif protocol == _ICMP[traffic.ip_version]:
         yield text.join(head, f"icmp_type={low}", "" if high is None else f"icmp_code={high}")
     elif protocol in _WITH_PORTS:
         for value, mask in port_masks(low, low if high is None else high):
-            yield text.join(head, "" if mask == 0 else _port_text(value, mask))
+            yield text.join(head, _port_text(value, mask))
 
 
 def _port_text(value: int, mask: int) -> str:
+    if mask == 0:
+        return ""
     return f"tp_dst={value}" if mask == 0xFFFF else f"tp_dst={value:#x}/{mask:#x}" if value else f"tp_dst=0/{mask:#x}"
 
 

@@ -1,0 +1,264 @@
+"""Security groups with real packets: what a rule lets through, what it does not, and what its end does."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+from agent_node import AgentNode, eventually
+from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
+from scapy.layers.l2 import ARP, Ether
+from scapy.layers.sctp import SCTP
+from scapy.packet import Packet, Raw
+from security_guests import ALL_OUT, GROUP, OTHER_GROUP, Tap, change, ip, mac, rule, secured_node, space, view
+
+from nebula.compile.features.security import link_local
+from nebula.view.records import NodeView, SecurityRule
+
+pytestmark = pytest.mark.sandbox
+
+_MARKER = b"all has been sent"
+_UDP_SERVER = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 9000)); print("up", flush=True)
+while True:
+    data, peer = s.recvfrom(4000)
+    s.sendto(data, peer)
+"""
+_TALK = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7000)); s.settimeout(0.2)
+print("up", flush=True)
+for line in sys.stdin:
+    sent = b"x" * int(line)
+    s.sendto(sent, ("{peer}", 9000))
+    try:
+        while s.recvfrom(4000)[0] != sent: pass
+        print("answered", flush=True)
+    except OSError:
+        print("silence", flush=True)
+"""
+
+
+class Talk:
+    """A conversation of one UDP socket with a server of another guest, which answers."""
+
+    def __init__(self, node: AgentNode, client: int = 0, server: int = 1) -> None:
+        self._server = node.start("python3", "-c", _UDP_SERVER, namespace=space(server))
+        argv = node.argv("python3", "-c", _TALK.format(peer=ip(server)), namespace=space(client))
+        pipe = subprocess.PIPE
+        self._client = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+        assert self._server.stdout is not None
+        assert (self._server.stdout.readline(), self._line()) == ("up\n", "up")
+
+    def _line(self) -> str:
+        assert self._client.stdout is not None
+        return self._client.stdout.readline().strip()
+
+    def say(self, size: int = 10) -> str:
+        """Send so many bytes on the one connection: ``answered`` or ``silence``."""
+        assert self._client.stdin is not None
+        self._client.stdin.write(f"{size}\n")
+        return self._line()
+
+
+def _allow_talk(number: int = 10) -> SecurityRule:
+    return rule(number, protocol=17, port_min=9000, port_max=9000)
+
+
+def _packets() -> dict[str, Packet]:
+    """Kinds of packet from guest 0 to guest 1."""
+    to, four = Ether(src=mac(0), dst=mac(1)), IP(src=ip(0), dst=ip(1))
+    six = IPv6(src=str(link_local(mac(0)).network_address), dst=str(link_local(mac(1)).network_address))
+    return {
+        "tcp 22": to / four / TCP(sport=4001, dport=22, flags="S"),
+        "tcp 23": to / four / TCP(sport=4002, dport=23, flags="S"),
+        "tcp 8000": to / four / TCP(sport=4003, dport=8000, flags="S"),
+        "tcp 8100": to / four / TCP(sport=4004, dport=8100, flags="S"),
+        "tcp 7999": to / four / TCP(sport=4005, dport=7999, flags="S"),
+        "tcp 8101": to / four / TCP(sport=4006, dport=8101, flags="S"),
+        "udp 53": to / four / UDP(sport=4007, dport=53) / Raw(b"u53"),
+        "udp 54": to / four / UDP(sport=4008, dport=54) / Raw(b"u54"),
+        "sctp 5": to / four / SCTP(sport=4009, dport=5) / Raw(bytes(8)),
+        "gre": to / IP(src=ip(0), dst=ip(1), proto=47) / Raw(bytes(8)),
+        "esp": to / IP(src=ip(0), dst=ip(1), proto=50) / Raw(bytes(8)),
+        "ping": to / four / ICMP(id=1),
+        "timestamp": to / four / ICMP(type=13, id=2),
+        "ping6": to / six / ICMPv6EchoRequest(id=3),
+        "tcp6 22": to / six / TCP(sport=4010, dport=22, flags="S"),
+    }
+
+
+@pytest.mark.parametrize("stateful", [True, False])
+def test_rules_let_through_what_they_say(*, stateful: bool) -> None:
+    """For each rule exactly its packets arrive of fifteen kinds: ports and ranges, protocol numbers, ICMP types,
+    families, prefixes, remote groups; with conntrack and without."""
+    tcp = {"protocol": 6}
+    expected: dict[SecurityRule | None, set[str]] = {
+        None: set(),
+        rule(10, **tcp, port_min=22, port_max=22): {"tcp 22"},
+        rule(11, **tcp, port_min=8000, port_max=8100): {"tcp 8000", "tcp 8100"},
+        rule(12, **tcp): {name for name in _packets() if name.startswith("tcp ")},
+        rule(13, protocol=17, port_min=53, port_max=53): {"udp 53"},
+        rule(14, protocol=132, port_min=5, port_max=5): {"sctp 5"},
+        rule(15, protocol=47): {"gre"},
+        rule(16, protocol=50): {"esp"},
+        rule(17, protocol=1, port_min=8, port_max=0): {"ping"},
+        rule(18, protocol=1): {"ping", "timestamp"},
+        rule(19, "ingress", 6, protocol=58): {"ping6"},
+        rule(20, "ingress", 6): {"ping6", "tcp6 22"},
+        rule(21): {name for name in _packets() if "6" not in name},
+        rule(22, **tcp, port_min=22, port_max=22, remote_ip_prefix=f"{ip(0)}/32"): {"tcp 22"},
+        rule(23, **tcp, remote_ip_prefix="192.0.2.0/24"): set(),
+        rule(24, **tcp, port_min=22, port_max=22, remote_group_id=OTHER_GROUP): {"tcp 22"},
+        rule(25, remote_group_id=GROUP): set(),
+    }
+    first = view(1, {GROUP: ALL_OUT}, [None, [GROUP]], members=[0], stateful=stateful)
+    with secured_node(first) as node:
+        sender, receiver = Tap(node, 0), Tap(node, 1)
+        arrived: dict[SecurityRule | None, set[str]] = {}
+        for revision, wanted in enumerate(expected, start=2):
+            rules = (*ALL_OUT, *([wanted] if wanted is not None else []))
+            change(node, view(revision, {GROUP: rules}, [None, [GROUP]], members=[0], stateful=stateful))
+            sender.send(*_packets().values(), _marker())
+            frames = {bytes(frame) for frame in receiver.received(_MARKER)}
+            arrived[wanted] = {name for name, frame in _packets().items() if bytes(frame) in frames}
+        assert arrived == expected
+
+
+def _marker() -> Packet:
+    """ARP always arrives."""
+    return Ether(src=mac(0), dst=mac(1)) / ARP(op=2, hwsrc=mac(0), psrc=ip(0), pdst=ip(1)) / Raw(_MARKER)
+
+
+def test_a_removed_rule_ends_its_connections() -> None:
+    """A conversation is let in by a rule, answered without one, silent when the rule goes, and goes on on the same
+    ports when it comes back; a restart of the agent in between writes nothing and cuts nothing."""
+    ports: Sequence[Sequence[str]] = [[GROUP], [GROUP]]
+    with secured_node(view(1, {GROUP: (*ALL_OUT, _allow_talk())}, ports)) as node:
+        talk = Talk(node)
+        assert talk.say() == "answered"
+        node.stop_agent(signal.SIGKILL)
+        assert talk.say() == "answered"
+        since = len(node.passes())
+        node.start_agent()
+        node.wait_sync(1, since)
+        assert node.changes(since) == 0
+        assert talk.say() == "answered"
+        change(node, view(2, {GROUP: ALL_OUT}, ports))
+        assert [talk.say(), talk.say()] == ["silence", "silence"]
+        change(node, view(3, {GROUP: (*ALL_OUT, _allow_talk(11))}, ports))
+        eventually(lambda: talk.say() == "answered", "the conversation goes on")
+
+
+def test_who_leaves_a_remote_group_is_cut_off() -> None:
+    """A remote-group rule lets in members only, also in a connection that was there before they left."""
+    rules = (*ALL_OUT, rule(10, remote_group_id=OTHER_GROUP))
+    ports: Sequence[Sequence[str]] = [[GROUP], [GROUP]]
+    with secured_node(view(1, {GROUP: rules}, ports, members=[0])) as node:
+        talk = Talk(node)
+        assert talk.say() == "answered"
+        change(node, view(2, {GROUP: rules}, ports, members=[1]))
+        assert talk.say() == "silence"
+
+
+def test_without_a_group_nothing_passes() -> None:
+    """A port with port security and no group neither sends nor gets IP; ARP it does."""
+    with secured_node(view(1, {GROUP: (*ALL_OUT, rule(10))}, [[], [GROUP], []])) as node:
+        sender, receiver, silent = Tap(node, 0), Tap(node, 1), Tap(node, 2)
+        sender.send(*_packets().values(), _marker())
+        assert receiver.received(_MARKER) == []
+        to_silent = [Ether(src=mac(1), dst=mac(2)) / IP(src=ip(1), dst=ip(2)) / ICMP()]
+        arp = Ether(src=mac(1), dst=mac(2)) / ARP(op=2, hwsrc=mac(1), psrc=ip(1), pdst=ip(2)) / Raw(_MARKER)
+        receiver.send(*to_silent, arp)
+        assert silent.received(_MARKER) == []
+
+
+def test_fragments_need_a_rule_without_ports() -> None:
+    """In the userspace datapath a rule for one port lets in no fragment, not of its own datagrams either; a rule
+    without ports lets in all of them."""
+    arrived = []
+    with secured_node(view(1, {GROUP: (*ALL_OUT, _allow_talk())}, [None, [GROUP]])) as node:
+        sender, receiver = Tap(node, 0), Tap(node, 1)
+        for number, port in ((1, 9000), (2, 9001), (3, 9001)):
+            if number == 3:
+                change(node, view(2, {GROUP: (*ALL_OUT, rule(10, protocol=17))}, [None, [GROUP]]))
+            whole = IP(src=ip(0), dst=ip(1), id=number) / UDP(sport=7, dport=port) / Raw(bytes(3000))
+            pieces = fragment(IP(bytes(whole)), 1400)
+            sender.send(*(Ether(src=mac(0), dst=mac(1)) / piece for piece in pieces), _marker())
+            arrived.append(sum(len(frame[IP].payload) for frame in receiver.received(_MARKER)))
+    assert arrived == [0, 0, 3008]
+
+
+def test_no_window_in_sixty_changes_and_kills() -> None:
+    """A flood of what no rule allows and one of what a rule always allows, while rules, members and ports change at
+    random and the agent is killed: of the one nothing arrives, of the other nothing is lost."""
+    chance = random.Random(6)
+    wanted = rule(9, protocol=17, port_min=9000, port_max=9000)
+
+    def some_view(revision: int) -> NodeView:
+        rules = [wanted, *ALL_OUT]
+        for number in range(chance.randrange(6)):
+            low = chance.randrange(1, 7000)
+            more: dict[str, object] = chance.choice(
+                ({}, {"remote_group_id": OTHER_GROUP}, {"remote_ip_prefix": f"{ip(0)}/32"})
+            )
+            high = chance.choice((low, min(low + 700, 7776)))
+            rules.append(rule(100 + number, protocol=17, port_min=low, port_max=high, **more))
+        ports: list[list[str] | None] = [[GROUP], [GROUP], [GROUP] if chance.random() < 0.5 else None]
+        members = [number for number in range(3) if chance.random() < 0.5]
+        return view(revision, {GROUP: rules}, ports, members=members)
+
+    with secured_node(view(1, {GROUP: (wanted, *ALL_OUT)}, [[GROUP], [GROUP], [GROUP]])) as node:
+        counter = node.start("python3", "-c", _COUNT, namespace=space(1))
+        assert counter.stdout is not None
+        assert counter.stdout.readline() == "up\n"
+        flood = node.start("python3", "-c", _FLOOD.format(peer=ip(1), never=7777), namespace=space(0))
+        revision = 1
+        for number in range(60):
+            revision += 1
+            since = len(node.passes())
+            node.show(some_view(revision))
+            if number % 12 == 5:
+                node.stop_agent(signal.SIGKILL)
+                node.start_agent()
+            node.wait_sync(revision, since)
+        flood.terminate()
+        assert flood.stdout is not None
+        sent = int(flood.stdout.read().split()[-1])
+        counter.terminate()
+        allowed, forbidden = map(int, counter.stdout.read().split()[-2:])
+        assert (allowed, forbidden) == (sent, 0)
+        assert sent > 500
+
+
+_FLOOD = """
+import signal, socket, sys, time
+stopped = []
+signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+t = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+count = 0
+while not stopped:
+    s.sendto(b"y", ("{peer}", 9000)); count += 1
+    try: t.sendto(b"n", ("{peer}", {never}))
+    except OSError: pass
+    time.sleep(0.003)
+print(count, flush=True)
+"""
+_COUNT = """
+import select, signal, socket, time
+yes = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); yes.bind(("", 9000))
+no = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); no.bind(("", 7777))
+stopped, count = [], {yes: 0, no: 0}
+signal.signal(signal.SIGTERM, lambda *_: stopped.append(time.monotonic() + 0.5))
+print("up", flush=True)
+while not stopped or time.monotonic() < stopped[0]:
+    for ready in select.select([yes, no], [], [], 0.1)[0]:
+        ready.recv(100); count[ready] += 1
+print(count[yes], count[no], flush=True)
+"""
