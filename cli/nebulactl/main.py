@@ -25,6 +25,8 @@ COMMANDS: dict[str, str] = {
     "subnet": "Subnets: the addresses of a network.",
     "port": "Ports: where something is plugged into a network.",
     "router": "Routers: between subnets, and to the outside with NAT.",
+    "security": "Security groups: what a port lets in and out.",
+    "floating": "Floating IPs: addresses of an external network that lead to ports.",
     "instance": "Instances: network namespaces that act as virtual machines.",
     "agent": "Agents: what runs on the nodes, and whether it is alive.",
     "receipt": "What a call changed in the kernels of the nodes.",

@@ -31,6 +31,7 @@ class Form(enum.Enum):
     POOLS = enum.auto()
     ROUTES = enum.auto()
     ADDRESSES = enum.auto()
+    RULES = enum.auto()
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -68,18 +69,18 @@ class Noun(msgspec.Struct, frozen=True):
     @property
     def list_key(self) -> str:
         """The JSON key around several."""
-        return self.path.strip("/").split("/")[0]
+        return self.path.rpartition("/")[2].replace("-", "_")
 
     def form(self, column: Column) -> Form:
         return self.forms.get(column.title) or self.forms.get(column.attribute, Form.PLAIN)
 
 
-def _columns(**titles: str) -> tuple[Column, ...]:
+def titled(**titles: str) -> tuple[Column, ...]:
     """``MAC_Address="mac_address"`` is the column ``MAC Address``."""
     return tuple(Column(title.replace("_", " "), attribute) for title, attribute in titles.items())
 
 
-def _fields(names: str, **renamed: str) -> tuple[Column, ...]:
+def named(names: str, **renamed: str) -> tuple[Column, ...]:
     """Names that are their own titles, and title="attribute" for the others; sorted by title, as the client does."""
     columns = [Column(name, name) for name in names.split()]
     columns += [Column(title, attribute) for title, attribute in renamed.items()]
@@ -90,8 +91,8 @@ NETWORK_NOUN = Noun(
     name="network",
     path="/networks",
     service=NETWORK,
-    columns=_columns(ID="id", Name="name", Subnets="subnets"),
-    fields=_fields(
+    columns=titled(ID="id", Name="name", Subnets="subnets"),
+    fields=named(
         "admin_state_up availability_zone_hints availability_zones created_at description dns_domain id "
         "ipv4_address_scope ipv6_address_scope is_default mtu name port_security_enabled project_id "
         "provider:network_type provider:physical_network provider:segmentation_id pvlan qos_policy_id "
@@ -110,7 +111,7 @@ NETWORK_NOUN = Noun(
         "tags": Form.SORTED_LIST,
     },
 )
-NETWORK_LONG = _columns(
+NETWORK_LONG = titled(
     ID="id",
     Name="name",
     Status="status",
@@ -129,8 +130,8 @@ SUBNET = Noun(
     name="subnet",
     path="/subnets",
     service=NETWORK,
-    columns=_columns(ID="id", Name="name", Network="network_id", Subnet="cidr"),
-    long_columns=_columns(
+    columns=titled(ID="id", Name="name", Network="network_id", Subnet="cidr"),
+    long_columns=titled(
         Project="project_id",
         DHCP="enable_dhcp",
         Name_Servers="dns_nameservers",
@@ -141,7 +142,7 @@ SUBNET = Noun(
         Service_Types="service_types",
         Tags="tags",
     ),
-    fields=_fields(
+    fields=named(
         "allocation_pools cidr created_at description dns_nameservers dns_publish_fixed_ip enable_dhcp gateway_ip "
         "host_routes id ip_version ipv6_address_mode ipv6_ra_mode name network_id project_id revision_number "
         "segment_id service_types subnetpool_id tags updated_at"
@@ -161,26 +162,26 @@ PORT = Noun(
     name="port",
     path="/ports",
     service=NETWORK,
-    columns=_columns(ID="id", Name="name", MAC_Address="mac_address", Fixed_IP_Addresses="fixed_ips", Status="status"),
-    long_columns=_columns(
+    columns=titled(ID="id", Name="name", MAC_Address="mac_address", Fixed_IP_Addresses="fixed_ips", Status="status"),
+    long_columns=titled(
         Security_Groups="security_groups", Device_Owner="device_owner", Tags="tags", Trunk_subports="trunk_details"
     ),
     fields=(
-        *_fields("admin_state_up allowed_address_pairs"),
+        *named("admin_state_up allowed_address_pairs"),
         *(
             Column(f"binding_{name}", f"binding:{name}")
             for name in ("host_id", "profile", "vif_details", "vif_type", "vnic_type")
         ),
-        *_fields(
+        *named(
             "created_at data_plane_status description device_id device_owner device_profile dns_assignment dns_domain "
             "dns_name extra_dhcp_opts fixed_ips hardware_offload_type hints id ip_allocation mac_address name "
             "network_id numa_affinity_policy port_security_enabled project_id propagate_uplink_status"
         ),
-        *_fields("pvlan_type"),
-        *_fields("pvlan_community"),
-        *_fields("resource_request revision_number"),
-        *_fields("qos_network_policy_id qos_policy_id", security_group_ids="security_groups"),
-        *_fields("status tags trunk_details trusted updated_at"),
+        *named("pvlan_type"),
+        *named("pvlan_community"),
+        *named("resource_request revision_number"),
+        *named("qos_network_policy_id qos_policy_id", security_group_ids="security_groups"),
+        *named("status tags trunk_details trusted updated_at"),
     ),
     forms={
         "admin_state_up": Form.STATE,
@@ -202,16 +203,16 @@ ROUTER = Noun(
     path="/routers",
     service=NETWORK,
     columns=(
-        *_columns(ID="id", Name="name", Status="status", State="admin_state_up", Project="project_id"),
+        *titled(ID="id", Name="name", Status="status", State="admin_state_up", Project="project_id"),
         Column("Distributed", "distributed", optional=True),
         Column("HA", "ha", optional=True),
     ),
     long_columns=(
-        *_columns(Routes="routes", External_gateway_info="external_gateway_info"),
+        *titled(Routes="routes", External_gateway_info="external_gateway_info"),
         Column("Availability zones", "availability_zones", optional=True),
-        *_columns(Tags="tags"),
+        *titled(Tags="tags"),
     ),
-    fields=_fields(
+    fields=named(
         "admin_state_up availability_zone_hints availability_zones created_at description enable_ndp_proxy "
         "external_gateway_info flavor_id id name project_id revision_number routes status tags updated_at"
     ),
@@ -232,7 +233,7 @@ AGENT = Noun(
     name="agent",
     path="/agents",
     service=NETWORK,
-    columns=_columns(
+    columns=titled(
         ID="id",
         Agent_Type="agent_type",
         Host="host",
@@ -241,7 +242,7 @@ AGENT = Noun(
         State="admin_state_up",
         Binary="binary",
     ),
-    fields=_fields(
+    fields=named(
         "admin_state_up agent_type alive availability_zone binary created_at description ha_chassis_priority "
         "ha_state host id resources_synced started_at topic",
         configuration="configurations",
@@ -256,9 +257,9 @@ INSTANCE = Noun(
     path="/servers",
     service=COMPUTE,
     key="server",
-    columns=_columns(ID="id", Name="name", Status="status", Networks="addresses", Node="OS-EXT-SRV-ATTR:host"),
-    long_columns=_columns(Project="tenant_id", Created="created"),
-    fields=_fields(
+    columns=titled(ID="id", Name="name", Status="status", Networks="addresses", Node="OS-EXT-SRV-ATTR:host"),
+    long_columns=titled(Project="tenant_id", Created="created"),
+    fields=named(
         "addresses created id name status updated",
         node="OS-EXT-SRV-ATTR:host",
         project_id="tenant_id",
@@ -271,9 +272,9 @@ PROJECT = Noun(
     name="project",
     path="/projects",
     service=IDENTITY,
-    columns=_columns(ID="id", Name="name"),
-    long_columns=_columns(Domain_ID="domain_id", Description="description", Enabled="enabled"),
-    fields=_fields("description domain_id enabled id is_domain name options parent_id tags"),
+    columns=titled(ID="id", Name="name"),
+    long_columns=titled(Domain_ID="domain_id", Description="description", Enabled="enabled"),
+    fields=named("description domain_id enabled id is_domain name options parent_id tags"),
     hidden=frozenset({"links"}),
     open_ended=True,
 )
@@ -282,13 +283,13 @@ USER = Noun(
     name="user",
     path="/users",
     service=IDENTITY,
-    columns=_columns(ID="id", Name="name"),
-    long_columns=_columns(Project="default_project_id", Domain="domain_id", Description="description", Email="email")
-    + _columns(Enabled="enabled"),
+    columns=titled(ID="id", Name="name"),
+    long_columns=titled(Project="default_project_id", Domain="domain_id", Description="description", Email="email")
+    + titled(Enabled="enabled"),
     fields=(
-        *_fields("default_project_id domain_id email enabled id name"),
-        *_fields("description password_expires_at"),
-        *_fields("options"),
+        *named("default_project_id domain_id email enabled id name"),
+        *named("description password_expires_at"),
+        *named("options"),
     ),
     absent={"options": {}},
 )
@@ -297,6 +298,6 @@ ROLE = Noun(
     name="role",
     path="/roles",
     service=IDENTITY,
-    columns=_columns(ID="id", Name="name"),
-    fields=(*_fields("id name"), *_fields("domain_id"), *_fields("description")),
+    columns=titled(ID="id", Name="name"),
+    fields=(*named("id name"), *named("domain_id"), *named("description")),
 )

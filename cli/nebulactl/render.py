@@ -52,6 +52,8 @@ def human(value: Json, form: Form) -> str:  # noqa: PLR0911 - one line per form
             return _dict(as_object(value))
         case Form.DICTS:
             return "\n".join(_dict(item) for item in as_objects(value))
+        case Form.RULES:
+            return "\n".join(_dict(_without_known(item)) for item in as_objects(value))
         case Form.ROUTES:
             return "\n".join(_dict(_with_gateway(item)) for item in as_objects(value))
         case Form.POOLS:
@@ -80,6 +82,12 @@ def _dict(value: Mapping[str, Json], prefix: str = "") -> str:
 def _with_gateway(route: JsonObject) -> JsonObject:
     """The options say gateway where the API says nexthop."""
     return {("gateway" if key == "nexthop" else key): value for key, value in route.items()}
+
+
+def _without_known(rule: JsonObject) -> JsonObject:
+    """A group's rules are shown without what is empty, and without the group and project that the group shows."""
+    known = ("security_group_id", "tenant_id", "project_id")
+    return {key: value for key, value in rule.items() if value and key not in known}
 
 
 def _addresses(value: JsonObject) -> dict[str, list[str]]:

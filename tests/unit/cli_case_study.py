@@ -13,6 +13,9 @@ PUBLIC_SUBNET_ID = "ee3fde96-858f-4f3c-a119-7e346e17c021"
 ROUTER_ID = "5cf32528-565b-4acc-8f26-af86244c680b"
 PORT_ID = "ac62f68e-4805-46b8-8e23-6a1f0c3a9d11"
 INTERFACE_ID = "b1b2b3b4-0000-4000-8000-000000000001"
+GROUP_ID = "0d8e1c2b-3a4f-4b5c-8d6e-7f8091a2b3c4"
+FLOATING_ID = "2f245a7b-796b-4f26-9cf9-9e82d248fda7"
+FORWARDING_ID = "725ade3c-9760-4880-8080-8fc2dbab9acc"
 AGENT_ID = "5321efe5-d4e7-47c6-9b21-6fc447b9a5b9"
 _TIMES = {"created_at": "2026-11-22T10:51:06Z", "updated_at": "2026-11-22T10:51:17Z"}
 
@@ -166,6 +169,7 @@ def fill(cloud: Cloud) -> None:
             heartbeat_timestamp="2026-11-22 10:52:42",
             resources_synced=None,
         )
+    _fill_security(cloud)
     for identifier, name in ((PROJECT_ID, "admin"), ("22222222222222222222222222222222", "second")):
         cloud.add(
             "projects",
@@ -190,4 +194,84 @@ def fill(cloud: Cloud) -> None:
             "user": {"id": "33333333333333333333333333333333", "name": "student", "domain": domain},
             "scope": {"project": {"id": "22222222222222222222222222222222", "name": "second", "domain": domain}},
         }
+    )
+
+
+def _rule(number: int, direction: str, **values: Any) -> dict[str, Any]:
+    return {
+        "id": f"0a0b0c0d-0000-4000-8000-00000000000{number}",
+        "tenant_id": PROJECT_ID,
+        "project_id": PROJECT_ID,
+        "security_group_id": GROUP_ID,
+        "direction": direction,
+        "ethertype": "IPv4",
+        "protocol": None,
+        "port_range_min": None,
+        "port_range_max": None,
+        "remote_ip_prefix": None,
+        "remote_group_id": None,
+        "remote_address_group_id": None,
+        "normalized_cidr": None,
+        "belongs_to_default_sg": False,
+        "description": "",
+        "tags": [],
+        "revision_number": 0,
+        **_TIMES,
+        **values,
+    }
+
+
+def _fill_security(cloud: Cloud) -> None:
+    """A group with rules of several kinds, a floating IP, a port forwarding."""
+    rules = [
+        _rule(1, "egress"),
+        _rule(2, "egress", ethertype="IPv6"),
+        _rule(3, "ingress", protocol="tcp", port_range_min=22, port_range_max=22, remote_ip_prefix="203.0.113.7/32"),
+        _rule(4, "ingress", protocol="icmp", port_range_min=3, port_range_max=4, remote_ip_prefix="0.0.0.0/0"),
+        _rule(5, "ingress", protocol="udp", port_range_min=5000, port_range_max=5010, remote_group_id=GROUP_ID),
+    ]
+    cloud.collections["security_group_rules"] += rules
+    cloud.add(
+        "security_groups",
+        id=GROUP_ID,
+        name="web",
+        tenant_id=PROJECT_ID,
+        project_id=PROJECT_ID,
+        description="servers",
+        stateful=True,
+        shared=False,
+        tags=["blue"],
+        revision_number=4,
+        security_group_rules=rules,
+        **_TIMES,
+    )
+    cloud.add(
+        "floatingips",
+        id=FLOATING_ID,
+        tenant_id=PROJECT_ID,
+        project_id=PROJECT_ID,
+        floating_network_id=PUBLIC_ID,
+        floating_ip_address="203.0.113.5",
+        fixed_ip_address="192.168.50.10",
+        port_id=PORT_ID,
+        router_id=ROUTER_ID,
+        status="ACTIVE",
+        description="",
+        port_details={"name": "web0", "network_id": NETWORK_ID, "status": "ACTIVE", "admin_state_up": True},
+        port_forwardings=[],
+        tags=[],
+        revision_number=1,
+        **_TIMES,
+    )
+    cloud.add(
+        "port_forwardings",
+        id=FORWARDING_ID,
+        protocol="tcp",
+        internal_port_id=PORT_ID,
+        internal_ip_address="192.168.50.10",
+        internal_port=80,
+        internal_port_range="80:80",
+        external_port=8080,
+        external_port_range="8080:8080",
+        description="web",
     )

@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 PROJECT_ID = "e46dba1da25046ddb861d55e2a3faa8d"
 USER_ID = "0f3c1b2a4d5e46f7a8b9c0d1e2f30415"
 _ITEM_KEYS = {"servers": "server", "policies": "policy"}
+_NESTED = "port_forwardings"
+"""The one collection that is below another: ``/floatingips/<id>/port_forwardings``."""
 _FILTERS_TO_IGNORE = {"fields", "limit", "marker", "include_names"}
 
 
@@ -32,6 +34,7 @@ class Cloud:
             name: []
             for name in (
                 *("networks", "subnets", "ports", "routers", "agents", "servers"),
+                *("security_groups", "security_group_rules", "address_groups", "floatingips", _NESTED),
                 *("projects", "users", "roles", "extensions", "role_assignments", "domains"),
             )
         }
@@ -115,7 +118,9 @@ class Cloud:
     def _resources(  # noqa: PLR0911 - one line per verb
         self, method: str, parts: list[str], query: dict[str, list[str]], body: Any
     ) -> tuple[int, dict[str, str], Any]:
-        name, rest = parts[0], parts[1:]
+        if len(parts) > 2 and parts[2] == _NESTED:
+            parts = parts[2:]
+        name, rest = parts[0].replace("-", "_"), parts[1:]
         if rest == ["detail"]:
             rest = []
         key = _ITEM_KEYS.get(name, name.removesuffix("s"))

@@ -13,6 +13,7 @@ from nebulactl.invocation import api
 from nebulactl.nouns import INSTANCE, NETWORK_NOUN, PORT, ROUTER, SUBNET
 from nebulactl.options import Given, KeyValues, Setting, lists, settings
 from nebulactl.output import Output
+from nebulactl.security_nouns import SECURITY_GROUP
 
 
 def fixed_ip(cloud: Api, value: dict[str, str]) -> JsonObject:
@@ -46,6 +47,19 @@ _PORT_SECURITY = Setting(
     attribute="port_security_enabled",
     help="Whether only its own addresses may speak.",
 )
+_GROUP = Setting(
+    flag="--security-group", attribute="security_groups", noun=SECURITY_GROUP, many=True, help="Group (name or id)."
+)
+_CLEARABLE_GROUP = msgspec.structs.replace(_GROUP, clear="--no-security-group")
+_PAIR = Setting(
+    flag="--allowed-address",
+    attribute="allowed_address_pairs",
+    type=KeyValues("ip-address mac-address", required="ip-address"),
+    metavar="ip-address=IP[,mac-address=MAC]",
+    many=True,
+    help="Address beyond its own that it may use.",
+)
+_CLEARABLE_PAIR = msgspec.structs.replace(_PAIR, clear="--no-allowed-address")
 _VNIC = Setting(flag="--vnic-type", attribute="binding:vnic_type", help="normal.")
 
 
@@ -66,6 +80,8 @@ add_create(
     _VNIC,
     ENABLE,
     _PORT_SECURITY,
+    _CLEARABLE_GROUP,
+    _PAIR,
     OWNER,
     DESCRIPTION,
     TAG,
@@ -93,6 +109,7 @@ def _fixed_ip_filter(cloud: Api, value: dict[str, str]) -> str:
     _MAC,
     NAME,
     STATUS,
+    _GROUP,
     OWNER,
     TAGS,
     Setting(
@@ -131,6 +148,8 @@ add_set(
     _VNIC,
     ENABLE,
     _PORT_SECURITY,
+    _CLEARABLE_GROUP,
+    _CLEARABLE_PAIR,
     DESCRIPTION,
     TAG,
     example="nebulactl port set web0 --disable",
@@ -139,6 +158,8 @@ add_unset(
     port,
     PORT,
     _FIXED_IP,
+    _GROUP,
+    _PAIR,
     blank={
         "--host": ("binding:host_id", None),
         "--device": ("device_id", ""),
