@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nebulactl.api import NETWORK
-from nebulactl.nouns import Form, Noun, titled, named
+from nebulactl.nouns import Form, Noun, named, titled
 
 SECURITY_GROUP = Noun(
     name="security group",
