@@ -22,6 +22,9 @@ from nebulactl.credentials import Credentials
 _SPARE_S = 60.0
 """A token with less life than this left is not used."""
 
+_FORGOTTEN_S = 7 * 86_400.0
+"""What was written so long ago is removed at the next login: every lab has a port, and so a name here, of its own."""
+
 
 class Grant(msgspec.Struct, frozen=True):
     """A token, what it is for and until when (seconds since 1970). ``endpoints`` maps service types to URLs."""
@@ -80,8 +83,17 @@ class Cache:
         return entry.grant
 
     def keep(self, grant: Grant) -> None:
+        self._forget_old()
         salt = os.urandom(16)
         _write(self._token_file, msgspec.json.encode(_Entry(salt.hex(), self._digest(salt), grant)))
+
+    def _forget_old(self) -> None:
+        """Remove the files that nobody has written for long."""
+        before = time.time() - _FORGOTTEN_S
+        with contextlib.suppress(OSError):
+            for path in self._token_file.parent.iterdir():
+                if path.name.startswith(("token-", "request-", ".new-")) and path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
 
     def drop(self) -> None:
         with contextlib.suppress(OSError):
