@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 _SYSCTLS = ("net.ipv4.ip_forward", "net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.all.forwarding", "kernel.hostname")
-_FOLDERS = ("/run", "/run/netns", "/run/user/4242", "/var/lib")
+_FOLDERS = ("/run", "/run/netns", *map(str, Path("/run/user").glob("*")), "/var/lib")
 
 
 def output(*argv: str) -> list[str]:

@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-USER = 4242
+USER = 40_000 + os.getpid() % 20_000
+"""An ordinary user whom the machine does not know; one for each run of the tests, because /tmp is shared."""
 _SOURCES = [str(ROOT / part) for part in (".", "runtime", "controller", "agent", "cli", "lab")]
 _PATH = ":".join([*filter(None, [os.environ.get("PYTHONPATH")]), *_SOURCES])
-_SETUP = """
+_SETUP = f"""
 set -e
 mount -t tmpfs -o mode=755,nosuid,nodev,noexec machine /run
-mkdir -p -m 755 /run/netns /run/user/4242 /run/home/4242 /run/home/0; chown 4242:4242 /run/home/4242
-mount -t tmpfs -o mode=700,uid=4242,gid=4242,nosuid,nodev machine /run/user/4242
+mkdir -p -m 755 /run/netns /run/user/{USER} /run/home/{USER} /run/home/0; chown {USER}:{USER} /run/home/{USER}
+mount -t tmpfs -o mode=700,uid={USER},gid={USER},nosuid,nodev machine /run/user/{USER}
 mount -t tmpfs -o mode=755 machine /dev/net; mknod -m 0666 /dev/net/tun c 10 200
 ip link set lo up
 if [ -n "$1" ]; then  # the source lies in a folder that is closed to users: show just the source in it
@@ -36,7 +37,7 @@ fi
 
 
 class Machine:
-    """Runs commands as root, or as an ordinary user (``user``: 4242, or whoever runs the tests)."""
+    """Runs commands as root, or as an ordinary user (``user``: USER, or whoever runs the tests)."""
 
     def __init__(self) -> None:
         self.private = os.geteuid() == 0
