@@ -35,6 +35,7 @@ from nebula_agent.report import Reporter
 from nebula_agent.settings import Settings, check_running
 from nebula_agent.source import Cache, ControllerSource, FileSource, Source, decode
 from nebula_agent.turn import Turns
+from nebula_agent.upcalls import UpcallCheck
 from nebula_agent.warm import Warmth
 
 _log = logging.getLogger(__name__)
@@ -79,7 +80,11 @@ def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
         if reporter is not None:
             reporter.report(msgspec.structs.replace(report, plugged=plugs))
 
-    loop = Loop(node, turns, Warmth(settings.vtep_ip) if node.datapath_type == "netdev" else None, told_plugs)
+    userspace = node.datapath_type == "netdev"
+    upcalls = UpcallCheck(Path(settings.socket_path()).with_name("ovs-vswitchd.pid"))
+    loop = Loop(
+        node, turns, Warmth(settings.vtep_ip) if userspace else None, told_plugs, None if userspace else upcalls
+    )
     source: Source
     if settings.controller:
         reporter = Reporter(settings.controller, settings.host, secret, loop.statuses_lost)

@@ -23,6 +23,7 @@ from nebula_agent.guard import HOLD_S
 from nebula_agent.node import Node
 from nebula_agent.source import Source
 from nebula_agent.turn import Turns
+from nebula_agent.upcalls import UpcallCheck
 from nebula_agent.warm import Warmth
 
 _log = logging.getLogger(__name__)
@@ -43,12 +44,18 @@ class Loop:
         turns: Turns,
         warmth: Warmth | None,
         told_plugs: Callable[[tuple[Plug, ...]], None],
+        upcalls: UpcallCheck | None = None,
     ) -> None:
-        """``warmth``: tunnels to keep warm, or None; ``told_plugs`` is called when what others plugged has changed."""
+        """``told_plugs`` is called when what others plugged has changed.
+
+        ``warmth``: tunnels to keep warm (userspace datapath); ``upcalls``: what to look at after a turn (kernel
+        datapath).
+        """
         self._node = node
         self._turns = turns
         self._warmth = warmth
         self._told_plugs = told_plugs
+        self._upcalls = upcalls
         self._plugs: tuple[Plug, ...] = ()
         self._arrived: collections.deque[NodeView] = collections.deque()
         self._stopped = False
@@ -160,6 +167,8 @@ class Loop:
             self._refetch_at = self._turns.guard.held.since_s + HOLD_S + 0.1
         if self._warmth is not None and reason is not Reason.VIEW:
             self._warmth.forget()
+        if self._upcalls is not None:
+            self._upcalls.look()
 
     def _wait(self) -> None:
         if self._stopped or self._arrived:
