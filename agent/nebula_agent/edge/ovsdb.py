@@ -21,7 +21,7 @@ from nebula_agent.edge.ovsdb_rows import COLUMNS, OvsState, RowReader, root_row
 from nebula_agent.edge.waiter import Waiter
 
 _DATABASE = "Open_vSwitch"
-_CONNECT_TIMEOUT_S = 5.0
+_CONNECT_TIMEOUT_S = 20.0
 _COMMIT_TIMEOUT_S = 10.0
 
 
