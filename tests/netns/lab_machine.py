@@ -104,8 +104,8 @@ class Machine:
         return found
 
     def settled_inventory(self, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
-        """The inventory, once it equals ``wanted`` or two seconds have gone: zombies are reaped by others."""
-        end = time.monotonic() + 2
+        """The inventory, once it equals ``wanted`` or ten seconds have gone: zombies are reaped by others."""
+        end = time.monotonic() + 10
         while (found := self.inventory()) != wanted and time.monotonic() < end:
             time.sleep(0.05)
         return found
