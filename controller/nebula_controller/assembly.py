@@ -5,6 +5,7 @@ Effects: opens the database and the key repository; starts nothing. ``serve`` ru
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from nebula.errors import ConfigError
 from nebula_controller.api.application import create_application
 from nebula_controller.compute.api import compute_services
 from nebula_controller.identity.authenticator import TokenAuthenticator
+from nebula_controller.identity.directories import Directories
 from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwordrules import PasswordRules
 from nebula_controller.identity.passwords import Passwords
@@ -47,6 +49,7 @@ class Controller(msgspec.Struct, frozen=True):
     def close(self) -> None:
         """Close what was opened, after the last request."""
         self.site.passwords.close()
+        self.site.directories.close()
         self.database.close()
 
 
@@ -57,11 +60,15 @@ def identity_site(database: Database, state_dir: Path, settings: Settings) -> Si
     vault = KeyRepository(state_dir / CREDENTIAL_KEYS)
     vault.make_if_absent()
     codec: TokenProvider = UuidTokens(database) if settings.token_provider == "uuid" else TokenCodec(keys)
+    if "Default" in settings.ldap:
+        raise ConfigError("ldap.Default: the domain Default holds the administrator; give the directory another one")
+    authenticator = TokenAuthenticator(database, codec)
     return Site(
         database=database,
         codec=codec,
         vault=vault,
-        authenticator=TokenAuthenticator(database, codec),
+        authenticator=authenticator,
+        directories=Directories(database, settings.ldap, authenticator.forget),
         passwords=Passwords(settings.password_hash_rounds),
         rules=_rules(settings),
         token_lifetime_s=settings.token_lifetime_s,
@@ -102,7 +109,9 @@ def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controlle
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
         await southbound.start()
+        refresh = asyncio.create_task(site.directories.keep_fresh())
         yield
+        refresh.cancel()
         await southbound.stop()
 
     application = create_application(site.authenticator, services, lifespan)

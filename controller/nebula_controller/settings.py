@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from nebula.errors import ConfigError
 from nebula.model.network import VNI_FIRST
+from nebula_controller.identity.ldap import LdapSettings
 
 DEFAULT_PORT = 9696
 """Neutron's; all services answer on it."""
@@ -28,7 +29,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ``node_secret_file``: None makes the file ``node-secret`` in the state folder. ``token_provider``: ``uuid`` keeps a
     row for each token. ``max_active_keys`` of Fernet.
     ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations. The rules for
-    passwords, off by default, are explained in ``identity.passwordrules``. ``vni_first``..``vni_last`` are given to
+    passwords, off by default, are explained in ``identity.passwordrules``. ``ldap`` (in the file only,
+    as ``[ldap.NAME]``) gives the domain of that name a directory. ``vni_first``..``vni_last`` are given to
     networks; ``underlay_mtu_bytes`` is the MTU between the nodes, from which the networks' follows.
     """
 
@@ -53,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     password_regex: str = ""
     password_regex_description: str = ""
     change_password_upon_first_use: bool = False
+    ldap: dict[str, LdapSettings] = {}
     vni_first: Vni = VNI_FIRST
     vni_last: Vni = 65_535
     underlay_mtu_bytes: Annotated[int, Meta(ge=1280, le=65_535)] = 1500

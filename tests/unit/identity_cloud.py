@@ -15,6 +15,7 @@ import msgspec
 from nebula_controller.api.application import create_application
 from nebula_controller.identity.authenticator import TokenAuthenticator
 from nebula_controller.identity.bootstrap import bootstrap
+from nebula_controller.identity.directories import Directories
 from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwordrules import PasswordRules
 from nebula_controller.identity.passwords import Passwords, hash_password
@@ -77,11 +78,13 @@ class Cloud:
             codec = UuidTokens(self.database, self.clock)
         vault = KeyRepository(folder / "credential-keys")
         vault.make_if_absent()
+        authenticator = TokenAuthenticator(self.database, codec, self.clock)
         self.site = Site(
             database=self.database,
             codec=codec,
             vault=vault,
-            authenticator=TokenAuthenticator(self.database, codec, self.clock),
+            authenticator=authenticator,
+            directories=Directories(self.database, {}, authenticator.forget, self.clock),
             passwords=Passwords(ROUNDS),
             rules=PasswordRules(**rules),
             clock=self.clock,
@@ -92,6 +95,7 @@ class Cloud:
 
     def close(self) -> None:
         self.site.passwords.close()
+        self.site.directories.close()
         self.database.close()
 
     def call(

@@ -168,6 +168,11 @@ def find_user(tx: Transaction, wanted: PasswordUser) -> Standing | None:
     return user_standing(tx, user_id) if user_id is not None else None
 
 
+def named_domain(tx: Transaction, wanted: PasswordUser) -> str:
+    """The id of the domain in which a login looks for its user; empty where there is none."""
+    return (_domain_id_or_none(tx, wanted.domain) or "") if wanted.domain is not None else ""
+
+
 def find_project(tx: Transaction, scope: ScopeWish) -> str:
     """The id of the project that a scope names. Unauthorized where there is none: a login does not tell which exist."""
     wanted = scope.project or _Project()

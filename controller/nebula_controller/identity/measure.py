@@ -69,6 +69,7 @@ async def _measure(provider: str, count: int) -> Figures:
                 rows = tx.execute(select(func.count()).select_from(tokens)).scalar_one()
         finally:
             site.passwords.close()
+            site.directories.close()
             database.close()
     return Figures(
         provider=provider,

@@ -153,18 +153,18 @@ class Projects(Collection):
         if {"parents_as_list", "parents_as_ids"} <= wanted or {"subtree_as_list", "subtree_as_ids"} <= wanted:
             raise BadRequest("Use either the form as_list or the form as_ids, not both.")
         if wanted and isinstance(answer.body, dict):
+            user_id = self.site.principal(call).user.id
             with self.site.database.read() as tx:
-                family = self._family(tx, call, wanted)
+                family = self._family(tx, call, wanted, user_id)
             answer.body["project"].update(family)
         return answer
 
-    def _family(self, tx: Transaction, call: Call, wanted: set[str]) -> Values:
-        """Lists hold what the caller has a role on; ids are nested as the projects are, ``null`` at the end."""
+    def _family(self, tx: Transaction, call: Call, wanted: set[str], user_id: str) -> Values:
+        """Lists hold what the user has a role on; ids are nested as the projects are, ``null`` at the end."""
         project_id, url = call.path["id"], self.site.v3_url(call)
-        principal = self.site.principal(call)
         above, _domain_id = grants.ancestors(tx, project_id)
         below = list(grants.below(tx, "project", project_id)) if wanted & {"subtree_as_list", "subtree_as_ids"} else []
-        seen = grants.projects_of(tx, principal.user.id)
+        seen = grants.projects_of(tx, user_id)
         found: Values = {}
         for name, ids in (("parents", above), ("subtree", below)):
             if f"{name}_as_list" in wanted:

@@ -13,7 +13,7 @@ from nebula.errors import Unauthorized
 from nebula_controller.api.context import internal
 from nebula_controller.identity.appcreds import find_application_credential
 from nebula_controller.identity.authenticator import Principal, Standing, user_standing
-from nebula_controller.identity.credentials import ApplicationCredential, PasswordUser, find_user
+from nebula_controller.identity.credentials import ApplicationCredential, PasswordUser, find_user, named_domain
 from nebula_controller.identity.passwordrules import has_expired, is_locked, lock_has_ended
 from nebula_controller.identity.site import Site
 from nebula_controller.identity.token import ScopeKind
@@ -41,6 +41,10 @@ async def by_password(site: Site, wanted: PasswordUser, now: float) -> Proof:
     """Unauthorized unless the password is the user's, now and after it was checked, and has not expired."""
     with site.database.read() as tx:
         standing = find_user(tx, wanted)
+        domain_id = standing.party.domain_id if standing is not None else named_domain(tx, wanted)
+        directory = site.directories.domain_name(tx, domain_id)
+    if directory is not None:
+        return await _by_directory(site, directory, wanted, now)
     after = await checked_password(site, standing, wanted.password)
     if has_expired(after.password, now):
         raise Unauthorized(f"The password is expired and needs to be changed for user: {after.party.id}.")
@@ -49,6 +53,21 @@ async def by_password(site: Site, wanted: PasswordUser, now: float) -> Proof:
         methods=("password",),
         expires_at=now + site.token_lifetime_s,
         default_project_id=after.default_project_id,
+    )
+
+
+async def _by_directory(site: Site, domain: str, wanted: PasswordUser, now: float) -> Proof:
+    """Unauthorized unless the domain's directory takes the password. Unavailable where it does not answer."""
+    user_id = await site.directories.check_password(domain, wanted.id, wanted.name, wanted.password)
+    with site.database.read() as tx:
+        standing = user_standing(tx, user_id) if user_id is not None else None
+    if standing is None or not standing.enabled:
+        raise Unauthorized(REFUSED)
+    return Proof(
+        user_id=standing.party.id,
+        methods=("password",),
+        expires_at=now + site.token_lifetime_s,
+        default_project_id=standing.default_project_id,
     )
 
 

@@ -50,7 +50,7 @@ def identity_service(site: Site) -> Service:
         *(Operation("GET", path, versions.one, open=True) for path in ("/v3", "/v3/")),
     ]
     for part in _PARTS:
-        operations += part(site).operations()
+        operations += [site.directories.prepared(operation) for operation in part(site).operations()]
     return Service(PREFIX, operations, keystone_shape)
 
 

@@ -15,6 +15,7 @@ import msgspec
 from nebula.errors import BadRequest
 from nebula_controller.api.endpoint import Call
 from nebula_controller.identity.authenticator import Principal, TokenAuthenticator
+from nebula_controller.identity.directories import Directories
 from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.passwordrules import PasswordRules
 from nebula_controller.identity.passwords import Passwords
@@ -35,6 +36,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     vault: KeyRepository
     authenticator: TokenAuthenticator
     passwords: Passwords
+    directories: Directories
     rules: PasswordRules = PasswordRules()
     token_lifetime_s: int = 3600
     public_url: str = ""

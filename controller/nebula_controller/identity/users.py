@@ -72,6 +72,7 @@ class Users(Collection):
         """Domain from the caller's scope where none is named."""
         domain_id = values["domain_id"] or own_domain(principal)
         require_domain(tx, domain_id)
+        self.site.directories.refuse_change(tx, domain_id)
         self._date_password(values, values["options"])
         return {**values, "domain_id": domain_id, "enabled": values["enabled"] is not False}
 
@@ -79,6 +80,7 @@ class Users(Collection):
         """A new password or disabling voids all tokens of the user for good."""
         if values.pop("domain_id", row.domain_id) != row.domain_id:
             raise BadRequest("The domain_id of a user cannot be changed.")
+        self.site.directories.refuse_change(tx, row.domain_id)
         if "password_hash" in values or (values.get("enabled") is False and row.enabled):
             values["tokens_valid_after"] = self.site.clock()
         if "password_hash" in values:
@@ -97,6 +99,7 @@ class Users(Collection):
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
         """Its assignments go with it."""
+        self.site.directories.refuse_change(tx, row.domain_id)
         grants.drop_of_actors(tx, "user", select(users.c.id).where(users.c.id == row.id))
 
     def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
@@ -164,18 +167,21 @@ class Groups(Collection):
         """Domain from the caller's scope where none is named."""
         domain_id = values["domain_id"] or own_domain(principal)
         require_domain(tx, domain_id)
+        self.site.directories.refuse_change(tx, domain_id)
         return {**values, "domain_id": domain_id, "description": values["description"] or ""}
 
     def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
         """A group stays in its domain."""
         if values.pop("domain_id", row.domain_id) != row.domain_id:
             raise BadRequest("The domain_id of a group cannot be changed.")
+        self.site.directories.refuse_change(tx, row.domain_id)
         if "description" in values:
             values["description"] = values["description"] or ""
         return values
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
         """Its assignments go with it."""
+        self.site.directories.refuse_change(tx, row.domain_id)
         grants.drop_of_actors(tx, "group", select(groups.c.id).where(groups.c.id == row.id))
 
     def members(self, call: Call) -> Answer:
@@ -204,6 +210,7 @@ class Groups(Collection):
         policy.require(self.site.principal(call), "add_user_to_group")
         with self.site.change(call) as tx:
             row = self.row(tx, call.path["id"])
+            self.site.directories.refuse_change(tx, row.domain_id)
             user = self._users.row(tx, call.path["user_id"])
             if tx.execute(select(group_members).where(_membership(user.id, row.id))).first() is None:
                 tx.execute(insert(group_members).values(user_id=user.id, group_id=row.id))
@@ -214,6 +221,7 @@ class Groups(Collection):
         policy.require(self.site.principal(call), "remove_user_from_group")
         with self.site.change(call) as tx:
             row = self.row(tx, call.path["id"])
+            self.site.directories.refuse_change(tx, row.domain_id)
             user = self._users.row(tx, call.path["user_id"])
             if tx.execute(delete(group_members).where(_membership(user.id, row.id))).rowcount == 0:
                 raise NotFound(f"User {user.id} is not in group {row.id}.")
