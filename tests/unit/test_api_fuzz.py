@@ -11,12 +11,34 @@ from hypothesis import HealthCheck, example, given, settings
 from nebula_controller.store.tables import network as tables
 from sqlalchemy import select
 
+from nebula.model.floating_ip import FLOATING_IP, PORT_FORWARDING
 from nebula.model.network import NETWORK
 from nebula.model.port import PORT
 from nebula.model.router import ROUTER
+from nebula.model.security_group import ADDRESS_GROUP, SECURITY_GROUP, SECURITY_GROUP_RULE
 from nebula.model.subnet import SUBNET
 
-RESOURCES: dict[str, Any] = {"network": NETWORK, "subnet": SUBNET, "port": PORT, "router": ROUTER}
+RESOURCES: dict[str, Any] = {
+    resource.singular: resource
+    for resource in (
+        *(NETWORK, SUBNET, PORT, ROUTER),
+        *(SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP, FLOATING_IP),
+    )
+}
+NEEDED: dict[str, dict[str, object]] = {
+    "port": {"network_id": "NETWORK"},
+    "security_group_rule": {"security_group_id": "SECURITY_GROUP", "direction": "ingress"},
+    "floatingip": {"floating_network_id": "PUBLIC"},
+    "port_forwarding": {
+        "protocol": "tcp",
+        "internal_port_id": "PORT",
+        "external_port_range": "1:9",
+        "internal_port_range": "1:9",
+    },
+}
+"""What a random body of such a resource has at least, so that most are not refused for the same reason."""
+
+IDS = ("NETWORK", "SUBNET", "PORT", "ROUTER", "PUBLIC", "SECURITY_GROUP", "ADDRESS_GROUP", "FLOATINGIP")
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 addresses = st.sampled_from(
@@ -50,7 +72,21 @@ scalars = st.one_of(
     st.text(max_size=8),
     addresses,
     st.sampled_from(
-        ["NETWORK", "SUBNET", "PORT", "ROUTER", "PUBLIC", MISSING, "vxlan", "flat", "fa:16:3e:00:00:01", "4", "true"]
+        [
+            *IDS,
+            MISSING,
+            "ingress",
+            "IPv6",
+            "tcp",
+            "58",
+            "1:65535",
+            22,
+            "vxlan",
+            "flat",
+            "fa:16:3e:00:00:01",
+            "4",
+            "true",
+        ]
     ),
 )
 members = st.sampled_from(
@@ -64,8 +100,10 @@ members = st.sampled_from(
         "network_id",
         "enable_snat",
         "external_fixed_ips",
+        "mac_address",
     ]
 )
+forwarded = st.sampled_from(sorted(PORT_FORWARDING.attributes))
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(members, inner, max_size=3), max_leaves=5
 )
@@ -77,32 +115,40 @@ def requests(draw: st.DrawFn) -> tuple[str, str, object]:
     noun = draw(st.sampled_from(sorted(RESOURCES)))
     name = st.sampled_from(sorted(RESOURCES[noun].attributes)) | st.text(max_size=5)
     body = {noun: draw(st.dictionaries(name, values, max_size=4))}
-    if noun == "port":
-        body[noun].setdefault("network_id", "NETWORK")
+    body[noun] = {**NEEDED.get(noun, {}), **body[noun]}
     if noun == "subnet":
         body[noun] = {"network_id": "NETWORK", "ip_version": 4, "cidr": draw(addresses), **body[noun]}
-    kind = draw(st.sampled_from(["POST", "PUT", "DELETE", "interface", "odd"]))
+    kind = draw(st.sampled_from(["POST", "PUT", "DELETE", "interface", "forwarding", "odd"]))
     key = draw(st.sampled_from([noun.upper(), MISSING, "x"]))
+    path = f"/{noun.replace('_', '-')}s"
     if kind == "POST":
-        return "POST", f"/{noun}s", body
+        return "POST", path, body
+    if kind == "forwarding":
+        forwarding = {**NEEDED["port_forwarding"], **draw(st.dictionaries(forwarded, values, max_size=3))}
+        return "POST", "/floatingips/FLOATINGIP/port_forwardings", {"port_forwarding": forwarding}
     if kind == "interface":
         verb = draw(st.sampled_from(["add", "remove"]))
         return "PUT", f"/routers/ROUTER/{verb}_router_interface", draw(st.dictionaries(members, values, max_size=2))
     if kind == "odd":
-        return draw(st.sampled_from(["POST", "PUT"])), f"/{noun}s/{key}/tags", draw(values)
+        return draw(st.sampled_from(["POST", "PUT"])), f"{path}/{key}/tags", draw(values)
     if kind == "PUT":
-        for fixed in ("network_id", "cidr", "ip_version"):
+        for fixed in ("network_id", "cidr", "ip_version", "floating_network_id", "security_group_id", "direction"):
             body[noun].pop(fixed, None)
-    return kind, f"/{noun}s/{key}", body if kind == "PUT" else None
+    return kind, f"{path}/{key}", body if kind == "PUT" else None
 
 
 def _with_ids(api: Api) -> dict[str, str]:
     network, subnet = api.network("10.0.0.0/29", "admin")
     public, _ = api.external()
-    router = api.make("router", "admin")
+    router = api.make("router", "admin", external_gateway_info={"network_id": public["id"]})
     port = api.make("port", "admin", network_id=network["id"])
-    objects = {"NETWORK": network, "SUBNET": subnet, "PORT": port, "ROUTER": router, "PUBLIC": public}
-    return {name: made["id"] for name, made in objects.items()}
+    interface = {"subnet_id": subnet["id"]}
+    assert api.call("PUT", f"/routers/{router['id']}/add_router_interface", interface, token="admin").status == 200
+    group = api.make("security_group", "admin", name="web")
+    addresses_of = api.make("address_group", "admin", addresses=["10.0.0.1"])
+    floating = api.make("floatingip", "admin", floating_network_id=public["id"])
+    objects = (network, subnet, port, router, public, group, addresses_of, floating)
+    return {name: made["id"] for name, made in zip(IDS, objects, strict=True)}
 
 
 def _filled(value: object, ids: dict[str, str]) -> object:
@@ -115,7 +161,7 @@ def _filled(value: object, ids: dict[str, str]) -> object:
     return value
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(requests(), min_size=1, max_size=8))
 @example(
     [("PUT", "/routers/ROUTER", {"router": {"external_gateway_info": {"network_id": "PUBLIC", "enable_snat": None}}})]
