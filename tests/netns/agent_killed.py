@@ -18,6 +18,8 @@ from nebula_agent.main import main
 from nebula.desired.diff import Change
 
 _COUNT = 0
+_QUIET_S = 2.0
+"""On a busy machine an agent needs a second from its start to its first change."""
 
 
 def _applied(_change: Change) -> None:
@@ -40,7 +42,7 @@ def _end_when_quiet() -> None:
     seen = -1
     while seen != _COUNT or _COUNT == 0:
         seen = _COUNT
-        time.sleep(0.4)
+        time.sleep(_QUIET_S)
         if seen == 0 and _COUNT == 0:
             break
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,7 +1,8 @@
 """Nodes for tests inside a sandbox: a network and mount namespace each, with an Open vSwitch and a real agent.
 
 Effects: processes, all of which end with the sandbox's PID namespace. The agent is run from source and gets its view
-from a file.
+from a file. ``NEBULA_TEST_DATAPATH`` is ``netdev`` (the default) or ``system``; ``NEBULA_TEST_PATIENCE`` multiplies
+every time limit, for machines on which all takes longer (an emulated one).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from nebula.view.records import NodeView
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ":".join(str(ROOT / part) for part in (".", "runtime", "agent"))
+DATAPATH = os.environ.get("NEBULA_TEST_DATAPATH", "netdev")
+PATIENCE = float(os.environ.get("NEBULA_TEST_PATIENCE", "1"))
 _SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 _HOLD = """
 mount -t tmpfs -o mode=755 run /run && mkdir -p /run/netns /run/openvswitch && ip link set lo up && echo up
@@ -30,7 +33,7 @@ exec sleep infinity
 
 def sh(*argv: str, timeout_s: float = 20.0) -> str:
     """Output of a command of the sandbox itself."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=timeout_s)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=timeout_s * PATIENCE)
     assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
     return done.stdout
 
@@ -39,8 +42,8 @@ def eventually(reached: Callable[[], bool], what: str, timeout_s: float = 8.0) -
     """Wait until the condition holds; seconds it took. Fails the test otherwise."""
     began = time.monotonic()
     while not reached():
-        assert time.monotonic() - began < timeout_s, f"not within {timeout_s} s: {what}"
-        time.sleep(0.02)
+        assert time.monotonic() - began < timeout_s * PATIENCE, f"not within {timeout_s * PATIENCE:.0f} s: {what}"
+        time.sleep(0.05 * PATIENCE if PATIENCE > 1 else 0.02)
     return time.monotonic() - began
 
 
@@ -66,7 +69,7 @@ class Space:
     def status(self, *argv: str, namespace: str = "") -> int:
         """Exit code of a command."""
         line = self.argv(*argv, namespace=namespace)
-        return subprocess.run(line, capture_output=True, check=False, timeout=20).returncode
+        return subprocess.run(line, capture_output=True, check=False, timeout=20 * PATIENCE).returncode
 
     def start(self, *argv: str, namespace: str = "") -> subprocess.Popen[str]:
         """A command in the background."""
@@ -75,7 +78,12 @@ class Space:
 
 
 class AgentNode(Space):
-    """A node of the underlay: Open vSwitch in userspace, ``br-phy`` with the VTEP address, and an agent."""
+    """A node of the underlay: Open vSwitch, a device with the VTEP address, and an agent.
+
+    The device is ``underlay0`` itself; in the netdev datapath ``br-phy``, a bridge that has ``underlay0`` in it.
+    """
+
+    vtep_device = "br-phy" if DATAPATH == "netdev" else "underlay0"
 
     def __init__(self, host: str, vtep_ip: str) -> None:
         super().__init__()
@@ -88,14 +96,15 @@ class AgentNode(Space):
         self._agent: subprocess.Popen[bytes] | None = None
 
     def start_ovs(self) -> None:
-        """ovsdb-server and ovs-vswitchd, and br-phy over ``underlay0``."""
+        """ovsdb-server and ovs-vswitchd, and what carries the VTEP address."""
         self.run("ovsdb-tool", "create", "/run/ovs.db", _SCHEMA)
         log = "--log-file=/run/ovs.log"
         self.run("ovsdb-server", "/run/ovs.db", "--remote=punix:/run/openvswitch/db.sock", "--pidfile", "--detach", log)
         self.run("ovs-vsctl", "--no-wait", "init")
         self.start_vswitchd()
-        bridge = ("set", "bridge", "br-phy", "datapath_type=netdev", "fail_mode=standalone")
-        self.run("ovs-vsctl", "add-br", "br-phy", "--", *bridge, "--", "add-port", "br-phy", "underlay0")
+        if DATAPATH == "netdev":
+            bridge = ("set", "bridge", "br-phy", "datapath_type=netdev", "fail_mode=standalone")
+            self.run("ovs-vsctl", "add-br", "br-phy", "--", *bridge, "--", "add-port", "br-phy", "underlay0")
         self.set_vtep()
 
     def start_vswitchd(self) -> None:
@@ -105,8 +114,8 @@ class AgentNode(Space):
 
     def set_vtep(self) -> None:
         """The underlay's address; a userspace bridge's device is made anew with each ovs-vswitchd."""
-        self.run("ip", "address", "replace", f"{self.vtep_ip}/24", "dev", "br-phy")
-        self.run("ip", "link", "set", "br-phy", "up")
+        self.run("ip", "address", "replace", f"{self.vtep_ip}/24", "dev", self.vtep_device)
+        self.run("ip", "link", "set", self.vtep_device, "up")
 
     def kill_vswitchd(self) -> None:
         """kill -9."""
@@ -116,7 +125,7 @@ class AgentNode(Space):
     def flags(self) -> list[str]:
         """The agent's flags here."""
         flags = ["--host", self.host, "--vtep-ip", self.vtep_ip, "--state-dir", str(self.state)]
-        flags += ["--view-file", "/run/view.json", "--log-level", "debug"]
+        flags += ["--datapath-type", DATAPATH, "--view-file", "/run/view.json", "--log-level", "debug"]
         for mapping in self.mappings:
             flags += ["--bridge-mapping", mapping]
         return flags
@@ -127,7 +136,7 @@ class AgentNode(Space):
             self.argv("sh", "-c", "cat > /run/view.new && mv /run/view.new /run/view.json"),
             input=codec.encode(view),
             check=True,
-            timeout=10,
+            timeout=10 * PATIENCE,
         )
 
     def agent_argv(self, *command: str, module: str = "nebula_agent.main") -> list[str]:
@@ -160,7 +169,7 @@ class AgentNode(Space):
         """Stop it and wait; its exit code."""
         assert self._agent is not None
         self._agent.send_signal(number)
-        return self._agent.wait(10)
+        return self._agent.wait(10 * PATIENCE)
 
     def passes(self) -> list[dict[str, str]]:
         """The passes so far, from the log: fields by name."""
@@ -175,10 +184,10 @@ class AgentNode(Space):
 
     def wait_sync(self, revision: int, since: int = 0, timeout_s: float = 10.0) -> None:
         """Wait for :meth:`in_sync`; a failure shows the log."""
-        end = time.monotonic() + timeout_s
+        end = time.monotonic() + timeout_s * PATIENCE
         while not self.in_sync(revision, since):
             assert time.monotonic() < end, f"{self.host} is not in sync:\n{self.log.read_text()[-3000:]}"
-            time.sleep(0.02)
+            time.sleep(0.02 * PATIENCE)
 
     def changes(self, since: int) -> int:
         """How many changes all passes from number ``since`` on made."""

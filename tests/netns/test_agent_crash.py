@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from agent_node import AgentNode, eventually, sh, two_nodes, underlay
+from agent_node import PATIENCE, AgentNode, eventually, sh, two_nodes, underlay
 from agent_views import NS1, NS2, VM1_IP, VM2_IP, compute1, net1, nothing
 
 pytestmark = pytest.mark.sandbox
@@ -22,8 +22,9 @@ def test_restart_is_silent() -> None:
         first.wait_sync(1)
         second.wait_sync(1)
         eventually(lambda: second.status("ping", "-c", "1", "-W", "1", VM2_IP, namespace=NS1) == 0, "ping")
-        ping = second.start("ping", "-i", "0.01", "-c", "250", "-W", "2", VM2_IP, namespace=NS1)
-        time.sleep(0.3)
+        pings = int(250 * PATIENCE)
+        ping = second.start("ping", "-i", "0.01", "-c", str(pings), "-W", "2", VM2_IP, namespace=NS1)
+        time.sleep(0.3 * PATIENCE)
         counts = {}
         for node, number in ((first, signal.SIGTERM), (second, signal.SIGKILL)):
             counts[node.host] = len(node.passes())
@@ -31,8 +32,9 @@ def test_restart_is_silent() -> None:
             node.start_agent()
         for node in (first, second):
             node.wait_sync(1, counts[node.host])
-        output = ping.communicate(timeout=15)[0]
-        assert "250 packets transmitted, 250 received" in output
+        assert ping.poll() is None, "the pings ended before the agents were back"
+        output = ping.communicate(timeout=15 * PATIENCE)[0]
+        assert f"{pings} packets transmitted, {pings} received" in output
         assert [node.changes(counts[node.host]) for node in (first, second)] == [0, 0]
 
 
