@@ -201,7 +201,7 @@ def test_extensions_are_realised(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/availability_zones", "/quotas/p-alice", "/security-groups", "/floatingips", "/quotas"]
+    "path", ["/availability_zones", "/quotas/p-alice", "/security-groups", "/floatingips", "/quotas/p-alice/details"]
 )
 def test_what_clients_ask_around(api: Api, path: str) -> None:
     """The ``openstack`` client asks for these on its way; they answer."""

@@ -92,6 +92,10 @@ class Collection(ABC, Generic[S]):
             raise self.not_found(key)
         return found
 
+    def limit(self, tx: Transaction, projects: Sequence[str]) -> None:
+        """One more for each of these projects is to be made; raises where that is too many."""
+        del tx, projects
+
     def touch(self, tx: Transaction, record: S) -> None:
         """Say that a change of the words only (tags) happened."""
         del tx, record
@@ -188,6 +192,7 @@ class Collection(ABC, Generic[S]):
     def _create_all(self, context: RequestContext, items: Sequence[object]) -> list[Row]:
         parsed = [self._owned(context, self.resource.parse_post(i, is_admin=context.is_admin)) for i in items]
         with self.database.write(context, status=201) as tx:
+            self.limit(tx, [str(values["project_id"]) for values in parsed])
             made = [self.create(tx, context, values) for values in parsed]
             return [self.fetch(tx, context, record.id) for record in made]
 

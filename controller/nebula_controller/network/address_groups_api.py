@@ -10,10 +10,11 @@ from sqlalchemy import ColumnElement, bindparam, delete, insert, select
 
 from nebula.errors import BadRequest, Conflict, InvalidAttribute, NotFound
 from nebula.model.security_group import AddressGroup, addresses
-from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.network import groups, rows
+from nebula_controller.network.limited import Limited
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import security as tables
 
@@ -27,7 +28,7 @@ _add = insert(_table)
 _remove = delete(_table).where(_table.c.address_group_id == bindparam("group"), _table.c.address == bindparam("gone"))
 
 
-class AddressGroups(Collection[AddressGroup]):
+class AddressGroups(Limited[AddressGroup]):
     """A project sees its own."""
 
     def __init__(self, database: Database) -> None:

@@ -1,6 +1,6 @@
-"""What clients ask before and around the resources: versions, extensions, zones, quotas.
+"""What clients ask before and around the resources: versions, extensions, zones.
 
-No state of its own. There are no quotas (-1 everywhere).
+No state of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("port-security-groups-filtering", "Port filtering on security groups", "Filter ports by their groups."),
     ("project-id", "project_id field enabled", "Extension that indicates that project_id field is enabled."),
     ("provider", "Provider Network", "Expose mapping of virtual networks to physical networks."),
-    ("quotas", "Quota management support", "Quotas can be read; all are unlimited."),
+    ("quota-check-limit", "Quota engine limit check", "check_limit: no limit below what is used."),
+    ("quota_details", "Quota details management support", "Quotas with what is used."),
+    ("quotas", "Quota management support", "Limits of projects."),
     ("revision-if-match", "If-Match constraints based on revision_number", "Header If-Match: revision_number=N."),
     ("router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 networks and to outside."),
     ("router_availability_zone", "Router Availability Zone", "Availability zone support for router."),
@@ -56,8 +58,6 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
 )
 """Alias, name and description of what is really realised."""
 
-QUOTAS = ("floatingip", "network", "port", "rbac_policy", "router", "security_group", "security_group_rule", "subnet")
-
 
 def operations() -> list[Operation]:
     """For the ``Service`` whose prefix is the network service's."""
@@ -69,10 +69,6 @@ def operations() -> list[Operation]:
         Operation("GET", "/v2.0/extensions", _extensions),
         Operation("GET", "/v2.0/extensions/{alias}", _extension),
         Operation("GET", "/v2.0/availability_zones", _zones),
-        Operation("GET", "/v2.0/quotas", lambda _call: Answer(200, {"quotas": []})),
-        Operation("GET", "/v2.0/quotas/{project_id}", _quota),
-        Operation("GET", "/v2.0/quotas/{project_id}/default", _quota),
-        Operation("GET", "/v2.0/quotas/{project_id}/details.json", _quota_details),
     ]
 
 
@@ -147,13 +143,3 @@ def _zones(call: Call) -> Answer:
             ]
         },
     )
-
-
-def _quota(call: Call) -> Answer:
-    del call
-    return Answer(200, {"quota": dict.fromkeys(QUOTAS, -1)})
-
-
-def _quota_details(call: Call) -> Answer:
-    del call
-    return Answer(200, {"quota": {name: {"limit": -1, "used": 0, "reserved": 0} for name in QUOTAS}})

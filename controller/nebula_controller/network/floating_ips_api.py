@@ -12,10 +12,11 @@ from nebula.errors import BadRequest, Conflict, NotFound
 from nebula.model.floating_ip import FloatingIp
 from nebula.model.port import FLOATING_IP, Port
 from nebula.rules import port_forwardings as rules
-from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import floating_rows, ports, rows
+from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, port_for
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
@@ -41,7 +42,7 @@ _details = (
 )
 
 
-class FloatingIps(Collection[FloatingIp]):
+class FloatingIps(Limited[FloatingIp]):
     """A project sees its own."""
 
     def __init__(self, database: Database) -> None:

@@ -14,9 +14,10 @@ from nebula.model.attribute import raise_all
 from nebula.model.network import Network
 from nebula.model.port import AUTO_DELETED, DHCP
 from nebula.rules import networks as rules
-from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.network import floating_ips_api, floating_rows, ports, rows, segments
+from nebula_controller.network.limited import Limited
 from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
@@ -49,7 +50,7 @@ _served = select(tables.ports.c.network_id).where(
 )
 
 
-class Networks(Collection[Network]):
+class Networks(Limited[Network]):
     """A project sees its own networks, and those that are shared or external."""
 
     def __init__(self, database: Database, settings: NetworkSettings) -> None:

@@ -18,7 +18,7 @@ from nebula.ids import Host, Owner, OwnerKind
 from nebula.model.attribute import raise_all
 from nebula.model.port import DHCP, PORT, ROUTER_OWNED, SERVICE_OWNED, Port
 from nebula.rules import security_groups as rules
-from nebula_controller.network import addresses, floating_rows, groups, rows
+from nebula_controller.network import addresses, floating_rows, groups, quotas, rows
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.network import ports as table
 
@@ -48,8 +48,10 @@ def create(tx: Transaction, values: Mapping[str, object]) -> Port:
     """A port from values by API name: at least ``network_id`` and ``project_id``.
 
     ``fixed_ips`` is a list of {"subnet_id"?, "ip_address"?}; without it the port gets one address of each version.
-    Raises ``NotFound`` for the network, and Neutron's conflicts.
+    Raises ``NotFound`` for the network, and Neutron's conflicts; DHCP's ports go beyond any quota.
     """
+    if values["project_id"] and values.get("device_owner") != DHCP:
+        quotas.check(tx, quotas.PORT, [str(values["project_id"])])
     network = rows.network(tx, str(values["network_id"]))
     wanted = values.get("fixed_ips")
     assert wanted is None or isinstance(wanted, list)

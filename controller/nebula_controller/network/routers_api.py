@@ -16,10 +16,11 @@ from nebula.model.port import Port
 from nebula.model.router import Router
 from nebula.model.subnet import Subnet
 from nebula.rules import routers as rules
-from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.network import routers, rows
+from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
@@ -45,7 +46,7 @@ _placed = (
 )
 
 
-class Routers(Collection[Router]):
+class Routers(Limited[Router]):
     """A project sees its own routers."""
 
     def __init__(self, database: Database) -> None:

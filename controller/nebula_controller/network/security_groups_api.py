@@ -12,10 +12,11 @@ from nebula.errors import Conflict, NotFound
 from nebula.model.attribute import raise_all
 from nebula.model.security_group import SecurityGroup, SecurityGroupRule
 from nebula.rules import security_groups as rules
-from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call
 from nebula_controller.network import groups, rows
+from nebula_controller.network.limited import Limited
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import security as tables
 
@@ -26,7 +27,7 @@ _defaults = select(group_table.c.id).where(rows.among(group_table.c.id), group_t
 _oldest_first: ColumnElement[int] = literal_column("security_group_rules.rowid")
 
 
-class SecurityGroupRules(Collection[SecurityGroupRule]):
+class SecurityGroupRules(Limited[SecurityGroupRule]):
     """A project sees its own rules, and all of its groups'. Rules are made and deleted, never changed."""
 
     def __init__(self, database: Database) -> None:
@@ -87,7 +88,7 @@ class SecurityGroupRules(Collection[SecurityGroupRule]):
         return of_group
 
 
-class SecurityGroups(Collection[SecurityGroup]):
+class SecurityGroups(Limited[SecurityGroup]):
     """A project sees its own groups; its default group is made when it first asks for any."""
 
     def __init__(self, database: Database, of_rules: SecurityGroupRules) -> None:

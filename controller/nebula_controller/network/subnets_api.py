@@ -14,9 +14,10 @@ from nebula.model.attribute import raise_all
 from nebula.model.port import AUTO_DELETED, ROUTER_INTERFACE
 from nebula.model.subnet import Subnet
 from nebula.rules import subnets as rules
-from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.network import addresses, ports, rows
+from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
@@ -39,7 +40,7 @@ _pools_of = (
 )
 
 
-class Subnets(Collection[Subnet]):
+class Subnets(Limited[Subnet]):
     """A project sees its own subnets, and those of its networks and of shared ones."""
 
     def __init__(self, database: Database) -> None:

@@ -117,6 +117,13 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("id", name=op.f("pk_policies")),
     )
     op.create_table(
+        "quotas",
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("resource", sa.String(length=64), nullable=False),
+        sa.Column("limit", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "resource", name=op.f("pk_quotas")),
+    )
+    op.create_table(
         "receipts",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("host", sa.String(length=64), nullable=False),
