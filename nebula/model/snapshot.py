@@ -14,7 +14,16 @@ import msgspec
 
 from nebula.ids import AddressGroupId, Host, InstanceId, NetworkId, PortId, RouterId, SecurityGroupId, SubnetId
 from nebula.model.port import DHCP
-from nebula.view.records import AddressPair, AddressSet, FixedIp, HostRoute, SecurityGroupView, SubnetView
+from nebula.view.records import (
+    AddressPair,
+    AddressSet,
+    FixedIp,
+    FloatingIpView,
+    HostRoute,
+    PortForwardingView,
+    SecurityGroupView,
+    SubnetView,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -69,6 +78,8 @@ class RouterRow(msgspec.Struct, frozen=True):
     admin_state_up: bool = True
     enable_snat: bool = True
     routes: tuple[HostRoute, ...] = ()
+    floating_ips: tuple[FloatingIpView, ...] = ()
+    port_forwardings: tuple[PortForwardingView, ...] = ()
 
 
 class InstanceRow(msgspec.Struct, frozen=True):

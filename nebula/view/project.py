@@ -222,4 +222,6 @@ def _router(snapshot: Snapshot, router: RouterRow, host: Host) -> RouterView:
         if gateways
         else None,
         routes=router.routes,
+        floating_ips=router.floating_ips if gateways else (),
+        port_forwardings=router.port_forwardings if gateways else (),
     )

@@ -181,19 +181,19 @@ class FloatingIpView(msgspec.Struct, frozen=True, order=True):
 class PortForwardingView(msgspec.Struct, frozen=True, order=True):
     """Ports of a public address that lead to ports of a private one.
 
-    ``protocol`` is ``tcp``, ``udp``, ``sctp``, ``dccp`` or ``icmp``; only ``icmp`` has no ports. The two ranges are of
-    one length, or the internal one is a single port.
+    ``protocol`` is ``tcp``, ``udp``, ``sctp`` or ``dccp``. The two ranges (both ends included) are of one length, or
+    the internal one is a single port.
     """
 
     id: PortForwardingId
     floating_ip_id: FloatingIpId
     floating_ip_address: str
     protocol: str
+    external_port_min: int
+    external_port_max: int
     internal_ip_address: str
-    external_port_min: int | None = None
-    external_port_max: int | None = None
-    internal_port_min: int | None = None
-    internal_port_max: int | None = None
+    internal_port_min: int
+    internal_port_max: int
 
 
 class RouterView(msgspec.Struct, frozen=True):

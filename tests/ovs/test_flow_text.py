@@ -100,7 +100,7 @@ def test_dump_is_verbatim_for_rare_forms(ovs: DummyOvs) -> None:
             4094, [(0, 1), (0, 0x10), (1, 0xFFFFFFFF), (1, 0xABCD), (3, 7)], owner, chunk=2
         ),
         *int_73_accept_or_ingress.flood(9, [], owner),
-        *int_71_base_egress.guard_gateway(0xABCD, addresses, owner),
+        *int_71_base_egress.guard_gateway(0xABCD, dict.fromkeys(addresses, owner), owner),
     ]
     state = node_state([Bridge(BR_INT, "netdev", "secure", owner), *rare])
     ovs.build(state, named_tables=False)

@@ -195,7 +195,7 @@ def test_router_without_gateway_has_empty_rules() -> None:
     """Chains and nothing in them, and no default route."""
     view, facts = scenario("case-study-net1")
     state = compile_node(_router(view, gateway=None), facts)
-    assert (_all(state, Ruleset)[0].text, _all(state, Route)) == (router_rules(None, None, ROUTER), [])
+    assert (_all(state, Ruleset)[0].text, _all(state, Route)) == (router_rules(None, ROUTER), [])
 
 
 def test_normal_form_of_saved_rules() -> None:

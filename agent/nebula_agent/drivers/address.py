@@ -1,12 +1,14 @@
 """Driver of addresses on devices inside namespaces of ours.
 
-Effects: addresses. Ours are those with our protocol number, on devices that bear our mark in namespaces of ours.
-A kernel before 5.18 keeps no such number: there all are ours, except in instances, where a DHCP client sets some.
+Effects: addresses, and a gratuitous ARP for each floating one that comes. Ours are those with our protocol number, on
+devices that bear our mark in namespaces of ours. A kernel before 5.18 keeps no such number: there all are ours,
+except in instances, where a DHCP client sets some.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Interface
 
 from nebula.desired.diff import Change
 from nebula.desired.kinds import Address, KernelObject, Key
@@ -17,8 +19,10 @@ from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
 from nebula_agent.drivers.kernel import Kernel, Look
 from nebula_agent.edge import rtnl
+from nebula_agent.edge.announce import announce
 from nebula_agent.edge.ioctl import interface_index
 from nebula_agent.edge.libc import kernel_release
+from nebula_agent.edge.run import in_namespace
 
 _GONE = ("EADDRNOTAVAIL", "ENODEV")
 
@@ -65,7 +69,14 @@ class AddressDriver:
                 subject = change.subject
                 assert isinstance(subject, Address)
                 self._apply(subject, change.action is Action.REMOVE)
+                if subject.owner.kind is OwnerKind.FLOATING_IP and change.action is not Action.REMOVE:
+                    self._announce(subject)
         return failures
+
+    def _announce(self, wanted: Address) -> None:
+        """A floating address may have been on another router: the neighbours' entries are of no use any more."""
+        with in_namespace(self._kernel.space(wanted.namespace).fd):
+            announce(wanted.device, IPv4Interface(wanted.cidr).ip)
 
     def _apply(self, wanted: Address, remove: bool) -> None:
         try:

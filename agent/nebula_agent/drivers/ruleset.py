@@ -1,7 +1,8 @@
 """Driver of iptables rules inside namespaces of ours.
 
-Effects: runs iptables-save and iptables-restore in the namespace. All rules of a namespace of ours are ours; they
-are replaced table by table, each in one commit. Reads them only where rules are wanted, or in routers.
+Effects: runs iptables-save and iptables-restore in the namespace, and ends connections whose translation is gone. All
+rules of a namespace of ours are ours; they are replaced table by table, each in one commit. Reads them only where
+rules are wanted, or in routers.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from nebula.ids import OwnerKind
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
 from nebula_agent.drivers.kernel import Kernel, Look
-from nebula_agent.edge.run import run
+from nebula_agent.drivers.translations import end_gone
+from nebula_agent.edge.run import in_namespace, run
 
 _BUILT_IN = {
     "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
@@ -79,6 +81,9 @@ class RulesetDriver:
                     text += _only_in_first(change.before.text, subject.text)
                 fd = self._kernel.space(subject.namespace).fd
                 run(["iptables-restore"], stdin=text, namespace_fd=fd)
+                if isinstance(change.before, Ruleset):
+                    with in_namespace(fd):
+                        end_gone(change.before.text, subject.text)
         return failures
 
 

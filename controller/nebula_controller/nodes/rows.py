@@ -13,7 +13,7 @@ from sqlalchemy import select
 from nebula.ids import Host, InstanceId, NetworkId, Owner, OwnerKind, PortId, RouterId, SubnetId
 from nebula.model.snapshot import InstanceRow, NetworkRow, NodeRow, PortRow, RouterRow, Snapshot
 from nebula.view.records import AddressPair, FixedIp, HostRoute, SubnetView
-from nebula_controller.nodes import security_rows
+from nebula_controller.nodes import floating_rows, security_rows
 from nebula_controller.nodes.queries import query, read
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.compute import server_ports, servers
@@ -287,8 +287,19 @@ def _port_rows(tx: Transaction, keys: set[str] | None) -> Iterator[PortRow]:
 
 
 def _router_rows(tx: Transaction, keys: set[str] | None) -> Iterator[RouterRow]:
+    floating, forwardings = floating_rows.of_routers(tx, keys)
     for identity, name, project_id, host, up, enable_snat, routes in read(tx, _ROUTERS, keys):
-        yield RouterRow(identity, name, project_id, Host(host or ""), up, enable_snat, _routes(routes))
+        yield RouterRow(
+            identity,
+            name,
+            project_id,
+            Host(host or ""),
+            up,
+            enable_snat,
+            _routes(routes),
+            tuple(floating.get(identity, ())),
+            tuple(forwardings.get(identity, ())),
+        )
 
 
 def _instance_rows(tx: Transaction, keys: set[str] | None) -> Iterator[InstanceRow]:

@@ -6,8 +6,8 @@ translated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from nebula.compile.wiring import WiredPort, Wiring
 from nebula.desired.kinds import Address, KernelObject, Namespace, Route, Sysctl
@@ -47,6 +47,16 @@ def gateway_port(node: Wiring, router: RouterView) -> WiredPort | None:
     return next((port for port in here if port.id == router.gateway.port_id), None)
 
 
+def public_addresses(router: RouterView) -> Mapping[IPv4Address | IPv6Address, Owner]:
+    """The router's floating addresses, each with the floating IP that it is of; of two with one, the first by id."""
+    floating = [(item.id, item.floating_ip_address) for item in router.floating_ips]
+    floating += [(item.floating_ip_id, item.floating_ip_address) for item in router.port_forwardings]
+    found: dict[IPv4Address | IPv6Address, Owner] = {}
+    for identity, address in sorted(floating):
+        found.setdefault(IPv4Address(address), Owner(OwnerKind.FLOATING_IP, identity))
+    return found
+
+
 def _router(node: Wiring, router: RouterView) -> Iterator[KernelObject]:
     namespace = router_namespace(router.id)
     owner = Owner(OwnerKind.ROUTER, router.id)
@@ -58,6 +68,10 @@ def _router(node: Wiring, router: RouterView) -> Iterator[KernelObject]:
     for port in ports:
         for interface in port.interfaces:
             yield Address(namespace, port.inner_device, str(interface), port.device, port.owner)
+    gateway = gateway_port(node, router)
+    if gateway is not None:
+        for address, floating_owner in public_addresses(router).items():
+            yield Address(namespace, gateway.inner_device, f"{address}/32", gateway.device, floating_owner)
     yield from _routes(node, router, ports, owner)
 
 

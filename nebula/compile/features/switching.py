@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nebula.compile.features.routing import public_addresses
 from nebula.compile.pipeline import (
     int_00_local_switching,
     int_24_arp_spoof,
@@ -75,13 +76,15 @@ def _flows(node: Wiring) -> Iterator[Flow]:
         receivers = sorted((port.protection, port.key) for port in node.live_ports[network.id])
         yield from int_73_accept_or_ingress.flood(tag, receivers, owner)
     guarded = _guarded(node)
+    public = {router.gateway.port_id: public_addresses(router) for router in node.view.routers if router.gateway}
     for ports in node.live_ports.values():
         for port in ports:
             if not port.protection:
                 yield int_00_local_switching.from_unprotected(port.device, port.owner)
             yield int_60_transient.admit(port.device, port.key, port.tag, port.protection, port.owner)
             if port.id in guarded:
-                yield from int_71_base_egress.guard_gateway(port.key, port.addresses, port.owner)
+                own = {**public.get(port.id, {}), **dict.fromkeys(port.addresses, port.owner)}
+                yield from int_71_base_egress.guard_gateway(port.key, own, port.owner)
             if port.unicast:
                 yield int_73_accept_or_ingress.to_local(
                     port.tag, port.mac_address, port.key, port.protection, port.owner

@@ -8,7 +8,7 @@ Neutron: the same table, with anti-spoofing for ports with security groups; rout
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from nebula.compile.pipeline import registers, tables, text
@@ -18,17 +18,20 @@ from nebula.ids import Owner
 TABLE = tables.BASE_EGRESS
 
 
-def guard_gateway(key: int, addresses: Sequence[IPv4Address | IPv6Address], owner: Owner) -> Iterator[Flow]:
-    """ARP and IP with one of ``addresses`` as the sender pass, the rest of what this port sends is dropped."""
+def guard_gateway(key: int, addresses: Mapping[IPv4Address | IPv6Address, Owner], owner: Owner) -> Iterator[Flow]:
+    """ARP and IP with one of ``addresses`` as the sender pass, the rest of what this port sends is dropped.
+
+    ``addresses`` are the port's own and the router's floating ones, each with its owner.
+    """
     sender = text.match_register(registers.PORT, key)
     onward = text.goto(tables.ACCEPT_OR_INGRESS)
-    for address in addresses:
+    for address, holder in addresses.items():
         if isinstance(address, IPv4Address):
             arp = f"arp,{sender},{text.UNTAGGED},arp_spa={address}"
-            yield text.flow(TABLE, 100, arp, onward, owner)
-            yield text.flow(TABLE, 100, f"ip,{sender},{text.UNTAGGED},nw_src={address}", onward, owner)
+            yield text.flow(TABLE, 100, arp, onward, holder)
+            yield text.flow(TABLE, 100, f"ip,{sender},{text.UNTAGGED},nw_src={address}", onward, holder)
         else:
-            yield text.flow(TABLE, 100, f"ipv6,{sender},{text.UNTAGGED},ipv6_src={address}", onward, owner)
+            yield text.flow(TABLE, 100, f"ipv6,{sender},{text.UNTAGGED},ipv6_src={address}", onward, holder)
     yield text.flow(TABLE, 90, sender, text.DROP, owner)
 
 
