@@ -219,3 +219,19 @@ def test_groups_and_floating_ips_in_the_client(controller: Controller) -> None:
         "security group delete web",
         "address group delete office",
     )
+
+
+def test_quotas_in_the_client(controller: Controller) -> None:
+    """Set, shown with usage, held, and back to the default."""
+    *_, limits, usage = controller.openstack(
+        "project create small -f json",
+        "quota set --networks 0 small",
+        "quota show --network small -f json",
+        "quota show --network --usage small -f json",
+    )
+    assert {row["Resource"]: row["Limit"] for row in limits}["networks"] == 0
+    assert {row["Resource"]: (row["Limit"], row["In Use"]) for row in usage}["networks"] == (0, 0)
+    [refused] = controller.complaints("network create --project small one")
+    assert "Quota exceeded for resources: ['network']" in refused
+    controller.openstack("quota delete --network small", "network create --project small one", "network delete one")
+    controller.openstack("project delete small")
