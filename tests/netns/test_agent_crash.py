@@ -14,7 +14,7 @@ pytestmark = pytest.mark.sandbox
 
 
 def test_restart_is_silent() -> None:
-    """A restarted agent makes no change, and of 100 pings a second across the restart none is lost."""
+    """A restarted agent makes no change, and of 100 pings a second (20 where all is slow) across it none is lost."""
     with two_nodes() as (first, second):
         for node, view in ((first, net1(gateway=None)), (second, compute1())):
             node.show(view)
@@ -22,8 +22,9 @@ def test_restart_is_silent() -> None:
         first.wait_sync(1)
         second.wait_sync(1)
         eventually(lambda: second.status("ping", "-c", "1", "-W", "1", VM2_IP, namespace=NS1) == 0, "ping")
-        pings = int(250 * PATIENCE)
-        ping = second.start("ping", "-i", "0.01", "-c", str(pings), "-W", "2", VM2_IP, namespace=NS1)
+        pace = min(PATIENCE, 5.0)  # a slow machine is not to be busy with pings
+        pings = int(250 * PATIENCE / pace)
+        ping = second.start("ping", "-i", str(0.01 * pace), "-c", str(pings), "-W", "2", VM2_IP, namespace=NS1)
         time.sleep(0.3 * PATIENCE)
         counts = {}
         for node, number in ((first, signal.SIGTERM), (second, signal.SIGKILL)):
