@@ -203,6 +203,17 @@ def test_list_of_agents_has_neutrons_fields(world: World) -> None:
     assert world.status_of("GET", f"/network/v2.0/agents/{found[0]['id']}", headers=MEMBER) == 404
 
 
+def test_agent_is_set_one_attribute_at_a_time(world: World) -> None:
+    """The first call for an agent may name any of them; the empty text is no description."""
+    world.node("n1", 1)
+    path = f"/network/v2.0/agents/{agents(world)[0]['id']}"
+    shown = []
+    for values in ({"admin_state_up": False}, {"description": "x"}, {"admin_state_up": True}, {"description": ""}):
+        agent = world.call("PUT", path, {"agent": values}, expect=200)["agent"]
+        shown.append((agent["admin_state_up"], agent["description"]))
+    assert shown == [(False, None), (False, "x"), (True, "x"), (True, None)]
+
+
 def test_agent_of_a_live_node_is_not_deleted(world: World) -> None:
     """It would be back with the next heartbeat: 409 says what to do first."""
     world.node("n1", 1)

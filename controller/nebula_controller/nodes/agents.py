@@ -59,7 +59,7 @@ def set_agent(
     known = agent(tx, identity)
     values = {
         "admin_state_up": known["admin_state_up"] if admin_state_up is None else admin_state_up,
-        "description": known["description"] if description is None else description,
+        "description": (known["description"] or "") if description is None else description,
     }
     this = agent_settings.c.agent_id == identity
     if not tx.execute(update(agent_settings).where(this).values(values)).rowcount:
@@ -120,7 +120,7 @@ def _shown(identity: str, kind: AgentKind, node: Any, settings: Any, configurati
         "host": node["host"],
         "availability_zone": "nova" if kind is not OPEN_VSWITCH else None,
         "admin_state_up": settings["admin_state_up"] if settings else True,
-        "description": settings["description"] if settings else None,
+        "description": (settings["description"] or None) if settings else None,
         "alive": not node["down"],
         "created_at": _neutron_time(node["created_at"]),
         "started_at": _neutron_time(node["started_at"]),
