@@ -45,7 +45,8 @@ def find(api: Api, noun: Noun, name_or_id: str) -> JsonObject:
 
     Raises NotFound, or BadRequest where several bear the name.
     """
-    if len(name_or_id) in _ID_LENGTHS and _ID_CHARACTERS.issuperset(name_or_id):
+    looks_like_id = len(name_or_id) in _ID_LENGTHS and _ID_CHARACTERS.issuperset(name_or_id)
+    if looks_like_id or (noun.path, name_or_id) == ("/domains", "default"):  # the one id that is a word
         try:
             return as_object(api.get(noun.service, item_path(noun, name_or_id)).get(noun.item_key))
         except NotFound:
