@@ -1,0 +1,119 @@
+"""What a receipt says is what the kernels show: compared, call by call, with what the tools of the trade list."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from nebula.compile.pipeline.tables import table_names
+from tests.netns.lab_machine import Machine
+
+_NODES = ("net1", "compute1")
+_BRIDGES = ("br-int", "br-tun", "br-ex")
+_TABLES = {(bridge, name): number for bridge in _BRIDGES for number, name in dict(table_names(bridge)).items()}
+_LIST = """
+ip netns; echo @; ip -o link; echo @; ovs-vsctl --bare --columns=name list Port; echo @
+for bridge in br-int br-tun br-ex; do
+    echo $bridge; ovs-ofctl -O OpenFlow14 --names --no-stats dump-flows $bridge 2> /dev/null || true
+done
+"""
+Found = dict[tuple[str, str, str], str]
+
+CALLS = """
+subnet create s --network n --subnet-range 192.168.50.0/24
+router create r
+router add subnet r s
+router set r --external-gateway public
+instance create web --network n --node compute1
+router remove subnet r s
+router delete r
+instance delete web
+network delete n
+"""
+"""The first instance of a network on a node brings flows for ports that earlier calls made elsewhere."""
+
+
+@pytest.fixture
+def lab() -> Iterator[Machine]:
+    """A machine with an ordinary user's lab of two nodes."""
+    machine = Machine()
+    try:
+        machine.nebulactl("lab", "up", "--name", "receipts", "--nodes", "2", user=True)
+        yield machine
+    finally:
+        machine.call(sys.executable, "-m", "nebulactl", "lab", "down", "--name", "receipts", user=True)
+        machine.close()
+
+
+def _call(machine: Machine, line: str) -> str:
+    env = {"NEBULA_LAB": "receipts"}
+    ended = machine.call(sys.executable, "-m", "nebulactl", *line.split(), user=True, env=env)
+    assert ended.returncode == 0, f"{line}: {ended.stderr}"
+    return ended.stdout
+
+
+def _flows(dump: str) -> dict[str, str]:
+    """Matches, written as a receipt writes them, to cookie and actions."""
+    found: dict[str, str] = {}
+    bridge = ""
+    for line in dump.splitlines():
+        flow = re.match(r' cookie=(\S+), table="?([^",]+)"?, (.*) actions=(.*)', line)
+        if flow is None:
+            bridge = line.strip() if line.strip() in _BRIDGES else bridge
+        else:
+            table = _TABLES.get((bridge, flow[2]), flow[2])
+            found[f"{bridge} table={table},{flow[3]}".rstrip(",")] = flow[1] + flow[4]
+    return found
+
+
+def _kernels(machine: Machine) -> Found:
+    """What there is on all nodes: (node, kind, name) to whatever else is known of it."""
+    found: Found = {}
+    for node in _NODES:
+        out = machine.nebulactl("lab", "exec", "--name", "receipts", node, "--", "sh", "-c", _LIST, user=True)
+        spaces, links, ports, flows = out.split("@\n")
+        kinds = {
+            "namespace": {line.split()[0]: "" for line in spaces.splitlines() if line},
+            "veth": dict.fromkeys(re.findall(r"^\d+: (tap[^@:]+)", links, re.MULTILINE), ""),
+            "bridge-port": {name: "" for name in ports.split() if name.startswith("tap")},
+            "flow": _flows(flows),
+        }
+        found |= {(node, kind, name): text for kind, items in kinds.items() for name, text in items.items()}
+    return found
+
+
+def _changed(before: Found, after: Found) -> Found:
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    return {key: "add" if key not in before else "change" if key in after else "remove" for key in changed}
+
+
+def _receipt(machine: Machine) -> Found:
+    kinds = ("namespace", "veth", "bridge-port", "flow")
+    body = json.loads(_call(machine, "receipt --last -f json"))
+    return {
+        (receipt["host"], change["kind"], change["name"].rstrip(",")): change["action"]
+        for receipt in body["receipts"]
+        for change in receipt["changes"]
+        if change["kind"] in kinds and change["result"] == "done"
+    }
+
+
+@pytest.mark.timeout(180)
+def test_every_receipt_is_what_changed_in_the_kernels(lab: Machine) -> None:
+    """From an empty network to an empty node: each call's receipt names all that changed on every node, and no more."""
+    _call(lab, "network create n")
+    empty = before = _kernels(lab)
+    for line in CALLS.split("\n")[1:-1]:
+        _call(lab, line)
+        end, equal = time.monotonic() + 8, 0
+        while equal < 2:
+            after = _kernels(lab)
+            real, said = _changed(before, after), _receipt(lab)
+            equal = equal + 1 if real == said and real else 0
+            if time.monotonic() > end:
+                assert said == real, line
+        before = after
+    assert before == empty
