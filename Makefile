@@ -20,7 +20,7 @@ demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 	$(BIN)/python -m nebula_lab.demo $(if $(KEEP),--keep)
 
 test: setup lint ## every test of the project
-	$(PYTEST) tests -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) tests -n 2 --dist loadfile -rs $(ARGS)
 
 unit: setup ## the tests that need nothing but Python
 	$(PYTEST) tests/unit tests/scenarios -n 2 --dist loadfile $(ARGS)
