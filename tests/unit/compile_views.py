@@ -9,22 +9,35 @@ from hypothesis import strategies as st
 
 from nebula.compile.facts import BridgeMapping, Facts
 from nebula.view.records import (
+    AddressPair,
+    AddressSet,
     DhcpHost,
     DhcpView,
     FixedIp,
+    FloatingIpView,
     HostRoute,
     InstanceView,
     NetworkView,
     NodeView,
+    PortForwardingView,
     PortView,
     RemotePort,
     RouterGateway,
     RouterView,
+    SecurityGroupView,
+    SecurityRule,
     SubnetView,
 )
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 MAPPING = BridgeMapping("public", "br-ex", "inet0")
+GROUPS = (
+    "4be5f3c8-50f1-4b9e-9d3a-2f6a7c8b9d10",
+    "9c0d1e2f-3a4b-4c5d-8e6f-708192a3b4c5",
+    "9c0d1e2e-0000-4c5d-8e6f-708192a3b4c5",
+)
+GONE = "ffffffff-0000-4c5d-8e6f-708192a3b4c5"
+ADDRESSES = "a7b8c9d0-e1f2-4314-9526-3748596a7b8c"
 PEERS = ("10.0.0.2", "10.0.0.3", "10.0.0.4")
 
 
@@ -82,6 +95,8 @@ def views(draw: st.DrawFn) -> tuple[NodeView, Facts]:
     ids = [port.id for port in ports]
     kinds = [draw(st.sampled_from(["instance", "interface", "gateway", "dhcp", "plugged", "free"])) for _ in ids]
     chosen = {kind: [port for port, given in zip(ports, kinds, strict=True) if given == kind] for kind in set(kinds)}
+    groups, sets = _groups(draw)
+    ports = [_secured(draw, port) for port in ports]
     gateway = chosen.get("gateway", [])[:1]
     router = RouterView(
         id=uuid_of(5, 0),
@@ -91,6 +106,14 @@ def views(draw: st.DrawFn) -> tuple[NodeView, Facts]:
         interfaces=tuple(port.id for port in chosen.get("interface", [])),
         gateway=RouterGateway(gateway[0].id, gateway[0].network_id, draw(st.booleans())) if gateway else None,
         routes=(HostRoute("192.0.2.0/24", "10.0.0.9"),),
+        floating_ips=tuple(
+            FloatingIpView(uuid_of(8, n), f"203.0.113.{draw(st.integers(1, 3))}", "10.0.0.5")
+            for n in range(draw(st.integers(0, 2)))
+        ),
+        port_forwardings=tuple(
+            PortForwardingView(uuid_of(9, n), uuid_of(8, n), "203.0.113.2", "tcp", 80 + n, 90 + n, "10.0.0.6", 1, 11)
+            for n in range(draw(st.integers(0, 2)))
+        ),
     )
     dhcp = [DhcpView(port.network_id, port.id, tuple(map(_host, ports))) for port in chosen.get("dhcp", [])]
     instances = [
@@ -107,6 +130,8 @@ def views(draw: st.DrawFn) -> tuple[NodeView, Facts]:
         routers=(router,),
         instances=tuple(instances),
         peers=PEERS,
+        security_groups=groups,
+        address_sets=sets,
     )
     vlans = draw(st.lists(st.tuples(st.integers(0, 6), st.integers(-1, 6)), max_size=4))
     facts = Facts(
@@ -121,6 +146,41 @@ def views(draw: st.DrawFn) -> tuple[NodeView, Facts]:
         foreign_bridges=("br-ex",) if draw(st.booleans()) else (),
     )
     return view, facts
+
+
+def _groups(draw: st.DrawFn) -> tuple[tuple[SecurityGroupView, ...], tuple[AddressSet, ...]]:
+    """Three groups, the last two with ids that begin alike, and rules that name them, an address group, or nothing."""
+    remotes = [None, *GROUPS, GONE]
+    groups = []
+    for number, group in enumerate(GROUPS):
+        rules = [
+            SecurityRule(
+                id=uuid_of(11, number * 10 + n),
+                direction=draw(st.sampled_from(["ingress", "egress"])),
+                ip_version=draw(st.sampled_from([4, 6])),
+                protocol=draw(st.sampled_from([None, 0, 1, 6, 17, 33, 47, 58, 132])),
+                port_min=draw(st.sampled_from([None, 0, 8, 1024])),
+                port_max=draw(st.sampled_from([None, 8, 65535])),
+                remote_ip_prefix=draw(st.sampled_from([None, "0.0.0.0/0", "::/0", "192.0.2.7/24", "2001:db8::/32"])),
+                remote_group_id=draw(st.sampled_from(remotes)),
+                remote_address_group_id=draw(st.sampled_from([None, ADDRESSES])),
+            )
+            for n in range(draw(st.integers(0, 3)))
+        ]
+        groups.append(SecurityGroupView(group, draw(st.booleans()), tuple(rules)))
+    members = st.lists(st.sampled_from(["10.0.0.1", "10.0.0.0/24", "::1.2.3.4", "2001:db8::/48", "0.0.0.0/0"]))
+    return tuple(groups), tuple(AddressSet(key, tuple(draw(members))) for key in (*GROUPS, ADDRESSES))
+
+
+def _secured(draw: st.DrawFn, port: PortView) -> PortView:
+    pairs = st.sampled_from([port.mac_address, "00:00:5e:00:01:07"])
+    ranges = st.sampled_from(["10.0.0.9", "10.0.0.0/24", "0.0.0.0/0", "::/0", "2001:db8::9"])
+    return msgspec.structs.replace(
+        port,
+        secured=draw(st.booleans()),
+        security_groups=tuple(draw(st.lists(st.sampled_from([*GROUPS, GONE]), max_size=3))),
+        allowed_address_pairs=tuple(draw(st.lists(st.builds(AddressPair, pairs, ranges), max_size=3))),
+    )
 
 
 def _mac(draw: st.DrawFn) -> str:
@@ -173,6 +233,8 @@ def shuffled(draw: st.DrawFn, view: NodeView, facts: Facts) -> tuple[NodeView, F
         dhcp=tuple(draw(st.permutations(view.dhcp))),
         routers=tuple(routers),
         instances=tuple(draw(st.permutations(view.instances))),
+        security_groups=tuple(draw(st.permutations(view.security_groups))),
+        address_sets=tuple(draw(st.permutations(view.address_sets))),
         peers=tuple(draw(st.permutations(view.peers))),
     )
     facts = msgspec.structs.replace(
