@@ -79,6 +79,7 @@ class Controller:
             "PROJECT_NAME": "admin",
             "USER_DOMAIN_NAME": "Default",
             "PROJECT_DOMAIN_NAME": "Default",
+            "CLIENT_CONFIG_FILE": os.devnull,  # whatever clouds.yaml the person has
             **changes,
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
