@@ -25,11 +25,14 @@ from nebula_controller.network import ports
 from nebula_controller.store.database import Database
 
 database = Database(Path(sys.argv[1]))
-print("ready", flush=True)
 made = []
+told = False
 while True:
     with database.write(internal("writer"), status=201) as tx:
         made.append(ports.create(tx, {"network_id": sys.argv[2], "project_id": "p"}).id)
+    if not told:
+        told = True
+        print("ready", flush=True)
     if len(made) % 3 == 0:
         with database.write(internal("writer"), status=204) as tx:
             ports.delete(tx, made.pop(0))

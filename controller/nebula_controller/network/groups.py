@@ -41,9 +41,8 @@ GROUPS = RecordTable[SecurityGroup](security_groups, SECURITY_GROUP)
 RULES = RecordTable[SecurityGroupRule](security_group_rules, SECURITY_GROUP_RULE)
 ADDRESS_GROUPS = RecordTable[AddressGroup](address_groups, ADDRESS_GROUP)
 
-_default_of = GROUPS.query(
-    (security_groups.c.project_id == bindparam("project")) & security_groups.c.is_default.is_(True),
-    security_groups.c.id,
+_default_of = select(security_groups.c.id).where(
+    security_groups.c.project_id == bindparam("project"), security_groups.c.is_default.is_(True)
 )
 _rules_of = RULES.query(
     security_group_rules.c.security_group_id == bindparam("group"),
@@ -64,8 +63,7 @@ _leave_all = delete(port_security_groups).where(port_security_groups.c.port_id =
 
 def default_id(tx: Transaction, project_id: str) -> str | None:
     """The project's default group, where it has been made."""
-    found = GROUPS.all(tx, _default_of, {"project": project_id})
-    return found[0].id if found else None
+    return tx.execute(_default_of, {"project": project_id}).scalar_one_or_none()
 
 
 def ensure_default(tx: Transaction, project_id: str) -> str:
@@ -154,6 +152,11 @@ def referring_to_addresses(tx: Transaction, address_group_id: str) -> Sequence[s
 def set_groups(tx: Transaction, port_id: str, groups: Iterable[str]) -> None:
     """Write down the groups of a port in place of those it had."""
     tx.execute(_leave_all, {"port": port_id})
+    join(tx, port_id, groups)
+
+
+def join(tx: Transaction, port_id: str, groups: Iterable[str]) -> None:
+    """Write down the groups of a port that has none yet."""
     rows = [{"port_id": port_id, "group_id": group_id} for group_id in groups]
     if rows:
         tx.execute(_join, rows)

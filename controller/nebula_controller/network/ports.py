@@ -63,7 +63,7 @@ def create(tx: Transaction, values: Mapping[str, object]) -> Port:
     draft = _with_groups(tx, draft, named)
     raise_all(rules.check_protection(draft, groups_given=True))
     port = rows.PORTS.insert(tx, _bound(draft))
-    groups.set_groups(tx, port.id, port.security_groups)
+    groups.join(tx, port.id, port.security_groups)
     subnets = rows.subnets_of(tx, network.id)
     if wanted is None:
         subnets = [s for s in subnets if not s.service_types or port.device_owner in s.service_types]
