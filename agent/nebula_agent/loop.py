@@ -167,7 +167,7 @@ class Loop:
             self._refetch_at = self._turns.guard.held.since_s + HOLD_S + 0.1
         if self._warmth is not None and reason is not Reason.VIEW:
             self._warmth.forget()
-        if self._upcalls is not None:
+        if self._upcalls is not None and done:
             self._upcalls.look()
 
     def _wait(self) -> None:
