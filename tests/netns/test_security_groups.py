@@ -31,10 +31,10 @@ while True:
 """
 _TALK = """
 import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7000)); s.settimeout(0.2)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7000)); s.settimeout(1)
 print("up", flush=True)
-for line in sys.stdin:
-    sent = b"x" * int(line)
+for number, line in enumerate(sys.stdin):
+    sent = str(number).encode()
     s.sendto(sent, ("{peer}", 9000))
     try:
         while s.recvfrom(4000)[0] != sent: pass
@@ -59,10 +59,10 @@ class Talk:
         assert self._client.stdout is not None
         return self._client.stdout.readline().strip()
 
-    def say(self, size: int = 10) -> str:
-        """Send so many bytes on the one connection: ``answered`` or ``silence``."""
+    def say(self) -> str:
+        """Send something new on the one connection: ``answered`` or ``silence``."""
         assert self._client.stdin is not None
-        self._client.stdin.write(f"{size}\n")
+        self._client.stdin.write("\n")
         return self._line()
 
 
