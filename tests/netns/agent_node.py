@@ -43,7 +43,7 @@ def eventually(reached: Callable[[], bool], what: str, timeout_s: float = 8.0) -
     began = time.monotonic()
     while not reached():
         assert time.monotonic() - began < timeout_s * PATIENCE, f"not within {timeout_s * PATIENCE:.0f} s: {what}"
-        time.sleep(0.05 * PATIENCE if PATIENCE > 1 else 0.02)
+        time.sleep(0.02 if PATIENCE == 1 else 0.4)
     return time.monotonic() - began
 
 
@@ -187,7 +187,7 @@ class AgentNode(Space):
         end = time.monotonic() + timeout_s * PATIENCE
         while not self.in_sync(revision, since):
             assert time.monotonic() < end, f"{self.host} is not in sync:\n{self.log.read_text()[-3000:]}"
-            time.sleep(0.02 * PATIENCE)
+            time.sleep(0.02 if PATIENCE == 1 else 0.2)
 
     def changes(self, since: int) -> int:
         """How many changes all passes from number ``since`` on made."""

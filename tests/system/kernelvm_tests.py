@@ -63,6 +63,7 @@ def _start(test: str, output: Path) -> int:
     except Exception:
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
 

@@ -22,7 +22,7 @@ _TESTS = (
     "test_agent_snat.py::test_outside_sees_only_the_gateway",
     "test_agent_drift.py::test_restart_of_vswitchd_restores_traffic",
 )
-_PATIENCE = "8"
+_PATIENCE = "25"
 _LIMIT_S = 900.0
 
 
