@@ -20,6 +20,8 @@ from nebula_lab import process
 from nebula_lab.folders import make_labs_folder
 from nebula_lab.process import Process
 
+_STOPS = frozenset({signal.SIGINT, signal.SIGTERM})
+
 
 class Holder(msgspec.Struct, frozen=True):
     """The command that holds the lock: ``up`` or ``down``."""
@@ -38,16 +40,22 @@ def hold(
     Conflict after ``timeout_s``.
     """
     path = folder.with_name(f".{folder.name}.lock")
-    descriptor = _take(path, command, report, interrupt, timeout_s)
+    descriptor = -1
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # no Ctrl-C between taking the lock and knowing it
     try:
+        descriptor = _take(path, command, report, interrupt, timeout_s)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         me = process.find(os.getpid())
         if me is not None:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, msgspec.json.encode(Holder(me, command)), 0)
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        if descriptor >= 0:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _take(path: Path, command: str, report: Callable[[str], None], interrupt: bool, timeout_s: float) -> int:
@@ -68,7 +76,9 @@ def _take(path: Path, command: str, report: Callable[[str], None], interrupt: bo
             if time.monotonic() > end:
                 who = f"process {holder.process.pid} ('lab {holder.command}')" if holder else "another process"
                 raise Conflict(f"{who} works on this lab and does not end: wait for it or stop it") from None
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)  # nothing is held: a wait can be stopped
             time.sleep(0.05)
+            signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
             continue
         if _is_same_file(descriptor, path):
             return descriptor

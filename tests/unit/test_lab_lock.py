@@ -1,11 +1,14 @@
 """One command at a time per lab."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from nebula_lab import lock
 from nebula_lab.lock import hold
 
 from nebula.errors import Conflict
@@ -13,6 +16,7 @@ from nebula.errors import Conflict
 HOLDER = """
 import sys, time
 from pathlib import Path
+from nebula_lab import lock
 from nebula_lab.lock import hold
 with hold(Path(sys.argv[1]), sys.argv[2], report=print, interrupt=False, timeout_s=5):
     print("held", flush=True)
@@ -66,3 +70,20 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
         pass
     child.kill()
     child.wait()
+
+
+def test_an_interrupt_in_the_moment_of_taking_leaves_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C that comes when the lock is just taken is raised where the lock is known, and given back."""
+    same_file = lock._is_same_file
+
+    def interrupted(descriptor: int, path: Path) -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return same_file(descriptor, path)
+
+    monkeypatch.setattr(lock, "_is_same_file", interrupted)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        lock.hold(tmp_path / "lab", "up", report=print, interrupt=False, timeout_s=1),
+    ):
+        pytest.fail("the lock was held")
+    assert list(tmp_path.iterdir()) == []
