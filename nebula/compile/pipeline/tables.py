@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 
-class Table(msgspec.Struct, frozen=True):
+class Table(msgspec.Struct, frozen=True, order=True):
     """A table: ``bridge`` is ``int`` (br-int), ``tun`` (br-tun) or ``ex`` (a provider bridge)."""
 
     bridge: str
