@@ -63,7 +63,7 @@ def main() -> None:
         "sysctls": output("sysctl", *_SYSCTLS),
         "sockets": output("ss", "-Hltunx"),
         "files": sorted(str(path) for folder in _FOLDERS if Path(folder).is_dir() for path in Path(folder).iterdir())
-        + sorted(map(str, Path("/tmp").glob("nebula-[0-9]*"))),
+        + [name for uid in Path("/run/user").glob("*") if Path(name := f"/tmp/nebula-{uid.name}").exists()],
         "ovs": output("ovs-vsctl", "--timeout=3", "show") if switches else [],
         "flows": [line for switch in switches for line in output("ovs-ofctl", "--no-stats", "dump-flows", switch)],
     }
