@@ -71,6 +71,7 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
 INTERRUPTED = """
 import os, signal, sys
 from pathlib import Path
+from nebula_lab import lock
 same_file = lock._is_same_file
 def interrupted(descriptor, path):
     os.kill(os.getpid(), signal.SIGINT)
