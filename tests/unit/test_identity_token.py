@@ -71,6 +71,15 @@ def test_one_changed_character_is_refused(keys: KeyRepository) -> None:
             codec.decode(text[:place] + other + text[place + 1 :])
 
 
+def test_keys_read_again_are_the_same_generation(keys: KeyRepository) -> None:
+    """A folder that has just been touched is read at every look; what is remembered by its keys stays good."""
+    before = keys.generation()
+    (keys.folder / "note").touch()
+    assert keys.generation() == before
+    keys.rotate()
+    assert keys.generation() == before + 1
+
+
 def test_rotation(keys: KeyRepository) -> None:
     """A token outlives rotations as long as its key is kept: three keys are one rotation as secondary."""
     codec = TokenCodec(keys)

@@ -34,6 +34,7 @@ class KeyRepository:
         self.folder = folder
         self._max_active_keys = max(2, max_active_keys)
         self._cipher: MultiFernet | None = None
+        self._keys: list[bytes] = []
         self._seen = -1
         self._generation = 0
 
@@ -70,28 +71,32 @@ class KeyRepository:
         return self._cipher
 
     def generation(self) -> int:
-        """Counts how often the keys were read anew because the folder had changed; reads them if it has now."""
+        """Counts how often other keys were found; reads the folder again if it has changed, or so lately that its
+        stamp does not tell."""
         try:
             stamp = self.folder.stat().st_mtime_ns
             if self._cipher is None or stamp != self._seen:
-                self._cipher = self._read()
+                keys = self._read()
+                if keys != self._keys:
+                    self._cipher = MultiFernet([Fernet(key) for key in keys])
+                    self._keys = keys
+                    self._generation += 1
                 self._seen = stamp if time.time_ns() - stamp > _SETTLED_NS else -1
-                self._generation += 1
         except (OSError, ValueError) as error:
             raise ConfigError(f"Key repository {self.folder} cannot be read: {error}.") from error
         return self._generation
 
-    def _read(self) -> MultiFernet:
+    def _read(self) -> list[bytes]:
         numbers = sorted(self._numbers(), reverse=True)
         keys = []
         for number in numbers:
             try:
-                keys.append(Fernet((self.folder / str(number)).read_bytes().strip()))
+                keys.append((self.folder / str(number)).read_bytes().strip())
             except FileNotFoundError:
                 continue  # rotated away since the folder was listed
         if not keys:
             raise ValueError("it holds no key")
-        return MultiFernet(keys)
+        return keys
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
