@@ -94,7 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("command", nargs="?", choices=tuple(_COMMANDS), default="run", metavar="COMMAND")
     parser.add_argument("--version", action="store_true", help="print the version and end")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file (default: $NEBULA_AGENT_CONFIG, else /etc/nebula/agent.toml)",
+    )
     for name, text in _FLAGS.items():
         parser.add_argument(f"--{name}", metavar=name.rpartition("-")[2].upper(), help=text)
     for name, text in _LISTS.items():
@@ -105,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(arguments: argparse.Namespace) -> Settings:
     names = [name.replace("-", "_") for name in (*_FLAGS, *_LISTS)]
     flags: dict[str, object] = {name: getattr(arguments, name) for name in names}
-    settings = config.load(Settings, arguments.config, flags)
+    settings = config.load(Settings, config.chosen(arguments.config, "agent"), flags)
     if not settings.host:
         settings = msgspec.structs.replace(settings, host=socket.gethostname())
     if not settings.pid_file:

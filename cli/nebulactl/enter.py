@@ -25,7 +25,7 @@ def command_line(instance: JsonObject, auth_url: str, argv: Sequence[str]) -> li
     if not node:
         raise NotFound(f"Instance {name} has no node yet: its status is {instance.get('status')}.")
     namespace = instance_namespace(InstanceId(str(instance.get("id"))))
-    inside = ["ip", "netns", "exec", namespace, *argv]
+    inside = ["ip", "netns", "exec", namespace, "env", *argv]  # env(1) ends with 127 where there is no such program
     if (lab := _lab_of(auth_url)) is not None:
         from nebula_lab import open_lab
 

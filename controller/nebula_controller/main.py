@@ -21,7 +21,12 @@ EXIT_CONFIG = 2
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="nebula-sdn", prog_name="nebula-controller")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file; flags beat it.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="TOML file; flags beat it.  [default: $NEBULA_CONTROLLER_CONFIG, else /etc/nebula/controller.toml]",
+)
 @click.option("--state-dir", metavar="DIR", help="Database and keys.  [default: /var/lib/nebula-controller]")
 @click.option("--listen", metavar="HOST:PORT", multiple=True, help="Repeatable.  [default: 127.0.0.1:9696]")
 @click.option("--listen-fd", metavar="N", type=int, multiple=True, help="An inherited listening socket. Repeatable.")
@@ -51,7 +56,7 @@ EXIT_CONFIG = 2
 @click.pass_context
 def cli(context: click.Context, /, config_file: Path | None, **flags: object) -> None:
     """The Nebula controller. Without a command it serves the OpenStack APIs until it is told to stop."""
-    context.obj = config.load(Settings, config_file, flags)
+    context.obj = config.load(Settings, config.chosen(config_file, "controller"), flags)
     if context.invoked_subcommand is None:
         log.configure(context.obj.log_format, context.obj.log_level)
         gc.disable()  # until it listens: nothing of what is imported is garbage, and looking costs a sixth of the start

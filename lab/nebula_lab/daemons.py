@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import secrets
 import socket
@@ -24,6 +25,8 @@ from nebula_lab.state import NodePlan
 
 CONTROLLER_PORT = 9696
 _LOOPBACK = "127.0.0.1"
+AGENT_CONFIG = Path("/run/nebula-agent.toml")
+"""The agent's configuration as its node sees it."""
 
 
 class Daemon(msgspec.Struct, frozen=True):
@@ -115,18 +118,19 @@ def start_agent(space: Space, folder: Path, node: NodePlan, datapath_type: str) 
     own = node_folder(folder, node.name)
     _write_secret(own / "run/nebula-node-secret", read_secret(controller_folder(folder) / "node-secret"))
     (own / "log/nebula").mkdir(parents=True, exist_ok=True)
-    argv = [
-        *_program("nebula-agent", "nebula_agent.main"),
-        f"--host={node.name}",
-        f"--controller=http://{CONTROLLER_IP}:{CONTROLLER_PORT}",
-        "--node-secret-file=/run/nebula-node-secret",
-        f"--datapath-type={datapath_type}",
-        f"--vtep-ip={underlay_ip(node)}",
-        *(f"--role={role}" for role in node.roles),
-    ]
-    if "network" in node.roles:
-        argv.append(f"--bridge-mapping={PHYSICAL_NETWORK}:br-ex:provider0")
-    argv.append("--log-format=text")
+    settings: dict[str, object] = {
+        "host": node.name,
+        "controller": f"http://{CONTROLLER_IP}:{CONTROLLER_PORT}",
+        "node_secret_file": "/run/nebula-node-secret",
+        "datapath_type": datapath_type,
+        "vtep_ip": underlay_ip(node),
+        "role": list(node.roles),
+        "bridge_mapping": [f"{PHYSICAL_NETWORK}:br-ex:provider0"] if "network" in node.roles else [],
+        "log_format": "text",
+    }
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]  # JSON's strings and arrays are TOML's
+    (own / "run" / AGENT_CONFIG.name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    argv = [*_program("nebula-agent", "nebula_agent.main"), f"--config={AGENT_CONFIG}"]
     space.start(argv, own / "log/nebula/agent.log")
 
 

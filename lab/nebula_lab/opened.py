@@ -65,10 +65,12 @@ class Lab:
         return space
 
     def enter(self, place: str, argv: Sequence[str]) -> list[str]:
-        """The command line that runs ``argv`` inside a place, for exec or subprocess. Raises NotFound."""
-        path = search_path()
-        inside = list(argv) if os.environ.get("PATH") == path else ["env", f"PATH={path}", *argv]
-        return self.space(place).enter(inside)
+        """The command line that runs ``argv`` inside a place, for exec or subprocess. Raises NotFound.
+
+        On a node ``nebula-agent plan`` and its like find the configuration of the agent that runs there.
+        """
+        variables = [f"PATH={search_path()}", f"NEBULA_AGENT_CONFIG={daemons.AGENT_CONFIG}"]
+        return self.space(place).enter(["env", *(variables if place in self.nodes else variables[:1]), *argv])
 
 
 def find_lab(name: str | None = None) -> Lab | None:

@@ -1,11 +1,12 @@
 """Configuration: a TOML file and flags into one typed record.
 
-Effects: reads one file. A flag beats the file, the file beats the record's default. Unknown keys and values of
-the wrong type are refused by name.
+Effects: reads one file and the environment. A flag beats the file, the file beats the record's default. Unknown
+keys and values of the wrong type are refused by name.
 """
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,22 @@ import msgspec
 from nebula.errors import ConfigError
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+FOLDER = Path("/etc/nebula")
+"""Where a machine's own configuration files are: ``agent.toml``, ``controller.toml``."""
+
+
+def chosen(given: Path | None, name: str) -> Path | None:
+    """The file to read: the one ``given`` by a flag, else by the variable ``NEBULA_<NAME>_CONFIG``, else the machine's.
+
+    None where there is none of them.
+    """
+    if given is not None:
+        return given
+    if named := os.environ.get(f"NEBULA_{name.upper()}_CONFIG"):
+        return Path(named)
+    own = FOLDER / f"{name}.toml"
+    return own if own.exists() else None
 
 
 def load(record: type[T], path: Path | None, flags: Mapping[str, object]) -> T:

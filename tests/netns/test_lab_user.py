@@ -50,7 +50,16 @@ def test_exec_passes_exit_code_input_and_output(lab: Machine) -> None:
     code = lab.call(*_NEBULACTL, "lab", "exec", "net1", "--", "sh", "-c", "exit 7", user=True)
     echo = lab.call(*_NEBULACTL, "lab", "exec", "net1", "--", "cat", user=True, stdin="a\nb")
     flag = lab.call(*_NEBULACTL, "lab", "exec", "net1", "echo", "--name", "-h", user=True)
+    none = lab.call(*_NEBULACTL, "lab", "exec", "net1", "nosuch", user=True)
     assert (code.returncode, echo.stdout, flag.stdout) == (7, "a\nb", "--name -h\n")
+    assert (none.returncode, "nosuch" in none.stderr) == (127, True)
+
+
+@pytest.mark.parametrize("node", ["net1", "compute1"])
+def test_a_node_needs_no_flags_for_its_own_plan(lab: Machine, node: str) -> None:
+    """``nebula-agent plan`` typed on a node reads the configuration of the agent there: nothing is to change."""
+    plan = lab.nebulactl("lab", "exec", node, "--", "nebula-agent", "plan", user=True)
+    assert plan.startswith(f"# {node}: 0 changes")
 
 
 def test_a_terminal_works(lab: Machine) -> None:

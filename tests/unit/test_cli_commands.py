@@ -572,7 +572,7 @@ def test_exec_goes_through_the_lab(nebulactl: Nebulactl, cloud: Cloud, monkeypat
     nebulactl("instance", "exec", "web", "--", "ping", "-c", "1", "192.0.2.1")
     nebulactl("instance", "exec", "web", "ls", "--help")
     nebulactl("instance", "shell", "web")
-    inside = ["enter", "compute1", "ip", "netns", "exec", namespace]
+    inside = ["enter", "compute1", "ip", "netns", "exec", namespace, "env"]
     assert became == [
         [*inside, "ping", "-c", "1", "192.0.2.1"],
         [*inside, "ls", "--help"],
