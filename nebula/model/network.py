@@ -21,7 +21,10 @@ class Network(Standard, frozen=True, kw_only=True):
 
     admin_state_up: Annotated[bool, Flag] = True
     status: Annotated[str, Status] = "ACTIVE"
-    shared: Annotated[bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN)] = False
+    shared: Annotated[
+        bool,
+        Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN, stored=False, filtered=False),
+    ] = False
     external: Annotated[bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN)] = field(
         name="router:external", default=False
     )

@@ -80,6 +80,10 @@ class Collection(ABC, Generic[S]):
     def expand(self, tx: Transaction, rows: Sequence[Row]) -> None:
         """Add to the rows what is in no column of the table: one query for all rows, never one for each."""
 
+    def expand_for(self, tx: Transaction, context: RequestContext, rows: Sequence[Row]) -> None:
+        """Add to the rows what depends on who asks; as ``expand`` otherwise."""
+        del tx, context, rows
+
     def may_change(self, tx: Transaction, context: RequestContext, old: S) -> bool:
         """Whether such a caller, who is no admin and sees it, may change or delete it."""
         del tx
@@ -235,6 +239,7 @@ class Collection(ABC, Generic[S]):
         self, tx: Transaction, context: RequestContext, rows: Sequence[Row], fields: frozenset[str]
     ) -> list[Row]:
         self.expand(tx, rows)
+        self.expand_for(tx, context, rows)
         hidden = self.resource.hidden(is_admin=context.is_admin)
         for row in rows:
             for name, default in self._unstored:

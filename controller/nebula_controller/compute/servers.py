@@ -22,7 +22,7 @@ from nebula_controller.api.context import RequestContext
 from nebula_controller.compute.attributes import Interface, NewServer
 from nebula_controller.network import ports as network_ports
 from nebula_controller.network import rows
-from nebula_controller.network.visibility import network_for
+from nebula_controller.network.visibility import is_user, network_for
 from nebula_controller.scheduler import choose_compute
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.records import now
@@ -200,7 +200,7 @@ def _look_up(tx: Transaction, context: RequestContext, interface: Interface) -> 
             network = network_for(tx, context, interface.network_id)
         except NotFound as error:
             raise BadRequest(error.message) from None
-        if network.external and not (context.is_admin or network.shared or network.project_id == context.project_id):
+        if network.external and not is_user(tx, context, network):
             raise BadRequest(f"It is not allowed to create an interface on external network {network.id}.")
         return network, None
     unknown = BadRequest(f"Port id {interface.port_id} could not be found.")

@@ -6,15 +6,15 @@ import uuid
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from nebula.errors import BadRequest, Conflict, InvalidAttribute, NotFound
 from nebula.model.security_group import AddressGroup, addresses
-from nebula_controller.api.collection import PROJECT, Row
+from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
-from nebula_controller.network import groups, rows
-from nebula_controller.network.limited import Limited
+from nebula_controller.network import groups, rows, sharing
+from nebula_controller.network.sharing import Shareable
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import security as tables
 
@@ -28,8 +28,10 @@ _add = insert(_table)
 _remove = delete(_table).where(_table.c.address_group_id == bindparam("group"), _table.c.address == bindparam("gone"))
 
 
-class AddressGroups(Limited[AddressGroup]):
-    """A project sees its own."""
+class AddressGroups(Shareable[AddressGroup]):
+    """Named sets of addresses."""
+
+    object_type = "address_group"
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, groups.ADDRESS_GROUPS)
@@ -41,9 +43,6 @@ class AddressGroups(Limited[AddressGroup]):
             Operation("PUT", f"{path}/add_addresses", self._add_addresses),
             Operation("PUT", f"{path}/remove_addresses", self._remove_addresses),
         ]
-
-    def visible(self) -> ColumnElement[bool]:
-        return tables.address_groups.c.project_id == PROJECT
 
     def not_found(self, key: str) -> NotFound:
         return NotFound(f"Address group {key[:100]} could not be found.", type_name="AddressGroupNotFound")
@@ -71,6 +70,7 @@ class AddressGroups(Limited[AddressGroup]):
                 f"Address group {old.id} is in use on one or more security group rules.", type_name="AddressGroupInUse"
             )
         groups.ADDRESS_GROUPS.delete(tx, old.id)
+        sharing.forget(tx, old.id)
 
     def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
         found = rows.grouped(tx.execute(_of_groups, rows.ids(shown)))

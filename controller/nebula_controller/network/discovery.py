@@ -38,11 +38,19 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("quota-check-limit", "Quota engine limit check", "check_limit: no limit below what is used."),
     ("quota_details", "Quota details management support", "Quotas with what is used."),
     ("quotas", "Quota management support", "Limits of projects."),
+    ("rbac-address-group", "Add address_group type to RBAC", "Address groups can be shared with projects."),
+    ("rbac-policies", "RBAC Policies", "Objects can be shared with projects, or with all."),
+    ("rbac-security-groups", "Add security_group type to network RBAC", "Security groups can be shared with projects."),
     ("revision-if-match", "If-Match constraints based on revision_number", "Header If-Match: revision_number=N."),
     ("router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 networks and to outside."),
     ("router_availability_zone", "Router Availability Zone", "Availability zone support for router."),
     ("security-group", "security-group", "Security groups: what a port lets in and out."),
     ("security-groups-normalized-cidr", "Normalized CIDR field for security group rules", "The prefix, normalised."),
+    (
+        "security-groups-shared-filtering",
+        "Security group filtering on the shared field",
+        "Filter security groups by whether they are shared.",
+    ),
     ("security-groups-remote-address-group", "Remote address group id field", "Rules that name an address group."),
     (
         "security-groups-rules-belongs-to-default-sg",
@@ -91,6 +99,7 @@ def _resources(call: Call) -> Answer:
         "security-groups",
         "security-group-rules",
         "address-groups",
+        "rbac-policies",
         "agents",
         "extensions",
     )
@@ -99,7 +108,7 @@ def _resources(call: Call) -> Answer:
         {
             "resources": [
                 {
-                    "name": name[:-1],
+                    "name": name.removesuffix("ies") + "y" if name.endswith("ies") else name[:-1],
                     "collection": name,
                     "links": [{"rel": "self", "href": f"{_base(call)}/v2.0/{name}"}],
                 }

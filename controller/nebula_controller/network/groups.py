@@ -28,6 +28,7 @@ from nebula.model.security_group import (
     SecurityGroupRule,
 )
 from nebula_controller.api.context import RequestContext
+from nebula_controller.network.sharing import is_granted
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables.security import (
@@ -111,16 +112,17 @@ def group(tx: Transaction, group_id: str) -> SecurityGroup:
 def group_for(tx: Transaction, context: RequestContext, group_id: str) -> SecurityGroup:
     """The group, where the caller may know of it; raises ``NotFound``."""
     found = group(tx, group_id)
-    if context.is_admin or found.project_id == context.project_id:
+    if context.is_admin or found.project_id == context.project_id or is_granted(tx, group_id, context.project_id):
         return found
     raise not_found(group_id)
 
 
-def address_group_for(tx: Transaction, context: RequestContext, group_id: str) -> AddressGroup:
+def address_group_for(tx: Transaction, context: RequestContext, address_group_id: str) -> AddressGroup:
     """The address group, where the caller may know of it; raises ``NotFound``."""
-    found = ADDRESS_GROUPS.get(tx, group_id)
-    if found is None or not (context.is_admin or found.project_id == context.project_id):
-        raise NotFound(f"Address group {group_id} could not be found.", type_name="AddressGroupNotFound")
+    found = ADDRESS_GROUPS.get(tx, address_group_id)
+    mine = found is not None and (context.is_admin or found.project_id == context.project_id)
+    if found is None or not (mine or is_granted(tx, address_group_id, context.project_id)):
+        raise NotFound(f"Address group {address_group_id} could not be found.", type_name="AddressGroupNotFound")
     return found
 
 

@@ -6,19 +6,20 @@ import uuid
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, or_, select
+from sqlalchemy import bindparam, select
 
 from nebula.errors import Conflict, InvalidAttribute
 from nebula.ids import Owner, OwnerKind
 from nebula.model.attribute import raise_all
 from nebula.model.network import Network
 from nebula.model.port import AUTO_DELETED, DHCP
+from nebula.model.rbac import EXTERNAL, SHARED
 from nebula.rules import networks as rules
-from nebula_controller.api.collection import PROJECT, Row
+from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network import floating_ips_api, floating_rows, ports, rows, segments
-from nebula_controller.network.limited import Limited
+from nebula_controller.network import floating_ips_api, floating_rows, ports, rows, segments, sharing
 from nebula_controller.network.settings import NetworkSettings
+from nebula_controller.network.sharing import Shareable
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
 
@@ -31,14 +32,6 @@ _ports_of = (
 _auto_ports_of = select(tables.ports.c.id).where(
     tables.ports.c.network_id == bindparam("network"), tables.ports.c.device_owner.in_(sorted(AUTO_DELETED))
 )
-_ports_of_others = (
-    select(tables.ports.c.id)
-    .where(
-        tables.ports.c.network_id == bindparam("network"),
-        tables.ports.c.project_id.not_in([bindparam("project"), ""]),
-    )
-    .limit(1)
-)
 _gateways = select(tables.routers.c.id).where(tables.routers.c.gateway_network_id == bindparam("network")).limit(1)
 _subnets_of = (
     select(tables.subnets.c.network_id, tables.subnets.c.id)
@@ -50,16 +43,15 @@ _served = select(tables.ports.c.network_id).where(
 )
 
 
-class Networks(Limited[Network]):
-    """A project sees its own networks, and those that are shared or external."""
+class Networks(Shareable[Network]):
+    """A project sees its own networks, and those that are shared with it or external."""
+
+    object_type = "network"
+    seen_by = (SHARED, EXTERNAL)
 
     def __init__(self, database: Database, settings: NetworkSettings) -> None:
         super().__init__(database, rows.NETWORKS)
         self._settings = settings
-
-    def visible(self) -> ColumnElement[bool]:
-        network = tables.networks.c
-        return or_(network.project_id == PROJECT, network.shared, network.external)
 
     def touch(self, tx: Transaction, record: Network) -> None:
         tx.touch(Owner(OwnerKind.NETWORK, record.id))
@@ -91,6 +83,9 @@ class Networks(Limited[Network]):
                 mtu=network.mtu or rules.largest_mtu_bytes(network.network_type, underlay),
             ),
         )
+        self.share(tx, made, values)
+        if made.external:
+            sharing.grant(tx, self.object_type, made, EXTERNAL)
         self.touch(tx, made)
         return made
 
@@ -110,17 +105,14 @@ class Networks(Limited[Network]):
                     type_name="ExternalNetworkInUse",
                 )
             )
-        others = {"network": old.id, "project": old.project_id}
-        if old.shared and not new.shared and tx.execute(_ports_of_others, others).first():
-            problems.append(
-                Conflict(
-                    f"Unable to reconfigure sharing settings for network {old.id}. Multiple tenants are using it.",
-                    type_name="InvalidSharedSetting",
-                )
-            )
         raise_all(problems)
-        if new != old:
-            rows.NETWORKS.save(tx, old, new)
+        reshared = self.share(tx, old, values)
+        if new.external and not old.external:
+            sharing.grant(tx, self.object_type, old, EXTERNAL)
+        elif not new.external:
+            sharing.forget(tx, old.id, EXTERNAL)
+        if reshared or msgspec.structs.replace(new, shared=old.shared) != old:
+            rows.NETWORKS.save(tx, old, new, always=reshared)
             self.touch(tx, new)
 
     def delete(self, tx: Transaction, context: RequestContext, old: Network) -> None:
@@ -135,6 +127,7 @@ class Networks(Limited[Network]):
             rows.SUBNETS.delete(tx, subnet.id)
             tx.touch(Owner(OwnerKind.SUBNET, subnet.id))
         rows.NETWORKS.delete(tx, old.id)
+        sharing.forget(tx, old.id)
         if old.network_type == segments.VXLAN and old.segmentation_id is not None:
             segments.give_back(tx, self._settings, old.segmentation_id)
         self.touch(tx, old)

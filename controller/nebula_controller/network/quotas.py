@@ -17,6 +17,7 @@ from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables.floating import floating_ips
 from nebula_controller.store.tables.quotas import quotas
+from nebula_controller.store.tables.rbac import rbac_policies
 from nebula_controller.store.tables.security import address_groups, security_group_rules, security_groups
 
 UNLIMITED = -1
@@ -27,6 +28,7 @@ COUNTED: Mapping[str, Table] = {
     "floatingip": floating_ips,
     "network": tables.networks,
     PORT: tables.ports,
+    "rbac_policy": rbac_policies,
     "router": tables.routers,
     "security_group": security_groups,
     "security_group_rule": security_group_rules,

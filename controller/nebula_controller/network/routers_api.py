@@ -14,14 +14,13 @@ from nebula.model import accept
 from nebula.model.attribute import raise_all
 from nebula.model.port import Port
 from nebula.model.router import Router
-from nebula.model.subnet import Subnet
 from nebula.rules import routers as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.network import routers, rows
 from nebula_controller.network.limited import Limited
-from nebula_controller.network.visibility import network_for
+from nebula_controller.network.visibility import network_for, subnet_for
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
 
@@ -136,7 +135,7 @@ class Routers(Limited[Router]):
             if port_id is not None:
                 port = routers.add_port(tx, router, _port_for(tx, call.context, port_id))
             else:
-                port = routers.add_subnet(tx, router, _subnet_for(tx, call.context, str(subnet_id)))
+                port = routers.add_subnet(tx, router, subnet_for(tx, call.context, str(subnet_id)))
             return Answer(200, _shown(router, port))
 
     def _remove_interface(self, call: Call) -> Answer:
@@ -183,16 +182,6 @@ def _interface(body: object) -> tuple[str | None, str | None]:
     if found["subnet_id"] is None and found["port_id"] is None:
         raise rules.bad_request("Either subnet_id or port_id must be specified")
     return found["subnet_id"], found["port_id"]
-
-
-def _subnet_for(tx: Transaction, context: RequestContext, subnet_id: str) -> Subnet:
-    subnet = rows.subnet(tx, subnet_id)
-    if context.is_admin or subnet.project_id == context.project_id:
-        return subnet
-    network = rows.network(tx, subnet.network_id)
-    if network.shared or network.project_id == context.project_id:
-        return subnet
-    raise NotFound(f"Subnet {subnet_id} could not be found.", type_name="SubnetNotFound")
 
 
 def _port_for(tx: Transaction, context: RequestContext, port_id: str) -> Port:

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import ColumnElement, literal_column, or_, select
 
-from nebula.errors import Conflict, NotFound
+from nebula.errors import Conflict, Forbidden, NotFound
 from nebula.model.attribute import raise_all
 from nebula.model.security_group import SecurityGroup, SecurityGroupRule
 from nebula.rules import security_groups as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call
-from nebula_controller.network import groups, rows
+from nebula_controller.network import groups, rows, sharing
 from nebula_controller.network.limited import Limited
+from nebula_controller.network.sharing import Shareable
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import security as tables
 
@@ -52,6 +53,8 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
         rule = rules.complete(msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4())))
         raise_all(rules.check(rule))
         group = groups.group_for(tx, context, rule.security_group_id)
+        if group.project_id != context.project_id and not context.is_admin:
+            raise Forbidden("rule:create_security_group_rule is disallowed by policy")
         if rule.remote_group_id is not None:
             groups.group_for(tx, context, rule.remote_group_id)
         if rule.remote_address_group_id is not None:
@@ -88,15 +91,14 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
         return of_group
 
 
-class SecurityGroups(Limited[SecurityGroup]):
-    """A project sees its own groups; its default group is made when it first asks for any."""
+class SecurityGroups(Shareable[SecurityGroup]):
+    """A project's default group is made when it first asks for any."""
+
+    object_type = "security_group"
 
     def __init__(self, database: Database, of_rules: SecurityGroupRules) -> None:
         super().__init__(database, groups.GROUPS)
         self._rules = of_rules
-
-    def visible(self) -> ColumnElement[bool]:
-        return group_table.c.project_id == PROJECT
 
     def not_found(self, key: str) -> NotFound:
         return groups.not_found(key[:100])
@@ -129,6 +131,7 @@ class SecurityGroups(Limited[SecurityGroup]):
             raise Conflict("Removing default security group not allowed.", type_name="SecurityGroupCannotRemoveDefault")
         others = groups.referring(tx, old.id) - {old.id}
         groups.GROUPS.delete(tx, old.id)
+        sharing.forget(tx, old.id)
         self.touch(tx, old)
         for other in others:
             groups.bump(tx, groups.group(tx, other))

@@ -18,6 +18,7 @@ from nebula_controller.network.networks_api import Networks
 from nebula_controller.network.port_forwardings_api import PortForwardings
 from nebula_controller.network.ports_api import Ports
 from nebula_controller.network.quotas_api import Quotas
+from nebula_controller.network.rbac_api import RbacPolicies
 from nebula_controller.network.routers_api import Routers
 from nebula_controller.network.security_groups_api import SecurityGroupRules, SecurityGroups
 from nebula_controller.network.settings import NetworkSettings
@@ -42,6 +43,7 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
         AddressGroups(database),
         floating,
         PortForwardings(database, floating),
+        RbacPolicies(database),
     ]
     operations = [operation for collection in collections for operation in collection.operations()]
     return Service(PREFIX, [*discovery.operations(), *Quotas(database).operations(), *operations])

@@ -16,7 +16,7 @@ from nebula.model.subnet import Subnet
 from nebula.rules import subnets as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network import addresses, ports, rows
+from nebula_controller.network import addresses, ports, rows, sharing
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for
 from nebula_controller.store.database import Database, Transaction
@@ -48,8 +48,9 @@ class Subnets(Limited[Subnet]):
 
     def visible(self) -> ColumnElement[bool]:
         network = tables.networks.c
-        open_to = select(network.id).where(or_(network.project_id == PROJECT, network.shared))
-        return or_(table.c.project_id == PROJECT, table.c.network_id.in_(open_to))
+        mine = select(network.id).where(network.project_id == PROJECT)
+        granted = sharing.granted_ids("network")
+        return or_(table.c.project_id == PROJECT, table.c.network_id.in_(mine), table.c.network_id.in_(granted))
 
     def may_change(self, tx: Transaction, context: RequestContext, old: Subnet) -> bool:
         if old.project_id == context.project_id:

@@ -5,17 +5,33 @@ from __future__ import annotations
 from nebula.errors import NotFound
 from nebula.model.network import Network
 from nebula.model.port import Port
+from nebula.model.rbac import EXTERNAL
+from nebula.model.subnet import Subnet
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network import rows
+from nebula_controller.network import rows, sharing
 from nebula_controller.store.database import Transaction
 
 
 def network_for(tx: Transaction, context: RequestContext, network_id: str) -> Network:
     """The network, where the caller may know of it; raises ``NotFound``."""
     network = rows.network(tx, network_id)
-    if context.is_admin or network.shared or network.external or network.project_id == context.project_id:
+    if is_user(tx, context, network) or sharing.is_granted(tx, network.id, context.project_id, EXTERNAL):
         return network
     raise NotFound(f"Network {network_id} could not be found.", type_name="NetworkNotFound")
+
+
+def is_user(tx: Transaction, context: RequestContext, network: Network) -> bool:
+    """Whether the caller may have ports on the network: it is the caller's, or shared with it."""
+    mine = context.is_admin or network.project_id == context.project_id
+    return mine or sharing.is_granted(tx, network.id, context.project_id)
+
+
+def subnet_for(tx: Transaction, context: RequestContext, subnet_id: str) -> Subnet:
+    """The subnet, where the caller may know of it; raises ``NotFound``."""
+    subnet = rows.subnet(tx, subnet_id)
+    if subnet.project_id == context.project_id or is_user(tx, context, rows.network(tx, subnet.network_id)):
+        return subnet
+    raise NotFound(f"Subnet {subnet_id} could not be found.", type_name="SubnetNotFound")
 
 
 def port_for(tx: Transaction, context: RequestContext, port_id: str) -> Port:

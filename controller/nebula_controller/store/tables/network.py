@@ -17,7 +17,6 @@ networks = Table(
     *standard(),
     Column("admin_state_up", Boolean, nullable=False),
     Column("status", String(16), nullable=False),
-    Column("shared", Boolean, nullable=False),
     Column("external", Boolean, nullable=False),
     Column("is_default", Boolean, nullable=False),
     Column("mtu", Integer, nullable=False),

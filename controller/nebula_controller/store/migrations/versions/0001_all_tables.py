@@ -68,7 +68,6 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("external", sa.Boolean(), nullable=False),
         sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.Column("mtu", sa.Integer(), nullable=False),
@@ -123,6 +122,28 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("limit", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "resource", name=op.f("pk_quotas")),
     )
+    op.create_table(
+        "rbac_policies",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("object_type", sa.String(length=32), nullable=False),
+        sa.Column("object_id", sa.String(length=36), nullable=False),
+        sa.Column("action", sa.String(length=32), nullable=False),
+        sa.Column("target_tenant", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rbac_policies")),
+        sa.UniqueConstraint(
+            "object_id", "action", "target_tenant", name=op.f("uq_rbac_policies_object_id_action_target_tenant")
+        ),
+    )
+    with op.batch_alter_table("rbac_policies", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rbac_policies_project_id"), ["project_id"], unique=False)
+        batch_op.create_index("ix_rbac_policies_target", ["target_tenant", "object_type", "object_id"], unique=False)
+
     op.create_table(
         "receipts",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -1,0 +1,44 @@
+"""A policy that shares one object with one project, or with all, as the API has it. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from nebula.model import accept
+from nebula.model.attribute import Attribute, describe
+from nebula.model.standard import Nameless
+
+SHARED, EXTERNAL = "access_as_shared", "access_as_external"
+"""The actions: seen and used like an own object; of a network, as where routers' gateways and floating IPs are."""
+
+EVERYBODY = "*"
+"""The target that stands for all projects."""
+
+_unsent = Attribute(sent=False, filtered=False)
+
+
+def _object_type(value: object) -> object:
+    return str(accept.string()(value)).strip().lower()
+
+
+def _target(value: object) -> object:
+    if accept.string()(value) == "":
+        raise ValueError("'' is not a valid project")
+    return value
+
+
+class RbacPolicy(Nameless, frozen=True, kw_only=True):
+    """``target_tenant``: the project's id or ``*``. Of the standard attributes, Neutron's has only id and project."""
+
+    object_type: Annotated[str, Attribute(accept=_object_type, post=True, required=True)]
+    object_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
+    action: Annotated[str, Attribute(accept=accept.string(), post=True, required=True)]
+    target_tenant: Annotated[str, Attribute(accept=_target, post=True, put=True, required=True)]
+    description: Annotated[str, _unsent] = ""
+    tags: Annotated[tuple[str, ...], _unsent] = ()
+    revision_number: Annotated[int, _unsent] = 0
+    created_at: Annotated[str, _unsent] = ""
+    updated_at: Annotated[str, _unsent] = ""
+
+
+RBAC_POLICY = describe(RbacPolicy, "rbac_policy", "rbac_policies")
