@@ -32,20 +32,30 @@ Query: TypeAlias = Mapping[str, list[str]]
 
 IDENTITY, NETWORK, COMPUTE, NEBULA = "identity", "network", "compute", "nebula"
 _VERSION = {IDENTITY: "/v3", NETWORK: "/v2.0", COMPUTE: "/v2.1", NEBULA: "/v1"}
+_TIMEOUT_S = 30.0
 _BY_STATUS: dict[int, type[NebulaError]] = {
     error.status: error for error in (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PreconditionFailed)
 }
 
 
 class Api:
-    """Calls as one user in one project. ``on_change(request id)`` is told of every changing call."""
+    """Calls as one user in one project.
+
+    ``on_change(request id, realised)`` is told of every changing call; ``wait_s``: such a call waits for the nodes, and
+    ``realised`` is what the controller says of them (else None).
+    """
 
     def __init__(
-        self, credentials: Credentials, cache: Cache, on_change: Callable[[str], None] = lambda _request_id: None
+        self,
+        credentials: Credentials,
+        cache: Cache,
+        on_change: Callable[[str, str | None], None] = lambda _request_id, _realised: None,
+        wait_s: int = 0,
     ) -> None:
         self._credentials = credentials
         self._cache = cache
         self._on_change = on_change
+        self._wait_s = wait_s
         self._clients: dict[str, Client] = {}
         self._grant: Grant | None = None
         self._grant_is_new = False
@@ -80,7 +90,7 @@ class Api:
             response = self._send(method, service, path, body)
         request_id = response.headers.get("x-openstack-request-id", "")
         if method != "GET" and request_id:
-            self._on_change(request_id)
+            self._on_change(request_id, response.headers.get("x-nebula-realised"))
             if response.status < 300:
                 self._cache.keep_request(request_id)
         if response.status >= 300:
@@ -88,8 +98,10 @@ class Api:
         return _object(response)
 
     def _send(self, method: str, service: str, path: str, body: JsonObject | None) -> Response:
-        grant = self.grant
-        return self._request(method, self._endpoint(service) + path, {"X-Auth-Token": grant.token}, body)
+        headers = {"X-Auth-Token": self.grant.token}
+        if self._wait_s and method != "GET":
+            headers["X-Nebula-Wait"] = str(self._wait_s)
+        return self._request(method, self._endpoint(service) + path, headers, body)
 
     def _endpoint(self, service: str) -> str:
         version = _VERSION[service]
@@ -107,7 +119,7 @@ class Api:
         origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
         client = self._clients.get(origin)
         if client is None:
-            client = self._clients[origin] = Client(origin)
+            client = self._clients[origin] = Client(origin, timeout_s=_TIMEOUT_S + self._wait_s)
         sent = {"Accept": "application/json", "User-Agent": "nebulactl", **headers}
         content = None
         if body is not None:

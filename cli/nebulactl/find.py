@@ -40,13 +40,17 @@ def _next_page(answer: JsonObject, noun: Noun, asked: Query) -> Query | None:
     return None
 
 
+def looks_like_id(text: str) -> bool:
+    """True for what has the form of a UUID, with hyphens or without."""
+    return len(text) in _ID_LENGTHS and _ID_CHARACTERS.issuperset(text)
+
+
 def find(api: Api, noun: Noun, name_or_id: str) -> JsonObject:
     """The one resource with this id, or else with this name.
 
     Raises NotFound, or BadRequest where several bear the name.
     """
-    looks_like_id = len(name_or_id) in _ID_LENGTHS and _ID_CHARACTERS.issuperset(name_or_id)
-    if looks_like_id or (noun.path, name_or_id) == ("/domains", "default"):  # the one id that is a word
+    if looks_like_id(name_or_id) or (noun.path, name_or_id) == ("/domains", "default"):  # the one id that is a word
         try:
             return as_object(api.get(noun.service, item_path(noun, name_or_id)).get(noun.item_key))
         except NotFound:

@@ -13,6 +13,7 @@ import click
 from nebulactl.api import Api
 from nebulactl.cache import Cache
 from nebulactl.credentials import Credentials, find_credentials
+from nebulactl.realised import shown
 
 
 class Invocation:
@@ -21,6 +22,8 @@ class Invocation:
     def __init__(self, flags: Mapping[str, str], show_request_id: bool = False) -> None:
         self.flags = flags
         self.show_request_id = show_request_id
+        self.wait_s = 0
+        """How long a changing call waits for the nodes."""
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -32,11 +35,13 @@ class Invocation:
 
     @cached_property
     def api(self) -> Api:
-        return Api(self.credentials, self.cache, self._changed)
+        return Api(self.credentials, self.cache, self._changed, self.wait_s)
 
-    def _changed(self, request_id: str) -> None:
+    def _changed(self, request_id: str, realised: str | None) -> None:
         if self.show_request_id:
             click.echo(f"Request ID: {request_id}", err=True)
+        if realised is not None:
+            click.echo(f"Done by the nodes: {shown(realised)}", err=True)
 
 
 def invocation() -> Invocation:

@@ -18,6 +18,7 @@ import click
 from nebula.errors import NebulaError
 from nebulactl.credentials import FIELDS
 from nebulactl.invocation import Invocation
+from nebulactl.wait import offer_wait
 
 COMMANDS: dict[str, str] = {
     "lab": "Run a lab of several nodes on this machine.",
@@ -29,7 +30,8 @@ COMMANDS: dict[str, str] = {
     "floating": "Floating IPs: addresses of an external network that lead to ports.",
     "instance": "Instances: network namespaces that act as virtual machines.",
     "agent": "Agents: what runs on the nodes, and whether it is alive.",
-    "receipt": "What a call changed in the kernels of the nodes.",
+    "explain": "What did that call change? Rows, and kernel objects on each node.",
+    "receipt": "What a call changed in the kernels of the nodes, as a table.",
     "project": "Projects: who owns networks.",
     "domain": "Domains: the walls between sets of projects and users.",
     "user": "Users.",
@@ -54,6 +56,7 @@ class _Nouns(click.Group):
             return None
         module = importlib.import_module(f"nebulactl.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
+        offer_wait(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -100,7 +103,7 @@ def cli(ctx: click.Context, /, show_request_id: bool, **given: str | None) -> No
       nebulactl subnet create nebula_subnet --network nebula_net --subnet-range 192.168.50.0/24
       nebulactl instance create web --network nebula_net
       nebulactl instance exec web -- ip address
-      nebulactl receipt --last
+      nebulactl explain --last
     """
     ctx.obj = Invocation({name.removeprefix("os_"): value for name, value in given.items() if value}, show_request_id)
 

@@ -3,9 +3,10 @@
 import json
 import re
 import sys
-import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from nebula.compile.pipeline.tables import table_names
@@ -14,6 +15,7 @@ from tests.netns.lab_machine import Machine
 _NODES = ("net1", "compute1")
 _BRIDGES = ("br-int", "br-tun", "br-ex")
 _TABLES = {(bridge, name): number for bridge in _BRIDGES for number, name in dict(table_names(bridge)).items()}
+_SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/schemas/explain.json").read_text())
 _LIST = """
 ip netns; echo @; ip -o link; echo @; ovs-vsctl --bare --columns=name list Port; echo @
 for bridge in br-int br-tun br-ex; do
@@ -92,7 +94,9 @@ def _changed(before: Found, after: Found) -> Found:
 
 def _receipt(machine: Machine) -> Found:
     kinds = ("namespace", "veth", "bridge-port", "flow")
-    body = json.loads(_call(machine, "receipt --last -f json"))
+    body = json.loads(_call(machine, "explain --last -f json"))
+    jsonschema.validate(body, _SCHEMA)
+    assert body["waiting"] == []
     return {
         (receipt["host"], change["kind"], change["name"].rstrip(",")): change["action"]
         for receipt in body["receipts"]
@@ -103,17 +107,17 @@ def _receipt(machine: Machine) -> Found:
 
 @pytest.mark.timeout(180)
 def test_every_receipt_is_what_changed_in_the_kernels(lab: Machine) -> None:
-    """From an empty network to an empty node: each call's receipt names all that changed on every node, and no more."""
+    """From an empty network to an empty node: each call's receipt names all that changed on every node, and no more.
+
+    Each call waits for the nodes, so what it is answered by has happened.
+    """
     _call(lab, "network create n")
     empty = before = _kernels(lab)
     for line in CALLS.split("\n")[1:-1]:
-        _call(lab, line)
-        end, equal = time.monotonic() + 8, 0
-        while equal < 2:
-            after = _kernels(lab)
-            real, said = _changed(before, after), _receipt(lab)
-            equal = equal + 1 if real == said and real else 0
-            if time.monotonic() > end:
-                assert said == real, line
+        _call(lab, f"{line} --wait")
+        after = _kernels(lab)
+        real = _changed(before, after)
+        assert real
+        assert _receipt(lab) == real, line
         before = after
     assert before == empty

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 PROJECT_ID = "e46dba1da25046ddb861d55e2a3faa8d"
@@ -20,6 +20,17 @@ _ITEM_KEYS = {"servers": "server", "policies": "policy"}
 _NESTED = "port_forwardings"
 """The one collection that is below another: ``/floatingips/<id>/port_forwardings``."""
 _FILTERS_TO_IGNORE = {"fields", "limit", "marker", "include_names"}
+
+
+class Ended(NamedTuple):
+    """How a run of ``nebulactl`` ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Nebulactl = Callable[..., Ended]
 
 
 class Cloud:
@@ -41,6 +52,8 @@ class Cloud:
         self.requests: list[tuple[str, str, Any]] = []
         self.failure: tuple[int, bytes] | None = None
         self.receipts: dict[str, Any] = {}
+        self.calls: list[dict[str, Any]] = []
+        self.realised = ""
         self.page_size = 0
 
     @property
@@ -80,6 +93,8 @@ class Cloud:
             return 401, {}, {"error": {"code": 401, "message": "The request you have made requires authentication."}}
         if self.failure is not None:
             return self.failure[0], {}, self.failure[1]
+        if parts == ["nebula", "v1", "calls"]:
+            return 200, {}, {"calls": self.calls}
         if parts[:2] == ["nebula", "v1"]:
             found = self.receipts.get(parts[-1])
             return (200, {}, found) if found else (404, {}, {"error": {"message": f"No request {parts[-1]}."}})
@@ -183,6 +198,8 @@ def running_cloud() -> Iterator[Cloud]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.send_header("X-Openstack-Request-Id", f"req-{len(cloud.requests):04d}")
+            if "X-Nebula-Wait" in self.headers:
+                headers = {**headers, "X-Nebula-Realised": cloud.realised}
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()

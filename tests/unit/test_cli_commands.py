@@ -3,56 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from cli_case_study import NETWORK_ID, PORT_ID, PUBLIC_ID, PUBLIC_SUBNET_ID, ROUTER_ID, SUBNET_ID, fill
-from cli_cloud import Cloud, running_cloud
+from cli_case_study import NETWORK_ID, PORT_ID, PUBLIC_ID, PUBLIC_SUBNET_ID, ROUTER_ID, SUBNET_ID
+from cli_cloud import Cloud, Ended, Nebulactl
 from nebula_lab.cloud import Credentials
-from nebulactl.main import COMMANDS, run
+from nebulactl.main import COMMANDS
 from nebulactl.progress import Progress
 
 from nebula.errors import NotFound
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Nebulactl = Callable[..., Ended]
-
-
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    with running_cloud() as running:
-        fill(running)
-        yield running
-
-
-@pytest.fixture
-def nebulactl(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Nebulactl:
-    """Runs a command line in this process, as the cloud's user."""
-    for name in [name for name in os.environ if name.startswith("OS_")]:
-        monkeypatch.delenv(name)
-    for name, value in {**cloud.environment, "XDG_CACHE_HOME": str(tmp_path)}.items():
-        monkeypatch.setenv(name, value)
-
-    def call(*words: str) -> Ended:
-        try:
-            code = run(words)
-        except SystemExit as end:  # click's way out of a completion
-            code = int(end.code or 0)
-        return Ended(code, *capsys.readouterr())
-
-    return call
-
 
 SENT: list[tuple[str, str, str, Any]] = [
     (

@@ -15,6 +15,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -97,13 +98,32 @@ class Service(msgspec.Struct, frozen=True):
     shape: ErrorShape = neutron_shape
 
 
+class After(Protocol):
+    """What a changing call may ask for beyond its answer, by headers."""
+
+    def __call__(self, headers: Mapping[str, str]) -> Callable[[], Awaitable[Mapping[str, str]]] | None:
+        """None where the call asks for nothing; else what to do after it succeeded, for more headers of the answer.
+
+        Raises ``BadRequest`` for headers that are wrong, before anything is done.
+        """
+        ...
+
+
 class Endpoint:
     """The ASGI application behind one path: all operations on it."""
 
-    def __init__(self, operations: Iterable[Operation], shape: ErrorShape, authenticator: Authenticator) -> None:
+    def __init__(
+        self,
+        operations: Iterable[Operation],
+        shape: ErrorShape,
+        authenticator: Authenticator,
+        after: After | None = None,
+    ) -> None:
+        """``after``: see ``After``."""
         self._operations = {operation.method: operation for operation in operations}
         self._shape = shape
         self._authenticator = authenticator
+        self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; answers exactly once, whatever happens."""
@@ -114,7 +134,10 @@ class Endpoint:
             headers = Headers(scope=scope)
             if not operation.open:
                 context = msgspec.structs.replace(context, caller=self._authenticate(headers))
+            after = self._after(headers) if self._after is not None and operation.method != "GET" else None
             answer = await _run(operation, context, scope, headers, receive)
+            if after is not None and answer.status < 300:
+                answer = msgspec.structs.replace(answer, headers={**answer.headers, **await after()})
         except ClientGone:
             return
         except NebulaError as error:

@@ -1,5 +1,7 @@
 """What the agents did, kept and led back to the calls that caused it. Effects: the tables of the receipts.
 
+Not here: reading them (``explanations``).
+
 A receipt of a pass that took in a view goes from one revision to another; the calls in between are its possible
 causes, but for those that are known not to have reached the node's view. A change belongs to those of them that
 touched its owner, or something that its owner is part of, or that is part of its owner. Where no call is that near, to
@@ -10,13 +12,11 @@ at its start belongs to no call.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select
 
-from nebula.errors import NotFound
 from nebula.ids import NetworkId, Owner, OwnerKind, PortId, RouterId, SubnetId
 from nebula.model.snapshot import Snapshot
 from nebula.view.report import Reason, Receipt
@@ -30,8 +30,6 @@ KEPT_BYTES = 64 * 1024 * 1024
 _OLDEST_AT_ONCE = 50
 
 _encode = msgspec.json.encode
-_positions = msgspec.json.Decoder(list[int])
-_changes = msgspec.json.Decoder(list[msgspec.Raw])
 
 _INSERT = insert(receipts)
 _ATTRIBUTE = insert(receipt_requests)
@@ -44,13 +42,6 @@ _OBJECTS = (
     select(requests.c.request_id, request_objects.c.kind, request_objects.c.id, request_objects.c.related)
     .join(request_objects, request_objects.c.revision == requests.c.revision)
     .where(_IN_RANGE)
-)
-_REQUEST = select(requests).where(requests.c.request_id == bindparam("id")).order_by(requests.c.revision)
-_OF_REQUEST = (
-    select(receipts, receipt_requests.c.positions)
-    .join(receipt_requests, receipt_requests.c.receipt_id == receipts.c.id)
-    .where(receipt_requests.c.request_id == bindparam("id"))
-    .order_by(receipts.c.id)
 )
 
 
@@ -158,47 +149,3 @@ def wholes(snapshot: Snapshot, owner: Owner) -> Iterator[Owner]:
         for node in snapshot.nodes.values():
             if node.vtep_ip == owner.id:
                 yield Owner(OwnerKind.NODE, node.host)
-
-
-def of_request(tx: Transaction, request_id: str) -> dict[str, Any]:
-    """The call and what it changed on each node. Raises ``NotFound`` for a call that changed nothing or is too old."""
-    calls = tx.execute(_REQUEST, {"id": request_id}).mappings().all()
-    if not calls:
-        raise NotFound(
-            f"No change is on record for request {request_id}: it asked for none, failed, or is too long ago."
-        )
-    call = {name: calls[-1][name] for name in ("method", "path", "user_id", "project_id", "status", "time", "revision")}
-    rows = tx.execute(_OF_REQUEST, {"id": request_id}).mappings()
-    return {
-        "request": {"id": request_id, **call},
-        "receipts": [_shown(row, _positions.decode(row["positions"])) for row in rows],
-    }
-
-
-def listing(tx: Transaction, *, host: str | None, reason: Reason | None, limit: int) -> list[dict[str, Any]]:
-    """The newest receipts first, of whatever cause."""
-    statement = select(receipts).order_by(receipts.c.id.desc()).limit(limit)
-    if host is not None:
-        statement = statement.where(receipts.c.host == host)
-    if reason is not None:
-        statement = statement.where(receipts.c.reason == reason.value)
-    rows = tx.execute(statement).mappings().all()
-    requests_of = _requests_of(tx, [row["id"] for row in rows])
-    return [{**_shown(row, None), "request_ids": requests_of.get(row["id"], [])} for row in rows]
-
-
-def _requests_of(tx: Transaction, ids: Sequence[int]) -> dict[int, list[str]]:
-    of: dict[int, list[str]] = defaultdict(list)
-    statement = select(receipt_requests.c.receipt_id, receipt_requests.c.request_id)
-    for receipt, request in tx.execute(statement.where(receipt_requests.c.receipt_id.in_(ids))):
-        of[receipt].append(request)
-    return {receipt: sorted(found) for receipt, found in of.items()}
-
-
-def _shown(row: Any, positions: list[int] | None) -> dict[str, Any]:
-    changes = _changes.decode(row["changes"])
-    fields = ("id", "host", "epoch", "from_revision", "to_revision", "reason", "started_at", "duration_s", "alarm")
-    return {
-        **{name: row[name] for name in fields},
-        "changes": changes if positions is None else [changes[position] for position in positions],
-    }

@@ -6,6 +6,7 @@ administrator's token.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from typing import TypeVar
 
@@ -16,7 +17,8 @@ from nebula.ids import Host
 from nebula.view.report import NodeReport, Reason, Receipt
 from nebula_controller import status
 from nebula_controller.api.endpoint import Answer, Call, Handler, Operation, Service
-from nebula_controller.nodes import receipts as kept
+from nebula_controller.nodes import explanations
+from nebula_controller.nodes.realised import Realised
 from nebula_controller.nodes.receipts import Receipts
 from nebula_controller.nodes.registry import HEARTBEAT_S, Registry
 from nebula_controller.nodes.report import HOST_NAME, check
@@ -36,12 +38,22 @@ class NodesApi:
     """The operations. ``secret`` is what all nodes know; ``ConfigError`` where it is empty."""
 
     def __init__(
-        self, database: Database, registry: Registry, views: Views, receipts: Receipts, *, secret: bytes
+        self,
+        database: Database,
+        registry: Registry,
+        views: Views,
+        receipts: Receipts,
+        realised: Realised,
+        *,
+        secret: bytes,
     ) -> None:
         self._database = database
         self._registry = registry
         self._views = views
         self._receipts = receipts
+        self._realised = realised
+        self._news = asyncio.Event()
+        self._stopped = False
         if not secret.strip():
             raise ConfigError("The nodes' secret is empty: put one into the node secret file.")
         self._expected = b"bearer " + secret.strip()
@@ -59,6 +71,7 @@ class NodesApi:
                 ),
                 Operation("GET", "/v1/receipts", self._list_receipts),
                 Operation("GET", "/v1/receipts/{request_id}", self._show_receipts),
+                Operation("GET", "/v1/calls", self._list_calls),
             ],
         )
 
@@ -83,6 +96,7 @@ class NodesApi:
     async def _view(self, call: Call) -> Answer:
         host = _host(call)
         view = None
+        self._realised.has(host, call.headers.get("if-none-match", ""))
         try:
             view = await self._views.changed(host, call.headers.get("if-none-match", ""), _wait_s(call))
         except LookupError:
@@ -104,24 +118,75 @@ class NodesApi:
             self._receipts.keep(tx, receipt, after=self._views.held_until(host, receipt.from_revision))
             if receipt.epoch == self._database.epoch:
                 status.take(tx, host, receipt.status, complete=receipt.complete, node_is_up=not down)
+        if receipt.epoch == self._database.epoch:
+            self._realised.take(receipt)
+        self._tell_news()
         return Answer(204)
 
-    def _list_receipts(self, call: Call) -> Answer:
+    def stop(self) -> None:
+        """Let all who wait for receipts go."""
+        self._stopped = True
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _list_receipts(self, call: Call) -> Answer:
         _require_admin(call)
-        query = dict(call.query)
-        unknown = query.keys() - {"host", "reason", "limit"}
-        if unknown:
-            raise BadRequest(f"Receipts cannot be asked for by {', '.join(sorted(unknown))}.")
+        query = _query(call, "Receipts", {"host", "reason", "limit", "after", "wait"})
+        limit = _limit(query.get("limit", "100"))
+        if "after" in query:
+            return await self._newer(_after(query["after"]), limit, _wait_s(call))
         with self._database.read() as tx:
-            found = kept.listing(
-                tx, host=query.get("host"), reason=_reason(query.get("reason")), limit=_limit(query.get("limit", "100"))
-            )
-        return Answer(200, {"receipts": found})
+            found = explanations.listing(tx, host=query.get("host"), reason=_reason(query.get("reason")), limit=limit)
+            return Answer(200, {"receipts": found, "newest": explanations.newest_id(tx)})
+
+    async def _newer(self, after: int, limit: int, wait_s: float) -> Answer:
+        """The receipts after this one, or none once ``wait_s`` are over."""
+        deadline = asyncio.get_running_loop().time() + wait_s
+        while True:
+            news = self._news
+            with self._database.read() as tx:
+                found = explanations.newer(tx, after, limit)
+            newest = found[-1]["id"] if found else after
+            if found or self._stopped:
+                return Answer(200, {"receipts": found, "newest": newest})
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await news.wait()
+            except TimeoutError:
+                return Answer(200, {"receipts": [], "newest": newest})
 
     def _show_receipts(self, call: Call) -> Answer:
         _require_admin(call)
         with self._database.read() as tx:
-            return Answer(200, kept.of_request(tx, call.path["request_id"]))
+            found = explanations.of_request(tx, call.path["request_id"])
+        return Answer(200, {**found, "waiting": sorted(self._realised.lacking())})
+
+    def _list_calls(self, call: Call) -> Answer:
+        _require_admin(call)
+        query = _query(call, "Calls", {"object", "limit"})
+        if not query.get("object"):
+            raise InvalidAttribute("object", "give the id of a network, port, instance...")
+        with self._database.read() as tx:
+            return Answer(
+                200, {"calls": explanations.of_object(tx, query["object"], _limit(query.get("limit", "100")))}
+            )
+
+
+def _query(call: Call, what: str, known: set[str]) -> dict[str, str]:
+    query = dict(call.query)
+    unknown = query.keys() - known
+    if unknown:
+        raise BadRequest(f"{what} cannot be asked for by {', '.join(sorted(unknown))}.")
+    return query
+
+
+def _after(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise InvalidAttribute("after", "not the id of a receipt")
+    return int(text)
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

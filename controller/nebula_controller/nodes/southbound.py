@@ -11,6 +11,7 @@ from nebula_controller import scheduler
 from nebula_controller.api.endpoint import Service
 from nebula_controller.nodes.agents_api import AgentsApi
 from nebula_controller.nodes.plugs import Plugs
+from nebula_controller.nodes.realised import Realised
 from nebula_controller.nodes.receipts import Receipts
 from nebula_controller.nodes.registry import Registry
 from nebula_controller.nodes.service import NodesApi
@@ -37,7 +38,8 @@ class Southbound:
         self.views = Views(database)
         self.registry = Registry(database, Plugs(), monotonic_s=monotonic_s, wall_s=wall_s)
         receipts = Receipts(database, self.views.snapshot)
-        self._api = NodesApi(database, self.registry, self.views, receipts, secret=node_secret)
+        self.realised = Realised(database, self.views)
+        self._api = NodesApi(database, self.registry, self.views, receipts, self.realised, secret=node_secret)
         self._agents = AgentsApi(database)
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -52,6 +54,8 @@ class Southbound:
     def release(self) -> None:
         """Let all long polls end now."""
         self.views.stop()
+        self.realised.stop()
+        self._api.stop()
 
     async def stop(self) -> None:
         """End the background task; long polls too, if ``release`` was not called."""
