@@ -7,6 +7,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.qos import AssignedQos
 from nebula.model.standard import Nameless
 
 FORWARDED = ("tcp", "udp", "sctp", "dccp")
@@ -52,6 +53,8 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
     port_id: Annotated[str | None, Attribute(accept=_id, post=True, put=True)] = None
     fixed_ip_address: Annotated[str | None, Attribute(accept=accept.optional(_ipv4), post=True, put=True)] = None
     router_id: Annotated[str | None, _derived] = None
+    qos_policy_id: Annotated[str | None, AssignedQos] = None
+    qos_network_policy_id: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
     status: Annotated[str, Attribute(stored=False, filtered=False)] = "DOWN"
     port_details: Annotated[dict[str, object] | None, Attribute(stored=False, filtered=False)] = None
     port_forwardings: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()

@@ -8,6 +8,7 @@ from msgspec import field
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.qos import AssignedQos
 from nebula.model.standard import Flag, Standard, Status
 
 VNI_FIRST, VNI_LAST = 1, 2**24 - 1
@@ -44,6 +45,7 @@ class Network(Standard, frozen=True, kw_only=True):
             accept=accept.optional(accept.integer(VNI_FIRST, VNI_LAST)), post=True, seen_by=Who.ADMIN, set_by=Who.ADMIN
         ),
     ] = field(name="provider:segmentation_id", default=None)
+    qos_policy_id: Annotated[str | None, AssignedQos] = None
     dns_domain: Annotated[str, Attribute(accept=accept.dns_name, post=True, put=True)] = ""
     availability_zone_hints: Annotated[
         tuple[str, ...],

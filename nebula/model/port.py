@@ -8,6 +8,7 @@ from msgspec import field
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.qos import AssignedQos
 from nebula.model.standard import Flag, Standard, Status
 from nebula.view.records import FixedIp
 
@@ -96,6 +97,8 @@ class Port(Standard, frozen=True, kw_only=True):
     extra_dhcp_opts: Annotated[
         tuple[dict[str, str | int | None], ...], Attribute(accept=_options, post=True, put=True, filtered=False)
     ] = ()
+    qos_policy_id: Annotated[str | None, AssignedQos] = None
+    qos_network_policy_id: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
     dns_name: Annotated[str, Attribute(accept=accept.dns_name, post=True, put=True)] = ""
     resource_request: Annotated[None, Attribute(stored=False, filtered=False, seen_by=Who.ADMIN)] = None
 

@@ -18,12 +18,17 @@ class Gateway(msgspec.Struct, frozen=True):
     network_id: str
     enable_snat: bool = True
     external_fixed_ips: tuple[FixedIp, ...] = ()
+    qos_policy_id: str | None = None
 
 
 _gateway = accept.fields(
     "external_gateway_info",
     {"network_id": accept.identifier},
-    {"enable_snat": accept.boolean, "external_fixed_ips": accept.default_for_null([], accept.fixed_ips)},
+    {
+        "enable_snat": accept.boolean,
+        "external_fixed_ips": accept.default_for_null([], accept.fixed_ips),
+        "qos_policy_id": accept.optional(accept.identifier),
+    },
 )
 
 
@@ -43,6 +48,7 @@ class Router(Standard, frozen=True, kw_only=True):
     gateway_port_id: Annotated[str | None, Attribute(filtered=False, sent=False)] = None
     gateway_network_id: Annotated[str | None, Attribute(filtered=False, sent=False)] = None
     enable_snat: Annotated[bool, Attribute(filtered=False, sent=False)] = True
+    gateway_qos_policy_id: Annotated[str | None, Attribute(filtered=False, sent=False)] = None
     routes: Annotated[tuple[HostRoute, ...], Attribute(accept=accept.host_routes, put=True, filtered=False)] = ()
     availability_zone_hints: Annotated[
         tuple[str, ...],

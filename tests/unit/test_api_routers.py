@@ -28,6 +28,7 @@ def test_case_study(api: Api) -> None:
         "network_id": public["id"],
         "enable_snat": True,
         "external_fixed_ips": [{"subnet_id": public_subnet["id"], "ip_address": "203.0.113.2"}],
+        "qos_policy_id": None,
     }
     added = attach(api, router, subnet_id=subnet["id"]).json
     assert (added["id"], added["subnet_ids"], added["network_id"]) == (router["id"], [subnet["id"]], network["id"])
@@ -129,7 +130,7 @@ def test_gateway_set_and_cleared(api: Api) -> None:
     shown = api.put("router", router["id"], "admin", external_gateway_info=wish, name="edge").json["router"]
     fixed = [{"subnet_id": subnet["id"], "ip_address": "203.0.113.77"}]
     assert (shown["external_gateway_info"], shown["name"]) == (
-        {"network_id": public["id"], "enable_snat": False, "external_fixed_ips": fixed},
+        {"network_id": public["id"], "enable_snat": False, "external_fixed_ips": fixed, "qos_policy_id": None},
         "edge",
     )
     again = api.put("router", router["id"], "admin", external_gateway_info={"network_id": public["id"]}).json["router"]

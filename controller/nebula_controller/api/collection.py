@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select
 
@@ -35,7 +35,9 @@ BULK_LIMIT = 1000
 
 
 class Collection(ABC, Generic[S]):
-    """One resource below ``/v2.0/<plural>``."""
+    """One resource below ``/v2.0<prefix>/<plural>``."""
+
+    prefix: ClassVar[str] = ""
 
     def __init__(self, database: Database, rows: RecordTable[S]) -> None:
         self.database = database
@@ -108,7 +110,7 @@ class Collection(ABC, Generic[S]):
 
     def operations(self) -> list[Operation]:
         """All of them, for a ``Service`` whose prefix is the network service's."""
-        path = f"/v2.0/{self.resource.plural.replace('_', '-')}"
+        path = f"/v2.0{self.prefix}/{self.resource.plural.replace('_', '-')}"
         return [
             Operation("GET", path, self._list),
             Operation("POST", path, self._create),
@@ -191,7 +193,7 @@ class Collection(ABC, Generic[S]):
             if len(items) > BULK_LIMIT:
                 raise BadRequest(f"At most {BULK_LIMIT} {plural} in one request", type_name="HTTPBadRequest")
             return Answer(201, {plural: self._create_all(call.context, items)})
-        return Answer(201, {singular: self._create_all(call.context, [_wrapped(body, singular)])[0]})
+        return Answer(201, {singular: self._create_all(call.context, [wrapped(body, singular)])[0]})
 
     def _create_all(self, context: RequestContext, items: Sequence[object]) -> list[Row]:
         parsed = [self._owned(context, self.resource.parse_post(i, is_admin=context.is_admin)) for i in items]
@@ -202,7 +204,7 @@ class Collection(ABC, Generic[S]):
 
     def _update(self, call: Call) -> Answer:
         context, singular = call.context, self.resource.singular
-        values = self.resource.parse_put(_wrapped(call.json(), singular), is_admin=context.is_admin)
+        values = self.resource.parse_put(wrapped(call.json(), singular), is_admin=context.is_admin)
         with self.database.write(context) as tx:
             old = self.load(tx, context, call)
             self.update(tx, context, old, values)
@@ -254,7 +256,8 @@ def _only(row: Row, fields: frozenset[str]) -> Row:
     return {name: value for name, value in row.items() if name in fields} if fields else row
 
 
-def _wrapped(body: object, singular: str) -> object:
+def wrapped(body: object, singular: str) -> object:
+    """What stands under the resource's name; raises ``BadRequest``."""
     if not isinstance(body, dict) or singular not in body:
         raise BadRequest(f"Unable to find '{singular}' in request body", type_name="HTTPBadRequest")
     return body[singular]

@@ -15,7 +15,7 @@ from nebula.rules import port_forwardings as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
-from nebula_controller.network import floating_rows, ports, rows
+from nebula_controller.network import floating_rows, ports, qos, rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, port_for
 from nebula_controller.store.database import Database, Transaction
@@ -40,6 +40,11 @@ _details = (
     .join(tables.ports, tables.ports.c.id == table.c.port_id)
     .where(rows.among(table.c.id))
 )
+_network_policies = (
+    select(table.c.id, tables.networks.c.qos_policy_id)
+    .join(tables.networks, tables.networks.c.id == table.c.floating_network_id)
+    .where(rows.among(table.c.id), tables.networks.c.qos_policy_id.is_not(None))
+)
 
 
 class FloatingIps(Limited[FloatingIp]):
@@ -62,6 +67,7 @@ class FloatingIps(Limited[FloatingIp]):
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> FloatingIp:
         network = network_for(tx, context, str(values["floating_network_id"]))
+        qos.may_assign(tx, context, values)
         if not network.external:
             raise bad_request(f"Network {network.id} is not a valid external network")
         if all(subnet.ip_version != 4 for subnet in rows.subnets_of(tx, network.id)):
@@ -93,6 +99,7 @@ class FloatingIps(Limited[FloatingIp]):
         return made
 
     def update(self, tx: Transaction, context: RequestContext, old: FloatingIp, values: Row) -> None:
+        qos.may_assign(tx, context, values, old.qos_policy_id)
         new = self.resource.change(old, {n: v for n, v in values.items() if n not in ("port_id", "fixed_ip_address")})
         if values.get("port_id") is not None and floating_rows.forwardings_of(tx, old.id):
             raise in_use_by_forwarding(old.id)
@@ -115,7 +122,9 @@ class FloatingIps(Limited[FloatingIp]):
         forwardings: dict[str, list[Row]] = {}
         for forwarding in floating_rows.forwardings_among(tx, ids):
             forwardings.setdefault(forwarding.floating_ip_id, []).append(rules.shown(forwarding))
+        of_network = {key: policy for key, policy in tx.execute(_network_policies, ids)}  # noqa: C416 (no tuples)
         for row in shown:
+            row["qos_network_policy_id"] = of_network.get(row["id"])
             row["status"] = statuses.get(row["id"], "DOWN")
             row["port_details"] = details.get(row["id"])
             row["port_forwardings"] = forwardings.get(str(row["id"]), [])

@@ -17,7 +17,7 @@ from nebula.model.rbac import EXTERNAL, SHARED
 from nebula.rules import networks as rules
 from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network import floating_ips_api, floating_rows, ports, rows, segments, sharing
+from nebula_controller.network import floating_ips_api, floating_rows, ports, qos, rows, segments, sharing
 from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.network.sharing import Shareable
 from nebula_controller.store.database import Database, Transaction
@@ -57,7 +57,9 @@ class Networks(Shareable[Network]):
         tx.touch(Owner(OwnerKind.NETWORK, record.id))
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> Network:
-        del context
+        qos.may_assign(tx, context, values)
+        if values.get("qos_policy_id") is None:
+            values = {**values, "qos_policy_id": qos.default_of(tx, str(values["project_id"]))}
         if "provider:network_type" not in values:
             given = [name for name in values if name.startswith("provider:") and values[name] is not None]
             if given:
@@ -90,7 +92,7 @@ class Networks(Shareable[Network]):
         return made
 
     def update(self, tx: Transaction, context: RequestContext, old: Network, values: Row) -> None:
-        del context
+        qos.may_assign(tx, context, values, old.qos_policy_id)
         new = self.resource.change(old, values)
         underlay = self._settings.underlay_mtu_bytes
         if not new.mtu:

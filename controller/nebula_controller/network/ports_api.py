@@ -13,7 +13,7 @@ from nebula.model.port import DHCP, SERVICE_OWNED, Port
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
-from nebula_controller.network import groups, ports, rows
+from nebula_controller.network import groups, ports, qos, rows
 from nebula_controller.network.visibility import network_for
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
@@ -30,6 +30,12 @@ _fixed_ips_of = (
 )
 
 _groups_of = select(grouped.port_id, grouped.group_id).where(rows.among(grouped.port_id)).order_by(grouped.group_id)
+
+_network_policies = (
+    select(table.c.id, tables.networks.c.qos_policy_id)
+    .join(tables.networks, tables.networks.c.id == table.c.network_id)
+    .where(rows.among(table.c.id), tables.networks.c.qos_policy_id.is_not(None))
+)
 
 _FIXED_AT_SERVICES = ("device_id", "device_owner", "fixed_ips", "mac_address")
 """What only the service that owns a port changes of it."""
@@ -61,6 +67,7 @@ class Ports(Collection[Port]):
         self._may_set("create", context, network, values)
         ports.refuse_service_owner(values.get("device_owner"))
         _check_groups(tx, context, values.get("security_groups"))
+        qos.may_assign(tx, context, values)
         return ports.create(tx, values)
 
     def update(self, tx: Transaction, context: RequestContext, old: Port, values: Row) -> None:
@@ -70,6 +77,7 @@ class Ports(Collection[Port]):
             values = {**values, "security_groups": sorted(map(str, _listed(values["security_groups"])))}
         changed = {name: value for name, value in values.items() if current[name] != value}
         _check_groups(tx, context, changed.get("security_groups"))
+        qos.may_assign(tx, context, changed, old.qos_policy_id)
         self._may_set("update", context, network, changed)
         if "mac_address" in changed and not context.is_admin:
             raise _forbidden("update", "mac_address")
@@ -102,7 +110,9 @@ class Ports(Collection[Port]):
         for port_id, subnet_id, address in tx.execute(_fixed_ips_of, ids).all():
             found.setdefault(port_id, []).append({"subnet_id": subnet_id, "ip_address": address})
         groups = rows.grouped(tx.execute(_groups_of, ids))
+        of_network = {key: policy for key, policy in tx.execute(_network_policies, ids)}  # noqa: C416 (no tuples)
         for row in shown:
+            row["qos_network_policy_id"] = of_network.get(row["id"])
             row["security_groups"] = groups.get(row["id"], [])
             row["fixed_ips"] = found.get(row["id"], [])
 

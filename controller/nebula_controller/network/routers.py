@@ -51,6 +51,7 @@ def set_gateway(tx: Transaction, router: Router, network: Network, wish: Mapping
     """Give the router a gateway to the network, or change it there; ``wish`` is what the API was given."""
     raise_all(rules.check_gateway(router, network))
     enable_snat = bool(wish.get("enable_snat", router.enable_snat if router.gateway_port_id else True))
+    qos_policy = wish.get("qos_policy_id", router.gateway_qos_policy_id)
     wanted = wish.get("external_fixed_ips")
     assert wanted is None or isinstance(wanted, list)
     if router.gateway_port_id is not None:
@@ -70,7 +71,11 @@ def set_gateway(tx: Transaction, router: Router, network: Network, wish: Mapping
     inner = subnets_of_ports(tx, interfaces(tx, router.id))
     raise_all(rules.check_subnets(subnets_of_ports(tx, [port]), inner))
     return msgspec.structs.replace(
-        router, gateway_port_id=port.id, gateway_network_id=network.id, enable_snat=enable_snat
+        router,
+        gateway_port_id=port.id,
+        gateway_network_id=network.id,
+        enable_snat=enable_snat,
+        gateway_qos_policy_id=None if qos_policy is None else str(qos_policy),
     )
 
 
@@ -89,7 +94,9 @@ def clear_gateway(tx: Transaction, router: Router) -> Router:
     raise_all(rules.check_detach(router.id, router.routes, subnets_of_ports(tx, [port]), inner))
     tx.execute(_forget_gateway, {"router": router.id})
     _remove(tx, port.id)
-    return msgspec.structs.replace(router, gateway_port_id=None, gateway_network_id=None, enable_snat=True)
+    return msgspec.structs.replace(
+        router, gateway_port_id=None, gateway_network_id=None, enable_snat=True, gateway_qos_policy_id=None
+    )
 
 
 def add_subnet(tx: Transaction, router: Router, subnet: Subnet) -> Port:

@@ -18,7 +18,7 @@ from nebula.rules import routers as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
-from nebula_controller.network import routers, rows
+from nebula_controller.network import qos, routers, rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, subnet_for
 from nebula_controller.store.database import Database, Transaction
@@ -33,7 +33,14 @@ Routes = list[dict[str, str]]
 
 _fixed = tables.fixed_ips.c
 _gateways_of = (
-    select(table.c.id, table.c.gateway_network_id, table.c.enable_snat, _fixed.subnet_id, _fixed.ip_address)
+    select(
+        table.c.id,
+        table.c.gateway_network_id,
+        table.c.enable_snat,
+        table.c.gateway_qos_policy_id,
+        _fixed.subnet_id,
+        _fixed.ip_address,
+    )
     .outerjoin(tables.fixed_ips, _fixed.port_id == table.c.gateway_port_id)
     .where(rows.among(table.c.id), table.c.gateway_port_id.is_not(None))
     .order_by(table.c.id, _fixed.position)
@@ -105,8 +112,11 @@ class Routers(Limited[Router]):
     def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
         ids = rows.ids(shown)
         gateways: dict[object, dict[str, object]] = {}
-        for key, network, snat, subnet, address in tx.execute(_gateways_of, ids):
-            gateway = gateways.setdefault(key, {"network_id": network, "enable_snat": snat, "external_fixed_ips": []})
+        for key, network, snat, qos_policy, subnet, address in tx.execute(_gateways_of, ids):
+            gateway = gateways.setdefault(
+                key,
+                {"network_id": network, "enable_snat": snat, "external_fixed_ips": [], "qos_policy_id": qos_policy},
+            )
             addresses = gateway["external_fixed_ips"]
             assert isinstance(addresses, list)
             if subnet is not None:
@@ -123,6 +133,7 @@ class Routers(Limited[Router]):
             for name in ("enable_snat", "external_fixed_ips"):
                 if name in wish:
                     raise Forbidden(f"rule:update_router:{GATEWAY}:{name} is disallowed by policy")
+        qos.may_assign(tx, context, wish, router.gateway_qos_policy_id)
         network = network_for(tx, context, str(wish["network_id"]))
         return routers.set_gateway(tx, router, network, wish)
 

@@ -11,12 +11,13 @@ from typing import Any
 from nebula_controller.api.collection import Collection
 from nebula_controller.api.context import internal
 from nebula_controller.api.endpoint import Service
-from nebula_controller.network import discovery, segments
+from nebula_controller.network import discovery, qos, segments
 from nebula_controller.network.address_groups_api import AddressGroups
 from nebula_controller.network.floating_ips_api import FloatingIps
 from nebula_controller.network.networks_api import Networks
 from nebula_controller.network.port_forwardings_api import PortForwardings
 from nebula_controller.network.ports_api import Ports
+from nebula_controller.network.qos_api import QosPolicies, QosRules, rule_type_operations
 from nebula_controller.network.quotas_api import Quotas
 from nebula_controller.network.rbac_api import RbacPolicies
 from nebula_controller.network.routers_api import Routers
@@ -32,7 +33,7 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
     """All operations below ``/network``, but for the agents', which the nodes' service adds."""
     with database.write(internal("network")) as tx:
         segments.prepare(tx, settings)
-    rules, floating = SecurityGroupRules(database), FloatingIps(database)
+    rules, floating, policies = SecurityGroupRules(database), FloatingIps(database), QosPolicies(database)
     collections: list[Collection[Any]] = [
         Networks(database, settings),
         Subnets(database),
@@ -44,6 +45,10 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
         floating,
         PortForwardings(database, floating),
         RbacPolicies(database),
+        policies,
+        *[QosRules(database, kind, policies) for kind in qos.RULES],
     ]
     operations = [operation for collection in collections for operation in collection.operations()]
-    return Service(PREFIX, [*discovery.operations(), *Quotas(database).operations(), *operations])
+    return Service(
+        PREFIX, [*discovery.operations(), *Quotas(database).operations(), *rule_type_operations(), *operations]
+    )

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    CompoundSelect,
     Select,
     String,
     Table,
@@ -38,6 +39,8 @@ from nebula_controller.store.database import Transaction
 from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables import security
+from nebula_controller.store.tables.floating import floating_ips
+from nebula_controller.store.tables.qos import qos_policies
 from nebula_controller.store.tables.rbac import rbac_policies
 
 S = TypeVar("S", bound=Nameless)
@@ -52,7 +55,7 @@ class SharedType(msgspec.Struct, frozen=True):
     """A table of objects that can be shared; for each action the projects that use the object ``_OBJECT`` by it."""
 
     table: Table
-    users: Mapping[str, Select[Any]]
+    users: Mapping[str, Select[Any] | CompoundSelect[Any]]
 
 
 def _users(table: Table, column: str) -> Select[Any]:
@@ -74,6 +77,16 @@ TYPES: Mapping[str, SharedType] = {
     "network": SharedType(
         tables.networks,
         {SHARED: _users(tables.ports, "network_id"), EXTERNAL: _users(tables.routers, "gateway_network_id")},
+    ),
+    "qos_policy": SharedType(
+        qos_policies,
+        {
+            SHARED: _users(tables.ports, "qos_policy_id").union(
+                _users(tables.networks, "qos_policy_id"),
+                _users(tables.routers, "gateway_qos_policy_id"),
+                _users(floating_ips, "qos_policy_id"),
+            )
+        },
     ),
     "security_group": SharedType(security.security_groups, {SHARED: _of_grouped_ports}),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 
 from nebula_controller.store.metadata import metadata, nameless
+from nebula_controller.store.tables.qos import qos_policy_id
 
 floating_ips = Table(
     "floating_ips",
@@ -16,6 +17,7 @@ floating_ips = Table(
     Column("port_id", String(36), ForeignKey("ports.id", ondelete="RESTRICT"), index=True),
     Column("fixed_ip_address", String(64)),
     Column("router_id", String(36), ForeignKey("routers.id", ondelete="RESTRICT"), index=True),
+    qos_policy_id(),
     UniqueConstraint("floating_network_id", "port_id", "fixed_ip_address"),
     Index("ix_floating_ips_router_id_port_id", "router_id", "port_id"),
 )

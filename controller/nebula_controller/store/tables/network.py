@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from nebula_controller.store.metadata import json_list, json_object, metadata, standard
+from nebula_controller.store.tables.qos import qos_policy_id
 
 networks = Table(
     "networks",
@@ -24,6 +25,7 @@ networks = Table(
     Column("network_type", String(16), nullable=False),
     Column("physical_network", String(64)),
     Column("segmentation_id", Integer),
+    qos_policy_id(),
     Column("dns_domain", String(255), nullable=False),
     json_list("availability_zone_hints"),
     UniqueConstraint("network_type", "segmentation_id"),
@@ -100,6 +102,7 @@ ports = Table(
     Column("port_security_enabled", Boolean, nullable=False),
     json_list("allowed_address_pairs"),
     json_list("extra_dhcp_opts"),
+    qos_policy_id(),
     Column("dns_name", String(255), nullable=False),
     Column("status_error", Text, nullable=False, server_default=""),
     UniqueConstraint("network_id", "mac_address"),
@@ -127,6 +130,7 @@ routers = Table(
     Column("gateway_port_id", String(36), ForeignKey("ports.id", ondelete="RESTRICT"), unique=True),
     Column("gateway_network_id", String(36), ForeignKey("networks.id", ondelete="RESTRICT"), index=True),
     Column("enable_snat", Boolean, nullable=False),
+    qos_policy_id("gateway_qos_policy_id"),
     json_list("routes"),
     json_list("availability_zone_hints"),
 )

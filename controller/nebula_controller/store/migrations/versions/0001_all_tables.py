@@ -57,40 +57,6 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("network_type", "first", name=op.f("pk_free_segments")),
     )
     op.create_table(
-        "networks",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("description", sa.String(length=255), nullable=False),
-        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("revision_number", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.String(length=20), nullable=False),
-        sa.Column("updated_at", sa.String(length=20), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
-        sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("external", sa.Boolean(), nullable=False),
-        sa.Column("is_default", sa.Boolean(), nullable=False),
-        sa.Column("mtu", sa.Integer(), nullable=False),
-        sa.Column("port_security_enabled", sa.Boolean(), nullable=False),
-        sa.Column("network_type", sa.String(length=16), nullable=False),
-        sa.Column("physical_network", sa.String(length=64), nullable=True),
-        sa.Column("segmentation_id", sa.Integer(), nullable=True),
-        sa.Column("dns_domain", sa.String(length=255), nullable=False),
-        sa.Column("availability_zone_hints", sa.JSON(), server_default="[]", nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_networks")),
-        sa.UniqueConstraint("network_type", "segmentation_id", name=op.f("uq_networks_network_type_segmentation_id")),
-    )
-    with op.batch_alter_table("networks", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_networks_name"), ["name"], unique=False)
-        batch_op.create_index(batch_op.f("ix_networks_project_id"), ["project_id"], unique=False)
-        batch_op.create_index(
-            "uq_networks_flat_physical_network",
-            ["physical_network"],
-            unique=True,
-            sqlite_where=sa.text("network_type = 'flat'"),
-        )
-
-    op.create_table(
         "nodes",
         sa.Column("host", sa.String(length=64), nullable=False),
         sa.Column("version", sa.String(length=64), nullable=False),
@@ -115,6 +81,26 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("extra", sa.JSON(), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_policies")),
     )
+    op.create_table(
+        "qos_policies",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_qos_policies")),
+    )
+    with op.batch_alter_table("qos_policies", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_qos_policies_name"), ["name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_qos_policies_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(
+            "uq_qos_policies_default_project_id", ["project_id"], unique=True, sqlite_where=sa.text("is_default IS 1")
+        )
+
     op.create_table(
         "quotas",
         sa.Column("project_id", sa.String(length=255), nullable=False),
@@ -325,7 +311,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.UniqueConstraint("domain_id", "name", name=op.f("uq_groups_domain_id_name")),
     )
     op.create_table(
-        "ports",
+        "networks",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
@@ -334,36 +320,34 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("key", sa.String(length=8), nullable=False),
-        sa.Column("network_id", sa.String(length=36), nullable=False),
-        sa.Column("mac_address", sa.String(length=17), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("device_id", sa.String(length=255), nullable=False),
-        sa.Column("device_owner", sa.String(length=255), nullable=False),
-        sa.Column("host", sa.String(length=255), nullable=False),
-        sa.Column("vif_type", sa.String(length=64), nullable=False),
-        sa.Column("vnic_type", sa.String(length=64), nullable=False),
-        sa.Column("vif_details", sa.JSON(), server_default="{}", nullable=False),
-        sa.Column("profile", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("external", sa.Boolean(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("mtu", sa.Integer(), nullable=False),
         sa.Column("port_security_enabled", sa.Boolean(), nullable=False),
-        sa.Column("allowed_address_pairs", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("extra_dhcp_opts", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("dns_name", sa.String(length=255), nullable=False),
-        sa.Column("status_error", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["network_id"], ["networks.id"], name=op.f("fk_ports_network_id"), ondelete="RESTRICT"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_ports")),
-        sa.UniqueConstraint("key", name=op.f("uq_ports_key")),
-        sa.UniqueConstraint("network_id", "mac_address", name=op.f("uq_ports_network_id_mac_address")),
+        sa.Column("network_type", sa.String(length=16), nullable=False),
+        sa.Column("physical_network", sa.String(length=64), nullable=True),
+        sa.Column("segmentation_id", sa.Integer(), nullable=True),
+        sa.Column("qos_policy_id", sa.String(length=36), nullable=True),
+        sa.Column("dns_domain", sa.String(length=255), nullable=False),
+        sa.Column("availability_zone_hints", sa.JSON(), server_default="[]", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["qos_policy_id"], ["qos_policies.id"], name=op.f("fk_networks_qos_policy_id"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_networks")),
+        sa.UniqueConstraint("network_type", "segmentation_id", name=op.f("uq_networks_network_type_segmentation_id")),
     )
-    with op.batch_alter_table("ports", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_ports_device_id"), ["device_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ports_device_owner"), ["device_owner"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ports_host"), ["host"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ports_mac_address"), ["mac_address"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ports_name"), ["name"], unique=False)
-        batch_op.create_index("ix_ports_network_id_device_owner", ["network_id", "device_owner"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ports_project_id"), ["project_id"], unique=False)
+    with op.batch_alter_table("networks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_networks_name"), ["name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_networks_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_networks_qos_policy_id"), ["qos_policy_id"], unique=False)
+        batch_op.create_index(
+            "uq_networks_flat_physical_network",
+            ["physical_network"],
+            unique=True,
+            sqlite_where=sa.text("network_type = 'flat'"),
+        )
 
     op.create_table(
         "projects",
@@ -383,6 +367,106 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     with op.batch_alter_table("projects", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_projects_parent_id"), ["parent_id"], unique=False)
+
+    op.create_table(
+        "qos_bandwidth_limit_rules",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("qos_policy_id", sa.String(length=36), nullable=False),
+        sa.Column("max_kbps", sa.Integer(), nullable=False),
+        sa.Column("max_burst_kbps", sa.Integer(), nullable=False),
+        sa.Column("direction", sa.String(length=7), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["qos_policy_id"],
+            ["qos_policies.id"],
+            name=op.f("fk_qos_bandwidth_limit_rules_qos_policy_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_qos_bandwidth_limit_rules")),
+    )
+    with op.batch_alter_table("qos_bandwidth_limit_rules", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_qos_bandwidth_limit_rules_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_qos_bandwidth_limit_rules_qos_policy_id"), ["qos_policy_id"], unique=False)
+
+    op.create_table(
+        "qos_dscp_marking_rules",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("qos_policy_id", sa.String(length=36), nullable=False),
+        sa.Column("dscp_mark", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["qos_policy_id"],
+            ["qos_policies.id"],
+            name=op.f("fk_qos_dscp_marking_rules_qos_policy_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_qos_dscp_marking_rules")),
+    )
+    with op.batch_alter_table("qos_dscp_marking_rules", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_qos_dscp_marking_rules_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_qos_dscp_marking_rules_qos_policy_id"), ["qos_policy_id"], unique=False)
+
+    op.create_table(
+        "qos_minimum_bandwidth_rules",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("qos_policy_id", sa.String(length=36), nullable=False),
+        sa.Column("min_kbps", sa.Integer(), nullable=False),
+        sa.Column("direction", sa.String(length=7), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["qos_policy_id"],
+            ["qos_policies.id"],
+            name=op.f("fk_qos_minimum_bandwidth_rules_qos_policy_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_qos_minimum_bandwidth_rules")),
+    )
+    with op.batch_alter_table("qos_minimum_bandwidth_rules", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_qos_minimum_bandwidth_rules_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_qos_minimum_bandwidth_rules_qos_policy_id"), ["qos_policy_id"], unique=False
+        )
+
+    op.create_table(
+        "qos_minimum_packet_rate_rules",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("qos_policy_id", sa.String(length=36), nullable=False),
+        sa.Column("min_kpps", sa.Integer(), nullable=False),
+        sa.Column("direction", sa.String(length=7), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["qos_policy_id"],
+            ["qos_policies.id"],
+            name=op.f("fk_qos_minimum_packet_rate_rules_qos_policy_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_qos_minimum_packet_rate_rules")),
+    )
+    with op.batch_alter_table("qos_minimum_packet_rate_rules", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_qos_minimum_packet_rate_rules_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_qos_minimum_packet_rate_rules_qos_policy_id"), ["qos_policy_id"], unique=False
+        )
 
     op.create_table(
         "receipt_requests",
@@ -493,36 +577,6 @@ def upgrade() -> None:  # noqa: PLR0915
         )
 
     op.create_table(
-        "subnets",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("description", sa.String(length=255), nullable=False),
-        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("revision_number", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.String(length=20), nullable=False),
-        sa.Column("updated_at", sa.String(length=20), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("network_id", sa.String(length=36), nullable=False),
-        sa.Column("ip_version", sa.Integer(), nullable=False),
-        sa.Column("cidr", sa.String(length=64), nullable=False),
-        sa.Column("gateway_ip", sa.String(length=64), nullable=True),
-        sa.Column("enable_dhcp", sa.Boolean(), nullable=False),
-        sa.Column("ipv6_ra_mode", sa.String(length=16), nullable=True),
-        sa.Column("ipv6_address_mode", sa.String(length=16), nullable=True),
-        sa.Column("dns_nameservers", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("host_routes", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("service_types", sa.JSON(), server_default="[]", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["network_id"], ["networks.id"], name=op.f("fk_subnets_network_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_subnets")),
-    )
-    with op.batch_alter_table("subnets", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_subnets_name"), ["name"], unique=False)
-        batch_op.create_index(batch_op.f("ix_subnets_network_id"), ["network_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_subnets_project_id"), ["project_id"], unique=False)
-
-    op.create_table(
         "users",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("domain_id", sa.String(length=64), nullable=False),
@@ -541,17 +595,6 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.ForeignKeyConstraint(["domain_id"], ["domains.id"], name=op.f("fk_users_domain_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("domain_id", "name", name=op.f("uq_users_domain_id_name")),
-    )
-    op.create_table(
-        "allocation_pools",
-        sa.Column("subnet_id", sa.String(length=36), nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("start", sa.String(length=64), nullable=False),
-        sa.Column("end", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["subnet_id"], ["subnets.id"], name=op.f("fk_allocation_pools_subnet_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("subnet_id", "position", name=op.f("pk_allocation_pools")),
     )
     op.create_table(
         "application_credentials",
@@ -614,32 +657,6 @@ def upgrade() -> None:  # noqa: PLR0915
         batch_op.create_index(batch_op.f("ix_credentials_user_id"), ["user_id"], unique=False)
 
     op.create_table(
-        "fixed_ips",
-        sa.Column("port_id", sa.String(length=36), nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("subnet_id", sa.String(length=36), nullable=False),
-        sa.Column("ip_address", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(["port_id"], ["ports.id"], name=op.f("fk_fixed_ips_port_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(
-            ["subnet_id"], ["subnets.id"], name=op.f("fk_fixed_ips_subnet_id"), ondelete="RESTRICT"
-        ),
-        sa.PrimaryKeyConstraint("port_id", "position", name=op.f("pk_fixed_ips")),
-        sa.UniqueConstraint("subnet_id", "ip_address", name=op.f("uq_fixed_ips_subnet_id_ip_address")),
-    )
-    with op.batch_alter_table("fixed_ips", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_fixed_ips_ip_address"), ["ip_address"], unique=False)
-
-    op.create_table(
-        "free_addresses",
-        sa.Column("subnet_id", sa.String(length=36), nullable=False),
-        sa.Column("first", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("last", sa.LargeBinary(length=16), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["subnet_id"], ["subnets.id"], name=op.f("fk_free_addresses_subnet_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("subnet_id", "first", name=op.f("pk_free_addresses")),
-    )
-    op.create_table(
         "group_members",
         sa.Column("user_id", sa.String(length=64), nullable=False),
         sa.Column("group_id", sa.String(length=64), nullable=False),
@@ -696,6 +713,146 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("user_id", "created_at", name=op.f("pk_password_history")),
     )
     op.create_table(
+        "ports",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("key", sa.String(length=8), nullable=False),
+        sa.Column("network_id", sa.String(length=36), nullable=False),
+        sa.Column("mac_address", sa.String(length=17), nullable=False),
+        sa.Column("admin_state_up", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("device_id", sa.String(length=255), nullable=False),
+        sa.Column("device_owner", sa.String(length=255), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("vif_type", sa.String(length=64), nullable=False),
+        sa.Column("vnic_type", sa.String(length=64), nullable=False),
+        sa.Column("vif_details", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("profile", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("port_security_enabled", sa.Boolean(), nullable=False),
+        sa.Column("allowed_address_pairs", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("extra_dhcp_opts", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("qos_policy_id", sa.String(length=36), nullable=True),
+        sa.Column("dns_name", sa.String(length=255), nullable=False),
+        sa.Column("status_error", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["network_id"], ["networks.id"], name=op.f("fk_ports_network_id"), ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(
+            ["qos_policy_id"], ["qos_policies.id"], name=op.f("fk_ports_qos_policy_id"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ports")),
+        sa.UniqueConstraint("key", name=op.f("uq_ports_key")),
+        sa.UniqueConstraint("network_id", "mac_address", name=op.f("uq_ports_network_id_mac_address")),
+    )
+    with op.batch_alter_table("ports", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ports_device_id"), ["device_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ports_device_owner"), ["device_owner"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ports_host"), ["host"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ports_mac_address"), ["mac_address"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ports_name"), ["name"], unique=False)
+        batch_op.create_index("ix_ports_network_id_device_owner", ["network_id", "device_owner"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ports_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ports_qos_policy_id"), ["qos_policy_id"], unique=False)
+
+    op.create_table(
+        "project_tags",
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_project_tags_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("project_id", "name", name=op.f("pk_project_tags")),
+    )
+    op.create_table(
+        "subnets",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("network_id", sa.String(length=36), nullable=False),
+        sa.Column("ip_version", sa.Integer(), nullable=False),
+        sa.Column("cidr", sa.String(length=64), nullable=False),
+        sa.Column("gateway_ip", sa.String(length=64), nullable=True),
+        sa.Column("enable_dhcp", sa.Boolean(), nullable=False),
+        sa.Column("ipv6_ra_mode", sa.String(length=16), nullable=True),
+        sa.Column("ipv6_address_mode", sa.String(length=16), nullable=True),
+        sa.Column("dns_nameservers", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("host_routes", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("service_types", sa.JSON(), server_default="[]", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["network_id"], ["networks.id"], name=op.f("fk_subnets_network_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subnets")),
+    )
+    with op.batch_alter_table("subnets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_subnets_name"), ["name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_subnets_network_id"), ["network_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_subnets_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
+        "allocation_pools",
+        sa.Column("subnet_id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("start", sa.String(length=64), nullable=False),
+        sa.Column("end", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subnet_id"], ["subnets.id"], name=op.f("fk_allocation_pools_subnet_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("subnet_id", "position", name=op.f("pk_allocation_pools")),
+    )
+    op.create_table(
+        "application_credential_roles",
+        sa.Column("application_credential_id", sa.String(length=64), nullable=False),
+        sa.Column("role_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["application_credential_id"],
+            ["application_credentials.id"],
+            name=op.f("fk_application_credential_roles_application_credential_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["role_id"], ["roles.id"], name=op.f("fk_application_credential_roles_role_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("application_credential_id", "role_id", name=op.f("pk_application_credential_roles")),
+    )
+    with op.batch_alter_table("application_credential_roles", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_application_credential_roles_role_id"), ["role_id"], unique=False)
+
+    op.create_table(
+        "fixed_ips",
+        sa.Column("port_id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("subnet_id", sa.String(length=36), nullable=False),
+        sa.Column("ip_address", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["port_id"], ["ports.id"], name=op.f("fk_fixed_ips_port_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["subnet_id"], ["subnets.id"], name=op.f("fk_fixed_ips_subnet_id"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("port_id", "position", name=op.f("pk_fixed_ips")),
+        sa.UniqueConstraint("subnet_id", "ip_address", name=op.f("uq_fixed_ips_subnet_id_ip_address")),
+    )
+    with op.batch_alter_table("fixed_ips", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_fixed_ips_ip_address"), ["ip_address"], unique=False)
+
+    op.create_table(
+        "free_addresses",
+        sa.Column("subnet_id", sa.String(length=36), nullable=False),
+        sa.Column("first", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("last", sa.LargeBinary(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subnet_id"], ["subnets.id"], name=op.f("fk_free_addresses_subnet_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("subnet_id", "first", name=op.f("pk_free_addresses")),
+    )
+    op.create_table(
         "port_reports",
         sa.Column("port_id", sa.String(length=36), nullable=False),
         sa.Column("host", sa.String(length=64), nullable=False),
@@ -723,15 +880,6 @@ def upgrade() -> None:  # noqa: PLR0915
         batch_op.create_index(batch_op.f("ix_port_security_groups_group_id"), ["group_id"], unique=False)
 
     op.create_table(
-        "project_tags",
-        sa.Column("project_id", sa.String(length=64), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["project_id"], ["projects.id"], name=op.f("fk_project_tags_project_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("project_id", "name", name=op.f("pk_project_tags")),
-    )
-    op.create_table(
         "routers",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
@@ -746,6 +894,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("gateway_port_id", sa.String(length=36), nullable=True),
         sa.Column("gateway_network_id", sa.String(length=36), nullable=True),
         sa.Column("enable_snat", sa.Boolean(), nullable=False),
+        sa.Column("gateway_qos_policy_id", sa.String(length=36), nullable=True),
         sa.Column("routes", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("availability_zone_hints", sa.JSON(), server_default="[]", nullable=False),
         sa.ForeignKeyConstraint(
@@ -754,11 +903,18 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.ForeignKeyConstraint(
             ["gateway_port_id"], ["ports.id"], name=op.f("fk_routers_gateway_port_id"), ondelete="RESTRICT"
         ),
+        sa.ForeignKeyConstraint(
+            ["gateway_qos_policy_id"],
+            ["qos_policies.id"],
+            name=op.f("fk_routers_gateway_qos_policy_id"),
+            ondelete="RESTRICT",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_routers")),
         sa.UniqueConstraint("gateway_port_id", name=op.f("uq_routers_gateway_port_id")),
     )
     with op.batch_alter_table("routers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_routers_gateway_network_id"), ["gateway_network_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_routers_gateway_qos_policy_id"), ["gateway_qos_policy_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_routers_name"), ["name"], unique=False)
         batch_op.create_index(batch_op.f("ix_routers_project_id"), ["project_id"], unique=False)
 
@@ -776,24 +932,6 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.UniqueConstraint("port_id", name=op.f("uq_server_ports_port_id")),
     )
     op.create_table(
-        "application_credential_roles",
-        sa.Column("application_credential_id", sa.String(length=64), nullable=False),
-        sa.Column("role_id", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["application_credential_id"],
-            ["application_credentials.id"],
-            name=op.f("fk_application_credential_roles_application_credential_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["role_id"], ["roles.id"], name=op.f("fk_application_credential_roles_role_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("application_credential_id", "role_id", name=op.f("pk_application_credential_roles")),
-    )
-    with op.batch_alter_table("application_credential_roles", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_application_credential_roles_role_id"), ["role_id"], unique=False)
-
-    op.create_table(
         "floating_ips",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
@@ -808,6 +946,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("port_id", sa.String(length=36), nullable=True),
         sa.Column("fixed_ip_address", sa.String(length=64), nullable=True),
         sa.Column("router_id", sa.String(length=36), nullable=True),
+        sa.Column("qos_policy_id", sa.String(length=36), nullable=True),
         sa.ForeignKeyConstraint(
             ["floating_network_id"],
             ["networks.id"],
@@ -818,6 +957,9 @@ def upgrade() -> None:  # noqa: PLR0915
             ["floating_port_id"], ["ports.id"], name=op.f("fk_floating_ips_floating_port_id"), ondelete="RESTRICT"
         ),
         sa.ForeignKeyConstraint(["port_id"], ["ports.id"], name=op.f("fk_floating_ips_port_id"), ondelete="RESTRICT"),
+        sa.ForeignKeyConstraint(
+            ["qos_policy_id"], ["qos_policies.id"], name=op.f("fk_floating_ips_qos_policy_id"), ondelete="RESTRICT"
+        ),
         sa.ForeignKeyConstraint(
             ["router_id"], ["routers.id"], name=op.f("fk_floating_ips_router_id"), ondelete="RESTRICT"
         ),
@@ -834,6 +976,7 @@ def upgrade() -> None:  # noqa: PLR0915
         batch_op.create_index(batch_op.f("ix_floating_ips_floating_ip_address"), ["floating_ip_address"], unique=False)
         batch_op.create_index(batch_op.f("ix_floating_ips_port_id"), ["port_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_floating_ips_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_floating_ips_qos_policy_id"), ["qos_policy_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_floating_ips_router_id"), ["router_id"], unique=False)
         batch_op.create_index("ix_floating_ips_router_id_port_id", ["router_id", "port_id"], unique=False)
 

@@ -1,0 +1,88 @@
+"""QoS policies and the four kinds of their rules as the API has them. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from nebula.model import accept
+from nebula.model.attribute import Attribute, Resource, describe
+from nebula.model.standard import Flag, Nameless, Standard
+
+DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 46, 48, 56)
+"""The marks that Neutron takes: class selectors (RFC 2474), assured and expedited forwarding (RFC 2597, 3246)."""
+
+INGRESS, EGRESS, ANY = "ingress", "egress", "any"
+"""As the port sees it; ``any`` is both together."""
+
+AssignedQos = Attribute(accept=accept.optional(accept.identifier), post=True, put=True)
+"""The ``qos_policy_id`` of what can have a policy."""
+
+_unsent = Attribute(sent=False, filtered=False)
+_rate = Attribute(accept=accept.integer(0, 2**31 - 1), post=True, put=True, required=True)
+_direction = Attribute(accept=accept.choice((EGRESS, INGRESS)), post=True, put=True)
+
+
+class QosPolicy(Standard, frozen=True, kw_only=True):
+    """A named set of rules. ``is_default``: new networks of its project have it where they name none."""
+
+    is_default: Annotated[bool, Flag] = False
+    shared: Annotated[bool, Attribute(accept=accept.boolean, post=True, put=True, stored=False, filtered=False)] = False
+    rules: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()
+
+
+class QosRule(Nameless, frozen=True, kw_only=True):
+    """What all rules have: of the standard attributes, Neutron's have the id alone."""
+
+    qos_policy_id: Annotated[str, _unsent] = ""
+    project_id: Annotated[str, _unsent] = ""
+    description: Annotated[str, _unsent] = ""
+    tags: Annotated[tuple[str, ...], _unsent] = ()
+    revision_number: Annotated[int, _unsent] = 0
+    created_at: Annotated[str, _unsent] = ""
+    updated_at: Annotated[str, _unsent] = ""
+
+
+class BandwidthLimitRule(QosRule, frozen=True, kw_only=True):
+    """At most so many kbit/s; ``max_burst_kbps`` in kbit, 0: as the switch chooses."""
+
+    max_kbps: Annotated[int, _rate]
+    max_burst_kbps: Annotated[int, Attribute(accept=accept.integer(0, 2**31 - 1), post=True, put=True)] = 0
+    direction: Annotated[str, _direction] = EGRESS
+
+
+class DscpMarkingRule(QosRule, frozen=True, kw_only=True):
+    """What the port sends bears this mark (RFC 2474)."""
+
+    dscp_mark: Annotated[int, Attribute(accept=accept.choice(DSCP_MARKS), post=True, put=True, required=True)]
+
+
+class MinimumBandwidthRule(QosRule, frozen=True, kw_only=True):
+    """At least so many kbit/s."""
+
+    min_kbps: Annotated[int, _rate]
+    direction: Annotated[str, _direction] = EGRESS
+
+
+class MinimumPacketRateRule(QosRule, frozen=True, kw_only=True):
+    """At least so many thousand packets/s."""
+
+    min_kpps: Annotated[int, _rate]
+    direction: Annotated[str, Attribute(accept=accept.choice((EGRESS, INGRESS, ANY)), post=True, put=True)] = EGRESS
+
+
+QOS_POLICY = describe(QosPolicy, "policy", "policies")
+
+BANDWIDTH_LIMIT: Resource[QosRule] = describe(BandwidthLimitRule, "bandwidth_limit_rule", "bandwidth_limit_rules")
+DSCP_MARKING: Resource[QosRule] = describe(DscpMarkingRule, "dscp_marking_rule", "dscp_marking_rules")
+MINIMUM_BANDWIDTH: Resource[QosRule] = describe(
+    MinimumBandwidthRule, "minimum_bandwidth_rule", "minimum_bandwidth_rules"
+)
+MINIMUM_PACKET_RATE: Resource[QosRule] = describe(
+    MinimumPacketRateRule, "minimum_packet_rate_rule", "minimum_packet_rate_rules"
+)
+QOS_RULES = (BANDWIDTH_LIMIT, DSCP_MARKING, MINIMUM_BANDWIDTH, MINIMUM_PACKET_RATE)
+
+
+def rule_type(rule: Resource[QosRule]) -> str:
+    """``bandwidth_limit``: the kind's name in a policy's rules and among the rule types."""
+    return rule.singular.removesuffix("_rule")
