@@ -52,6 +52,18 @@ def string(max_length: int = NAME_LENGTH) -> Accept:
     return accept
 
 
+def not_empty(accept: Accept) -> Accept:
+    """What ``accept`` takes, but neither empty text nor blanks alone."""
+
+    def accept_some(value: object) -> object:
+        accepted = accept(value)
+        if isinstance(accepted, str) and not accepted.strip():
+            raise ValueError(f"'{shown(value)}' Blank strings are not permitted")
+        return accepted
+
+    return accept_some
+
+
 def boolean(value: object) -> object:
     """True and false, and Neutron's other words for them: "true", "false", "1", "0", 1, 0."""
     if isinstance(value, bool):
@@ -233,6 +245,17 @@ def tag(value: object) -> object:
     assert isinstance(value, str)
     if not value or "," in value or "/" in value:
         raise ValueError(f"'{shown(value)}' is not a valid tag")
+    return value
+
+
+_SERVICE_PREFIXES = ("baremetal:", "compute:", "network:", "neutron:", "trunk:")
+
+
+def service_type(value: object) -> object:
+    """A device owner, or the beginning that all of a service have (``compute:nova``, ``network:floatingip``)."""
+    string()(value)
+    if not str(value).startswith(_SERVICE_PREFIXES):
+        raise ValueError(f"Service type '{shown(value)}' does not correspond to a valid device owner")
     return value
 
 

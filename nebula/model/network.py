@@ -53,8 +53,8 @@ class Network(Standard, frozen=True, kw_only=True):
     ] = ()
     availability_zones: Annotated[tuple[str, ...], Attribute(stored=False, filtered=False)] = ()
     subnets: Annotated[tuple[str, ...], Attribute(stored=False, filtered=False)] = ()
-    ipv4_address_scope: Annotated[None, Attribute(stored=False, filtered=False)] = None
-    ipv6_address_scope: Annotated[None, Attribute(stored=False, filtered=False)] = None
+    ipv4_address_scope: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
+    ipv6_address_scope: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
 
 
 NETWORK = describe(Network, "network", "networks")

@@ -34,11 +34,24 @@ def check_subnets(new: Sequence[Subnet], present: Sequence[Subnet]) -> list[Nebu
     ]
 
 
+def check_announced(subnet: Subnet) -> list[NebulaError]:
+    """A subnet whose addresses follow from another router's announcements has no router here."""
+    if subnet.ip_version == 6 and subnet.ipv6_ra_mode is None and subnet.ipv6_address_mode is not None:
+        return [
+            bad_request(
+                f"IPv6 subnet {subnet.id} configured to receive RAs from an external router cannot be added to "
+                "Neutron Router"
+            )
+        ]
+    return []
+
+
 def check_interface(subnet: Subnet) -> list[NebulaError]:
     """By subnet, the interface takes the gateway's address: there must be one."""
+    problems = check_announced(subnet)
     if subnet.gateway_ip is None:
-        return [bad_request("Subnet for router interface must have a gateway IP")]
-    return []
+        problems.append(bad_request("Subnet for router interface must have a gateway IP"))
+    return problems
 
 
 def check_gateway(router: Router, network: Network) -> list[NebulaError]:

@@ -9,8 +9,12 @@ from collections.abc import Iterable, Sequence
 from nebula.errors import BadRequest, Conflict, InvalidAttribute, NebulaError
 from nebula.model.accept import IpAddress, IpNetwork
 from nebula.model.subnet import Pool, Subnet
+from nebula.rules.ipv6 import check_modes
 
 Range = tuple[int, int]
+
+NAMESERVERS_LIMIT, HOST_ROUTES_LIMIT = 5, 20
+"""Neutron's defaults of ``max_dns_nameservers`` and ``max_subnet_host_routes``."""
 
 
 def usable(cidr: str) -> Range:
@@ -57,6 +61,7 @@ def check(subnet: Subnet, siblings: Sequence[Subnet]) -> list[NebulaError]:
     problems += _gateway(subnet, network)
     problems += _pools(subnet, network)
     problems += _words(subnet)
+    problems += check_modes(subnet)
     problems += [
         InvalidAttribute(
             "cidr",
@@ -93,7 +98,9 @@ def _block(subnet: Subnet, network: IpNetwork) -> list[NebulaError]:
         problems.append(InvalidAttribute("cidr", "Multicast IP subnet is not supported if enable_dhcp is True"))
     if subnet.enable_dhcp and network.is_loopback:
         problems.append(InvalidAttribute("cidr", "Loopback IP subnet is not supported if enable_dhcp is True"))
-    if subnet.enable_dhcp and network.version == 4 and network.prefixlen > 30:
+    if subnet.enable_dhcp and network.version == 4 and int(network.network_address) == 0:
+        problems.append(InvalidAttribute("cidr", "First IP '0.0.0.0' of network is not supported if DHCP is enabled"))
+    if subnet.enable_dhcp and network.prefixlen > network.max_prefixlen - 2:
         problems.append(
             InvalidAttribute("cidr", "Subnet has a prefix length that is incompatible with DHCP service enabled")
         )
@@ -164,6 +171,17 @@ def _pools(subnet: Subnet, network: IpNetwork) -> list[NebulaError]:
 
 def _words(subnet: Subnet) -> list[NebulaError]:
     problems: list[NebulaError] = [
+        BadRequest(
+            f"Unable to complete operation for {subnet.id}. The number of {words} exceeds the limit {limit}.",
+            type_name=type_name,
+        )
+        for count, words, limit, type_name in (
+            (len(subnet.dns_nameservers), "DNS nameservers", NAMESERVERS_LIMIT, "DNSNameServersExhausted"),
+            (len(subnet.host_routes), "host routes", HOST_ROUTES_LIMIT, "HostRoutesExhausted"),
+        )
+        if count > limit
+    ]
+    problems += [
         InvalidAttribute("dns_nameservers", f"'{server}' does not match the ip_version '{subnet.ip_version}'")
         for server in subnet.dns_nameservers
         if ipaddress.ip_address(server).version != subnet.ip_version

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from nebula.errors import Conflict
 from nebula.ids import SubnetId
 from nebula.model.attribute import raise_all
+from nebula.model.port import Port
 from nebula.model.subnet import Pool, Subnet
 from nebula.rules import addresses as rules
 from nebula.rules.subnets import pool_ranges
@@ -46,6 +47,7 @@ _pools = (
 )
 _insert = insert(fixed_ips)
 _delete = delete(fixed_ips).where(fixed_ips.c.port_id == bindparam("port"))
+_leave = delete(fixed_ips).where(fixed_ips.c.port_id == bindparam("port"), fixed_ips.c.subnet_id == bindparam("subnet"))
 _insert_pool = insert(allocation_pools)
 _delete_pools = delete(allocation_pools).where(allocation_pools.c.subnet_id == bindparam("subnet"))
 
@@ -76,8 +78,7 @@ def holder(tx: Transaction, subnet_id: str, address: str) -> str | None:
 
 def assign(
     tx: Transaction,
-    port_id: str,
-    network_id: str,
+    port: Port,
     wanted: Sequence[Mapping[str, str]] | None,
     *,
     subnets: Sequence[Subnet],
@@ -85,14 +86,19 @@ def assign(
 ) -> tuple[FixedIp, ...]:
     """Give a port its addresses and write them down, in place of those it had (``kept``).
 
-    ``wanted`` None: of each IP version one address, from the first subnet that has one. Raises Neutron's errors.
+    ``wanted`` None: of each IP version one address, from the first subnet that has one. Either way also those that the
+    port makes for itself (SLAAC). ``subnets`` are all of the network. Raises Neutron's errors.
     """
     if wanted is None:
-        given = _one_of_each_version(tx, network_id, subnets)
+        lowest = _one_of_each_version(tx, port.network_id, rules.candidates(port, subnets))
+        own, _ = rules.with_own(port, [], subnets, ())
+        given = (*lowest, *_grant(tx, own, [], port.network_id))
     else:
-        wishes, problems = rules.resolve(network_id, wanted, subnets)
-        raise_all(problems)
-        given = _grant(tx, wishes, list(kept), network_id)
+        wishes, problems = rules.resolve(port.network_id, wanted, subnets)
+        wishes, more = rules.with_own(port, wishes, subnets, kept)
+        raise_all([*problems, *more])
+        given = _grant(tx, wishes, list(kept), port.network_id)
+    port_id = port.id
     for old in kept:
         if old not in given:
             _release(tx, old)
@@ -111,6 +117,15 @@ def assign(
             },
         )
     return given
+
+
+def leave(tx: Transaction, port: Port, subnet_id: str) -> tuple[FixedIp, ...]:
+    """The subnet goes: the port loses its addresses there; returns those that it keeps."""
+    for fixed in port.fixed_ips:
+        if fixed.subnet_id == subnet_id:
+            _release(tx, fixed)
+    tx.execute(_leave, {"port": port.id, "subnet": subnet_id})
+    return tuple(fixed for fixed in port.fixed_ips if fixed.subnet_id != subnet_id)
 
 
 def release_all(tx: Transaction, port_id: str) -> None:

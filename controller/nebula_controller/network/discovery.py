@@ -1,4 +1,4 @@
-"""What clients ask before and around the resources: versions, extensions, zones.
+"""What clients ask before and around the resources: versions and extensions.
 
 No state of its own.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from nebula.errors import NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation
-from nebula_controller.network import rows
 
 EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("address-group", "Address group", "Named sets of addresses that rules of security groups can name."),
+    ("address-scope", "Address scope", "Pools that share no address, and what follows for networks."),
     ("agent", "agent", "The agent management extension."),
     ("allowed-address-pairs", "Allowed Address Pairs", "Addresses beyond its own that a port may use."),
     ("availability_zone", "Availability Zone", "Availability zones: there is one."),
+    ("availability_zone_filter", "Availability Zone Filter Extension", "Zones by name, resource and state."),
     ("binding", "Port Binding", "Expose port bindings of a virtual port to external application."),
+    ("default-subnetpools", "Default Subnetpools", "Subnets from the default pool of their IP version."),
     ("empty-string-filtering", "Empty String Filtering Extension", "Allow filtering by attributes with empty string."),
     ("expose-port-forwarding-in-fip", "Expose Port Forwarding in Floating IP", "Floating IPs show their forwardings."),
     ("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "SNAT can be switched off per router."),
@@ -29,6 +31,7 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("ip-substring-filtering", "IP address substring filtering", "Filter ports by a part of an address."),
     ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource."),
     ("net-mtu-writable", "Network MTU (writable)", "Provides a writable MTU attribute for a network resource."),
+    ("network-ip-availability", "Network IP Availability", "How many addresses networks have, and have given out."),
     ("network_availability_zone", "Network Availability Zone", "Availability zone support for network."),
     ("pagination", "Pagination support", "Extension that indicates that pagination is enabled."),
     ("port-security", "Port Security", "Ports and networks without anti-spoofing."),
@@ -51,8 +54,10 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("quota_details", "Quota details management support", "Quotas with what is used."),
     ("quotas", "Quota management support", "Limits of projects."),
     ("rbac-address-group", "Add address_group type to RBAC", "Address groups can be shared with projects."),
+    ("rbac-address-scope", "Address scope RBAC", "Address scopes can be shared with projects."),
     ("rbac-policies", "RBAC Policies", "Objects can be shared with projects, or with all."),
     ("rbac-security-groups", "Add security_group type to network RBAC", "Security groups can be shared with projects."),
+    ("rbac-subnetpool", "Subnet pool RBAC", "Subnet pools can be shared with projects."),
     ("revision-if-match", "If-Match constraints based on revision_number", "Header If-Match: revision_number=N."),
     ("router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 networks and to outside."),
     ("router_availability_zone", "Router Availability Zone", "Availability zone support for router."),
@@ -75,6 +80,11 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags on every resource."),
     ("standard-attr-timestamp", "Resource timestamps", "Objects carry created_at and updated_at."),
     ("stateful-security-group", "Stateful security group", "Groups may be stateless."),
+    ("subnet-dns-publish-fixed-ip", "Subnet DNS publish fixed IP", "The wish to publish a subnet's addresses."),
+    ("subnet-service-types", "Subnet service types", "Subnets for the ports of some device owners only."),
+    ("subnet_allocation", "Subnet Allocation", "Enables allocation of subnets from a subnet pool."),
+    ("subnet_onboard", "Subnet Onboard", "Subnets of a network become those of a subnet pool."),
+    ("subnetpool-prefix-ops", "Subnet Pool Prefix Operations", "Prefixes of pools are added and removed."),
 )
 """Alias, name and description of what is really realised."""
 
@@ -88,7 +98,6 @@ def operations() -> list[Operation]:
         Operation("GET", "/v2.0/", _resources, open=True),
         Operation("GET", "/v2.0/extensions", _extensions),
         Operation("GET", "/v2.0/extensions/{alias}", _extension),
-        Operation("GET", "/v2.0/availability_zones", _zones),
     ]
 
 
@@ -105,6 +114,9 @@ def _resources(call: Call) -> Answer:
     names = (
         "networks",
         "subnets",
+        "subnetpools",
+        "address-scopes",
+        "network-ip-availabilities",
         "ports",
         "routers",
         "floatingips",
@@ -152,15 +164,3 @@ def _extension(call: Call) -> Answer:
         if extension[0] == alias:
             return Answer(200, {"extension": _described(extension)})
     raise NotFound(f"Extension with alias {alias[:100]} does not exist", type_name="ExtensionNotFound")
-
-
-def _zones(call: Call) -> Answer:
-    del call
-    return Answer(
-        200,
-        {
-            "availability_zones": [
-                {"name": rows.ZONE, "resource": resource, "state": "available"} for resource in ("network", "router")
-            ]
-        },
-    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import bindparam, select
 
-from nebula.errors import Conflict, InvalidAttribute
+from nebula.errors import Conflict, InvalidAttribute, NebulaError
 from nebula.ids import Owner, OwnerKind
 from nebula.model.attribute import raise_all
 from nebula.model.network import Network
@@ -17,11 +17,22 @@ from nebula.model.rbac import EXTERNAL, SHARED
 from nebula.rules import networks as rules
 from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network import floating_ips_api, floating_rows, ports, qos, rows, segments, sharing
+from nebula_controller.network import (
+    floating_ips_api,
+    floating_rows,
+    ports,
+    qos,
+    rows,
+    segments,
+    sharing,
+    subnet_pools,
+    zones,
+)
 from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.network.sharing import Shareable
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
+from nebula_controller.store.tables.pools import subnet_pools as pool_table
 
 _ports_of = (
     select(tables.ports.c.id)
@@ -40,6 +51,16 @@ _subnets_of = (
 )
 _served = select(tables.ports.c.network_id).where(
     rows.among(tables.ports.c.network_id), tables.ports.c.device_owner == DHCP, tables.ports.c.host != ""
+)
+
+_scopes_of = (
+    select(tables.subnets.c.network_id, tables.subnets.c.ip_version, pool_table.c.address_scope_id)
+    .distinct()
+    .join(pool_table, pool_table.c.id == tables.subnets.c.subnetpool_id)
+    .where(rows.among(tables.subnets.c.network_id), pool_table.c.address_scope_id.is_not(None))
+)
+_default_external = select(tables.networks.c.id).where(
+    tables.networks.c.is_default, tables.networks.c.id != bindparam("network")
 )
 
 
@@ -66,7 +87,8 @@ class Networks(Shareable[Network]):
                 raise InvalidAttribute(given[0], "network_type required")
         network = self.resource.make(values)
         underlay = self._settings.underlay_mtu_bytes
-        problems = rules.check(network, underlay)
+        problems = [*rules.check(network, underlay), *zones.check(network.availability_zone_hints)]
+        problems += _check_default(tx, network)
         if network.network_type == "flat" and network.physical_network:
             problems += segments.check_flat(tx, network.physical_network)
         raise_all(problems)
@@ -98,7 +120,7 @@ class Networks(Shareable[Network]):
         if not new.mtu:
             new = msgspec.structs.replace(new, mtu=rules.largest_mtu_bytes(new.network_type, underlay))
         has_ipv6 = any(subnet.ip_version == 6 for subnet in rows.subnets_of(tx, old.id))
-        problems = rules.check(new, underlay, has_ipv6=has_ipv6)
+        problems = [*rules.check(new, underlay, has_ipv6=has_ipv6), *_check_default(tx, new)]
         if old.external and not new.external and tx.execute(_gateways, {"network": old.id}).first():
             problems.append(
                 Conflict(
@@ -127,6 +149,7 @@ class Networks(Shareable[Network]):
             ports.delete(tx, port)
         for subnet in rows.subnets_of(tx, old.id):
             rows.SUBNETS.delete(tx, subnet.id)
+            subnet_pools.release(tx, subnet)
             tx.touch(Owner(OwnerKind.SUBNET, subnet.id))
         rows.NETWORKS.delete(tx, old.id)
         sharing.forget(tx, old.id)
@@ -138,6 +161,19 @@ class Networks(Shareable[Network]):
         key = rows.ids(shown)
         subnets = rows.grouped(tx.execute(_subnets_of, key))
         served = set(tx.execute(_served, key).scalars())
+        scopes = {(network, version): scope for network, version, scope in tx.execute(_scopes_of, key)}
         for row in shown:
             row["subnets"] = subnets.get(row["id"], [])
-            row["availability_zones"] = [rows.ZONE] if row["id"] in served else []
+            row["availability_zones"] = [zones.ZONE] if row["id"] in served else []
+            for version in (4, 6):
+                row[f"ipv{version}_address_scope"] = scopes.get((row["id"], version))
+
+
+def _check_default(tx: Transaction, network: Network) -> list[NebulaError]:
+    """One network at most is the default for the way out."""
+    if not network.is_default:
+        return []
+    return [
+        Conflict(f"A default external network already exists: {other}.", type_name="DefaultExternalNetworkExists")
+        for other in tx.execute(_default_external, {"network": network.id}).scalars()
+    ]

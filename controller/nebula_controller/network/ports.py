@@ -47,7 +47,8 @@ _mac_holder = select(table.c.id).where(
 def create(tx: Transaction, values: Mapping[str, object]) -> Port:
     """A port from values by API name: at least ``network_id`` and ``project_id``.
 
-    ``fixed_ips`` is a list of {"subnet_id"?, "ip_address"?}; without it the port gets one address of each version.
+    ``fixed_ips`` is a list of {"subnet_id"?, "ip_address"?}; without it the port gets one address of each version, and
+    in any case those that it makes for itself (SLAAC).
     Raises ``NotFound`` for the network, and Neutron's conflicts; DHCP's ports go beyond any quota.
     """
     if values["project_id"] and values.get("device_owner") != DHCP:
@@ -64,10 +65,7 @@ def create(tx: Transaction, values: Mapping[str, object]) -> Port:
     raise_all(rules.check_protection(draft, groups_given=True))
     port = rows.PORTS.insert(tx, _bound(draft))
     groups.join(tx, port.id, port.security_groups)
-    subnets = rows.subnets_of(tx, network.id)
-    if wanted is None:
-        subnets = [s for s in subnets if not s.service_types or port.device_owner in s.service_types]
-    given = addresses.assign(tx, port.id, network.id, wanted, subnets=subnets)
+    given = addresses.assign(tx, port, wanted, subnets=rows.subnets_of(tx, network.id))
     touch(tx, port)
     return msgspec.structs.replace(port, fixed_ips=given)
 
@@ -123,6 +121,22 @@ def set_subnets(tx: Transaction, port_id: str, subnet_ids: Sequence[str]) -> Por
     return change(tx, port, {"fixed_ips": [{"subnet_id": subnet} for subnet in ordered]})
 
 
+def join_subnets(tx: Transaction, port_id: str) -> Port:
+    """Give the port what it makes for itself (SLAAC) of the subnets that its network has by now."""
+    port = rows.port(tx, port_id)
+    return change(tx, port, {"fixed_ips": _fixed_ips(port)})
+
+
+def leave_subnet(tx: Transaction, port_id: str, subnet_id: str) -> Port:
+    """The subnet goes, and the port's addresses there with it."""
+    port = rows.port(tx, port_id)
+    left = addresses.leave(tx, port, subnet_id)
+    floating_rows.let_go(tx, port_id, {fixed.ip_address for fixed in left})
+    saved = rows.PORTS.save(tx, port, port, always=True)
+    touch(tx, saved)
+    return msgspec.structs.replace(saved, fixed_ips=left)
+
+
 def bind(tx: Transaction, port_id: str, host: str) -> Port:
     """Put the port on a node ("" for none). Its status is DOWN until that node reports it."""
     return change(tx, rows.port(tx, port_id), {"binding:host_id": host})
@@ -134,6 +148,7 @@ def change(tx: Transaction, old: Port, values: Mapping[str, object]) -> Port:
     new = PORT.change(old, {name: value for name, value in values.items() if name not in _APART})
     if new.mac_address != old.mac_address:
         _mac(tx, new.network_id, new.mac_address)
+        wanted = _fixed_ips(old) if wanted is None else wanted
     if "security_groups" in values:
         new = _with_groups(tx, new, values["security_groups"] or [])
     new = rules.protected(new)
@@ -143,9 +158,7 @@ def change(tx: Transaction, old: Port, values: Mapping[str, object]) -> Port:
     given = old.fixed_ips
     if wanted is not None:
         assert isinstance(wanted, list)
-        given = addresses.assign(
-            tx, old.id, old.network_id, wanted, subnets=rows.subnets_of(tx, old.network_id), kept=old.fixed_ips
-        )
+        given = addresses.assign(tx, new, wanted, subnets=rows.subnets_of(tx, old.network_id), kept=old.fixed_ips)
         floating_rows.let_go(tx, old.id, {fixed.ip_address for fixed in given})
     if new == old and given == old.fixed_ips:
         return old
@@ -177,6 +190,10 @@ def touch(tx: Transaction, port: Port) -> None:
         related.append(Owner(OwnerKind.INSTANCE, port.device_id))
     related += [Owner(OwnerKind.SECURITY_GROUP, group) for group in port.security_groups]
     tx.touch(Owner(OwnerKind.PORT, port.id), *related)
+
+
+def _fixed_ips(port: Port) -> list[dict[str, str]]:
+    return [{"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address} for fixed in port.fixed_ips]
 
 
 def _with_groups(tx: Transaction, port: Port, named: object) -> Port:

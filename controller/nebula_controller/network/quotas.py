@@ -16,6 +16,7 @@ from nebula.errors import Conflict
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables.floating import floating_ips
+from nebula_controller.store.tables.pools import subnet_pools
 from nebula_controller.store.tables.quotas import quotas
 from nebula_controller.store.tables.rbac import rbac_policies
 from nebula_controller.store.tables.security import address_groups, security_group_rules, security_groups
@@ -33,6 +34,7 @@ COUNTED: Mapping[str, Table] = {
     "security_group": security_groups,
     "security_group_rule": security_group_rules,
     "subnet": tables.subnets,
+    "subnetpool": subnet_pools,
 }
 """Each resource that has a limit, under the API's name of one."""
 

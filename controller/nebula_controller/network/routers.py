@@ -126,6 +126,7 @@ def add_port(tx: Transaction, router: Router, port: Port) -> Port:
     subnets = subnets_of_ports(tx, [port])
     if len([subnet for subnet in subnets if subnet.ip_version == 4]) > 1:
         raise rules.bad_request("Cannot have multiple IPv4 subnets on router port")
+    raise_all([problem for subnet in subnets for problem in rules.check_announced(subnet)])
     raise_all(rules.check_subnets(subnets, connected(tx, router)))
     changed = ports.change(tx, port, {"device_id": router.id, "device_owner": ROUTER_INTERFACE})
     return _attached(tx, router, changed)

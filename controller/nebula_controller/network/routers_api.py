@@ -18,7 +18,7 @@ from nebula.rules import routers as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
-from nebula_controller.network import qos, routers, rows
+from nebula_controller.network import qos, routers, rows, zones
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, subnet_for
 from nebula_controller.store.database import Database, Transaction
@@ -76,7 +76,9 @@ class Routers(Limited[Router]):
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> Router:
         plain = {name: value for name, value in values.items() if name != GATEWAY}
-        router = rows.ROUTERS.insert(tx, msgspec.structs.replace(self.resource.make(plain), id=str(uuid.uuid4())))
+        draft = msgspec.structs.replace(self.resource.make(plain), id=str(uuid.uuid4()))
+        raise_all(zones.check(draft.availability_zone_hints))
+        router = rows.ROUTERS.insert(tx, draft)
         self.touch(tx, router)
         wish = values.get(GATEWAY)
         if isinstance(wish, dict):
@@ -124,7 +126,7 @@ class Routers(Limited[Router]):
         placed = set(tx.execute(_placed, ids).scalars())
         for row in shown:
             row[GATEWAY] = gateways.get(row["id"])
-            row["availability_zones"] = [rows.ZONE] if row["id"] in placed else []
+            row["availability_zones"] = [zones.ZONE] if row["id"] in placed else []
 
     def _set_gateway(
         self, tx: Transaction, context: RequestContext, router: Router, wish: Mapping[str, object]

@@ -23,9 +23,6 @@ SUBNETS = RecordTable[Subnet](tables.subnets, SUBNET)
 PORTS = RecordTable[Port](tables.ports, PORT, derived=lambda port: {"key": port.id[:8]})
 ROUTERS = RecordTable[Router](tables.routers, ROUTER)
 
-ZONE = "nova"
-"""The one availability zone, under Neutron's default name."""
-
 OLDEST_SUBNET_FIRST: ColumnElement[int] = literal_column("subnets.rowid", Integer)
 """SQLite numbers rows as they come; ``created_at`` is too coarse to tell two subnets of one second apart."""
 

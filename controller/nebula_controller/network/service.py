@@ -11,9 +11,11 @@ from typing import Any
 from nebula_controller.api.collection import Collection
 from nebula_controller.api.context import internal
 from nebula_controller.api.endpoint import Service
-from nebula_controller.network import discovery, qos, segments
+from nebula_controller.network import discovery, qos, segments, zones
 from nebula_controller.network.address_groups_api import AddressGroups
+from nebula_controller.network.address_scopes_api import AddressScopes
 from nebula_controller.network.floating_ips_api import FloatingIps
+from nebula_controller.network.ip_availability import IpAvailability
 from nebula_controller.network.networks_api import Networks
 from nebula_controller.network.port_forwardings_api import PortForwardings
 from nebula_controller.network.ports_api import Ports
@@ -23,6 +25,7 @@ from nebula_controller.network.rbac_api import RbacPolicies
 from nebula_controller.network.routers_api import Routers
 from nebula_controller.network.security_groups_api import SecurityGroupRules, SecurityGroups
 from nebula_controller.network.settings import NetworkSettings
+from nebula_controller.network.subnet_pools_api import SubnetPools
 from nebula_controller.network.subnets_api import Subnets
 from nebula_controller.store.database import Database
 
@@ -37,6 +40,8 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
     collections: list[Collection[Any]] = [
         Networks(database, settings),
         Subnets(database),
+        SubnetPools(database),
+        AddressScopes(database),
         Ports(database),
         Routers(database),
         SecurityGroups(database, rules),
@@ -50,5 +55,13 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
     ]
     operations = [operation for collection in collections for operation in collection.operations()]
     return Service(
-        PREFIX, [*discovery.operations(), *Quotas(database).operations(), *rule_type_operations(), *operations]
+        PREFIX,
+        [
+            *discovery.operations(),
+            *zones.operations(),
+            *Quotas(database).operations(),
+            *rule_type_operations(),
+            *IpAvailability(database).operations(),
+            *operations,
+        ],
     )

@@ -38,7 +38,7 @@ from nebula_controller.network.limited import Limited
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables import network as tables
-from nebula_controller.store.tables import security
+from nebula_controller.store.tables import pools, security
 from nebula_controller.store.tables.floating import floating_ips
 from nebula_controller.store.tables.qos import qos_policies
 from nebula_controller.store.tables.rbac import rbac_policies
@@ -74,6 +74,7 @@ TYPES: Mapping[str, SharedType] = {
     "address_group": SharedType(
         security.address_groups, {SHARED: _users(security.security_group_rules, "remote_address_group_id")}
     ),
+    "address_scope": SharedType(pools.address_scopes, {SHARED: _users(pools.subnet_pools, "address_scope_id")}),
     "network": SharedType(
         tables.networks,
         {SHARED: _users(tables.ports, "network_id"), EXTERNAL: _users(tables.routers, "gateway_network_id")},
@@ -89,6 +90,7 @@ TYPES: Mapping[str, SharedType] = {
         },
     ),
     "security_group": SharedType(security.security_groups, {SHARED: _of_grouped_ports}),
+    "subnetpool": SharedType(pools.subnet_pools, {SHARED: _users(tables.subnets, "subnetpool_id")}),
 }
 """By the API's word for the type."""
 

@@ -13,10 +13,11 @@ from nebula.ids import Owner, OwnerKind
 from nebula.model.attribute import raise_all
 from nebula.model.port import AUTO_DELETED, ROUTER_INTERFACE
 from nebula.model.subnet import Subnet
+from nebula.rules import ipv6
 from nebula.rules import subnets as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network import addresses, ports, rows, sharing
+from nebula_controller.network import addresses, ports, rows, sharing, subnet_pools
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for
 from nebula_controller.store.database import Database, Transaction
@@ -31,7 +32,14 @@ _users = (
     .distinct()
 )
 _blocking = _users.where(tables.ports.c.device_owner.not_in(sorted(AUTO_DELETED))).limit(1)
-_auto = _users.where(tables.ports.c.device_owner.in_(sorted(AUTO_DELETED)))
+_interfaces = _users.where(tables.ports.c.device_owner == ROUTER_INTERFACE).limit(1)
+_hosts = (
+    select(tables.ports.c.id)
+    .where(tables.ports.c.network_id == bindparam("network"), tables.ports.c.device_owner != ROUTER_INTERFACE)
+    .order_by(tables.ports.c.id)
+)
+"""The ports that have an address of every subnet whose hosts make their own."""
+
 _pool = tables.allocation_pools.c
 _pools_of = (
     select(_pool.subnet_id, _pool.start, _pool.end)
@@ -67,7 +75,7 @@ class Subnets(Limited[Subnet]):
         network = network_for(tx, context, str(values["network_id"]))
         if not context.is_admin and network.project_id != context.project_id:
             raise Forbidden("rule:create_subnet is disallowed by policy")
-        subnet = msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
+        subnet = self._draft(tx, context, values)
         if "gateway_ip" not in values:
             subnet = msgspec.structs.replace(subnet, gateway_ip=rules.default_gateway(subnet.cidr))
         if not subnet.allocation_pools:
@@ -76,9 +84,20 @@ class Subnets(Limited[Subnet]):
         raise_all(rules.check(subnet, rows.subnets_of(tx, network.id)))
         made = rows.SUBNETS.insert(tx, subnet)
         addresses.set_pools(tx, made)
+        if ipv6.is_auto_address(made):
+            for port_id in tx.execute(_hosts, {"network": network.id}).scalars().all():
+                ports.join_subnets(tx, port_id)
         rows.bump(tx, network)
         self.touch(tx, made)
         return made
+
+    def _draft(self, tx: Transaction, context: RequestContext, values: Row) -> Subnet:
+        """The subnet that is asked for, with the CIDR that its pool gives it."""
+        wanted = {name: value for name, value in values.items() if name != "cidr" or value is not None}
+        draft = msgspec.structs.replace(self.resource.make(wanted), id=str(uuid.uuid4()))
+        pool = subnet_pools.chosen(tx, context, draft)
+        subnet_pools.check_network(tx, draft.network_id, draft.ip_version, pool)
+        return draft if pool is None else subnet_pools.allocate(tx, pool, draft)
 
     def update(self, tx: Transaction, context: RequestContext, old: Subnet, values: Row) -> None:
         del context
@@ -104,14 +123,13 @@ class Subnets(Limited[Subnet]):
     def delete(self, tx: Transaction, context: RequestContext, old: Subnet) -> None:
         del context
         key = {"subnet": old.id}
-        raise_all(rules.in_use(old.id, tx.execute(_blocking, key).scalars().all()))
-        for port_id in tx.execute(_auto, key).scalars().all():
-            others = [f.subnet_id for f in rows.port(tx, port_id).fixed_ips if f.subnet_id != old.id]
-            if others:
-                ports.set_subnets(tx, port_id, others)
-            else:
+        holding = _interfaces if ipv6.is_auto_address(old) else _blocking
+        raise_all(rules.in_use(old.id, tx.execute(holding, key).scalars().all()))
+        for port_id, device_owner in tx.execute(_users, key).all():
+            if not ports.leave_subnet(tx, port_id, old.id).fixed_ips and device_owner in AUTO_DELETED:
                 ports.delete(tx, port_id)
         rows.SUBNETS.delete(tx, old.id)
+        subnet_pools.release(tx, old)
         rows.bump(tx, rows.network(tx, old.network_id))
         self.touch(tx, old)
 

@@ -55,6 +55,7 @@ subnets = Table(
     Column("network_id", String(36), ForeignKey("networks.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("ip_version", Integer, nullable=False),
     Column("cidr", String(64), nullable=False),
+    Column("subnetpool_id", String(36), ForeignKey("subnet_pools.id", ondelete="RESTRICT"), index=True),
     Column("gateway_ip", String(64)),
     Column("enable_dhcp", Boolean, nullable=False),
     Column("ipv6_ra_mode", String(16)),
@@ -62,6 +63,7 @@ subnets = Table(
     json_list("dns_nameservers"),
     json_list("host_routes"),
     json_list("service_types"),
+    Column("dns_publish_fixed_ip", Boolean, nullable=False),
 )
 """``host_routes`` is a list of {"destination", "nexthop"}."""
 

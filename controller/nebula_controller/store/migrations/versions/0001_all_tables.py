@@ -30,6 +30,23 @@ def upgrade() -> None:  # noqa: PLR0915
         batch_op.create_index(batch_op.f("ix_address_groups_project_id"), ["project_id"], unique=False)
 
     op.create_table(
+        "address_scopes",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("ip_version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_scopes")),
+    )
+    with op.batch_alter_table("address_scopes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_address_scopes_name"), ["name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_address_scopes_project_id"), ["project_id"], unique=False)
+
+    op.create_table(
         "database_state",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.String(length=36), nullable=False),
@@ -577,6 +594,40 @@ def upgrade() -> None:  # noqa: PLR0915
         )
 
     op.create_table(
+        "subnet_pools",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("tags", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("revision_number", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.String(length=20), nullable=False),
+        sa.Column("updated_at", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("prefixes", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("ip_version", sa.Integer(), nullable=False),
+        sa.Column("min_prefixlen", sa.Integer(), nullable=False),
+        sa.Column("max_prefixlen", sa.Integer(), nullable=False),
+        sa.Column("default_prefixlen", sa.Integer(), nullable=False),
+        sa.Column("default_quota", sa.Integer(), nullable=True),
+        sa.Column("address_scope_id", sa.String(length=36), nullable=True),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["address_scope_id"],
+            ["address_scopes.id"],
+            name=op.f("fk_subnet_pools_address_scope_id"),
+            ondelete="RESTRICT",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subnet_pools")),
+    )
+    with op.batch_alter_table("subnet_pools", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_subnet_pools_address_scope_id"), ["address_scope_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_subnet_pools_name"), ["name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_subnet_pools_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(
+            "uq_subnet_pools_default_of_version", ["ip_version"], unique=True, sqlite_where=sa.text("is_default IS 1")
+        )
+
+    op.create_table(
         "users",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("domain_id", sa.String(length=64), nullable=False),
@@ -655,6 +706,21 @@ def upgrade() -> None:  # noqa: PLR0915
     with op.batch_alter_table("credentials", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_credentials_project_id"), ["project_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_credentials_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "free_prefixes",
+        sa.Column("subnetpool_id", sa.String(length=36), nullable=False),
+        sa.Column("first", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("prefixlen", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subnetpool_id"], ["subnet_pools.id"], name=op.f("fk_free_prefixes_subnetpool_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("subnetpool_id", "first", name=op.f("pk_free_prefixes")),
+    )
+    with op.batch_alter_table("free_prefixes", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_free_prefixes_subnetpool_id_prefixlen", ["subnetpool_id", "prefixlen", "first"], unique=False
+        )
 
     op.create_table(
         "group_members",
@@ -780,6 +846,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("network_id", sa.String(length=36), nullable=False),
         sa.Column("ip_version", sa.Integer(), nullable=False),
         sa.Column("cidr", sa.String(length=64), nullable=False),
+        sa.Column("subnetpool_id", sa.String(length=36), nullable=True),
         sa.Column("gateway_ip", sa.String(length=64), nullable=True),
         sa.Column("enable_dhcp", sa.Boolean(), nullable=False),
         sa.Column("ipv6_ra_mode", sa.String(length=16), nullable=True),
@@ -787,8 +854,12 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("dns_nameservers", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("host_routes", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("service_types", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("dns_publish_fixed_ip", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["network_id"], ["networks.id"], name=op.f("fk_subnets_network_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["subnetpool_id"], ["subnet_pools.id"], name=op.f("fk_subnets_subnetpool_id"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subnets")),
     )
@@ -796,6 +867,7 @@ def upgrade() -> None:  # noqa: PLR0915
         batch_op.create_index(batch_op.f("ix_subnets_name"), ["name"], unique=False)
         batch_op.create_index(batch_op.f("ix_subnets_network_id"), ["network_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_subnets_project_id"), ["project_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_subnets_subnetpool_id"), ["subnetpool_id"], unique=False)
 
     op.create_table(
         "allocation_pools",
