@@ -28,9 +28,11 @@ from nebula.ids import Host
 from nebula.view.records import NodeView
 from nebula.view.report import NodeReport, Plug, Receipt, Result
 from nebula_agent import checks
+from nebula_agent.answers import Answers
 from nebula_agent.edge import files, netns
 from nebula_agent.loop import Loop, log_start
 from nebula_agent.node import Node
+from nebula_agent.questions import Questions
 from nebula_agent.report import Reporter
 from nebula_agent.settings import Settings, check_running
 from nebula_agent.source import Cache, ControllerSource, FileSource, Source, decode
@@ -82,15 +84,18 @@ def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
 
     userspace = node.datapath_type == "netdev"
     upcalls = UpcallCheck(Path(settings.socket_path()).with_name("ovs-vswitchd.pid"))
-    loop = Loop(
-        node, turns, Warmth(settings.vtep_ip) if userspace else None, told_plugs, None if userspace else upcalls
-    )
+    warmth = Warmth(settings.vtep_ip) if userspace else None
+    answers = Answers(node, turns, Host(settings.host))
+    loop = Loop(node, turns, warmth, told_plugs, answers=answers, upcalls=None if userspace else upcalls)
+    questions: Questions | None = None
     source: Source
     if settings.controller:
         reporter = Reporter(settings.controller, settings.host, secret, loop.statuses_lost)
         reporter.start()
         reporter.report(msgspec.structs.replace(report, plugged=node.plugs()))
         source = ControllerSource(settings.controller, settings.host, secret, loop.deliver)
+        questions = Questions(settings.controller, settings.host, secret, loop.ask)
+        questions.start()
     else:
         source = FileSource(Path(settings.view_file), node.watch, loop.deliver)
     log_start(
@@ -107,6 +112,8 @@ def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
         loop.run(source)
     finally:
         notify("STOPPING=1")
+        if questions is not None:
+            questions.stop()
         if reporter is not None:
             reporter.stop()
         event(_log, logging.INFO, "nebula-agent stopped: the dataplane stays as it is")

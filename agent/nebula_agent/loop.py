@@ -16,8 +16,10 @@ from types import FrameType
 from nebula_runtime.log import event
 
 from nebula.errors import NebulaError
+from nebula.view.question import NodeAnswer, Question
 from nebula.view.records import NodeView
 from nebula.view.report import Plug, Reason
+from nebula_agent.answers import Answers
 from nebula_agent.edge.waiter import Waiter
 from nebula_agent.guard import HOLD_S
 from nebula_agent.node import Node
@@ -44,6 +46,8 @@ class Loop:
         turns: Turns,
         warmth: Warmth | None,
         told_plugs: Callable[[tuple[Plug, ...]], None],
+        *,
+        answers: Answers,
         upcalls: UpcallCheck | None = None,
     ) -> None:
         """``told_plugs`` is called when what others plugged has changed.
@@ -55,7 +59,9 @@ class Loop:
         self._turns = turns
         self._warmth = warmth
         self._told_plugs = told_plugs
+        self._answers = answers
         self._upcalls = upcalls
+        self._asked: collections.deque[tuple[Question, Callable[[NodeAnswer], None]]] = collections.deque()
         self._plugs: tuple[Plug, ...] = ()
         self._arrived: collections.deque[NodeView] = collections.deque()
         self._stopped = False
@@ -69,6 +75,11 @@ class Loop:
     def deliver(self, view: NodeView) -> None:
         """A view has come; from any thread."""
         self._arrived.append(view)
+        self._node.watch.wake()
+
+    def ask(self, question: Question, reply: Callable[[NodeAnswer], None]) -> None:
+        """Somebody asks; from any thread. ``reply`` is called by the loop."""
+        self._asked.append((question, reply))
         self._node.watch.wake()
 
     def statuses_lost(self) -> None:
@@ -115,9 +126,13 @@ class Loop:
             self._lost = False
             self._turns.tell_all = True
             self._tell_at = now + 1.0
-        reason = self._reason(now)
-        if reason is not None:
-            self._turn(reason)
+        if not self._answers.paused:
+            reason = self._reason(now)
+            if reason is not None:
+                self._turn(reason)
+        while self._asked:
+            question, reply = self._asked.popleft()
+            reply(self._answers.answer(question))
         if self._warmth is not None and self._turns.view is not None:
             self._warmth.touch(self._turns.view.peers, time.monotonic())
 
@@ -171,7 +186,8 @@ class Loop:
             self._upcalls.look()
 
     def _wait(self) -> None:
-        if self._stopped or self._arrived:
+        paused = self._answers.paused
+        if self._stopped or self._asked or (self._arrived and not paused):
             return
         assert self._node.ovsdb is not None
         self._plan_drift(time.monotonic())  # a turn itself may have left something to look at
@@ -179,7 +195,8 @@ class Loop:
         self._node.ovsdb.wait(poller)
         poller.fd_wait(self._node.watch.fileno(), select.POLLIN)
         due = min(self._retry_at, self._drift_at, self._full_at, self._refetch_at, self._tell_at)
-        poller.timer_wait(max(0, int((due - time.monotonic()) * 1000) + 1) if due != _NEVER else 60_000)
+        idle = paused or due == _NEVER
+        poller.timer_wait(60_000 if idle else max(0, int((due - time.monotonic()) * 1000) + 1))
         poller.block()
 
 

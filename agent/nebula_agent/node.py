@@ -5,7 +5,7 @@ Effects: opens the edges. Decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nebula.compile.facts import Facts
@@ -49,7 +49,18 @@ class Node:
         self.kernel = Kernel(self.watch)
         self.ovsdb = Ovsdb(Path(settings.socket_path())) if with_ovs else None
         self.datapath_type = choose_datapath(settings.datapath_type)
+        self._flows: FlowDriver | None = None
+        self._processes = ProcessDriver(self.kernel, self.watch)
         self.reconciler = Reconciler(self._drivers(), applied=applied)
+
+    def pids(self) -> dict[str, int]:
+        """Numbers of our daemons by name, as they were seen last."""
+        return self._processes.pids()
+
+    def foreign_flows(self, bridge: str) -> Iterator[str]:
+        """Flows of a bridge that do not bear our mark, as they are printed. Raises CommandFailed."""
+        if self._flows is not None:
+            yield from self._flows.foreign(bridge)
 
     def _drivers(self) -> list[Driver]:
         kernel, owner = self.kernel, Owner(OwnerKind.NODE, self._settings.host)
@@ -63,8 +74,9 @@ class Node:
         ]
         if self.ovsdb is not None:
             run_folder = Path(self._settings.socket_path()).parent
-            drivers += [OpenVSwitchDriver(self.ovsdb, kernel), FlowDriver(self.ovsdb, run_folder, self.watch)]
-        drivers += [ConfigFileDriver(self.state_folder, owner), ProcessDriver(kernel, self.watch)]
+            self._flows = FlowDriver(self.ovsdb, run_folder, self.watch)
+            drivers += [OpenVSwitchDriver(self.ovsdb, kernel), self._flows]
+        drivers += [ConfigFileDriver(self.state_folder, owner), self._processes]
         return sorted(drivers, key=lambda driver: max(RANK[kind] for kind in driver.kinds))
 
     @property

@@ -97,6 +97,10 @@ class Turns:
             self._stored = view
         return result.clean
 
+    def desired(self) -> NodeState | None:
+        """What shall be by the newest view, None without one. Raises ValueError for a view that cannot be used."""
+        return self._compile(self.view) if self.view is not None else None
+
     def _compile(self, view: NodeView) -> NodeState:
         facts = self._node.facts()
         if self._compiled is None or self._compiled[0] is not view or self._compiled[1] != facts:

@@ -7,7 +7,8 @@ whose cookie has our mark; a dump asks only for those, and other flows are never
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nebula.compile.pipeline.dump import observed_flows, owners_by_cookie
@@ -16,7 +17,7 @@ from nebula.desired.kinds import Flow, KernelObject, Key
 from nebula.desired.openflow import flow_identity, flow_line
 from nebula.desired.shell import OWNER_KEY
 from nebula.desired.state import NodeState
-from nebula.ids import parse_mark
+from nebula.ids import cookie_is_ours, parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, together
 from nebula_agent.drivers.openvswitch import our_bridges
@@ -24,6 +25,8 @@ from nebula_agent.edge import ofctl
 from nebula_agent.edge.flowmonitor import FlowMonitor
 from nebula_agent.edge.ovsdb import Ovsdb
 from nebula_agent.edge.watch import Watch
+
+_COOKIE = re.compile(r"cookie=(0x[0-9a-f]+)")
 
 
 class FlowDriver:
@@ -86,6 +89,14 @@ class FlowDriver:
                     failures[change.key] = f"port {missing} is not on bridge {bridge}"
             failures |= together(ready, lambda part, name=bridge: self._step(name, part))  # type: ignore[misc]
         return failures
+
+    def foreign(self, bridge: str) -> Iterator[str]:
+        """Flows of a bridge without our mark, as they are printed (a cookie of 0 is not). Raises CommandFailed."""
+        for line in ofctl.dump_all(self._run_folder, bridge, self._numbers(bridge)).splitlines():
+            if "actions=" in line:
+                cookie = _COOKIE.search(line)
+                if cookie is None or not cookie_is_ours(int(cookie[1], 16)):
+                    yield line.strip()
 
     def _step(self, bridge: str, changes: Sequence[Change]) -> None:
         ofctl.bundle(self._run_folder, bridge, (_line(change) for change in changes), self._numbers(bridge))

@@ -144,6 +144,11 @@ class Kernel:
         self._look_at(name)
         return name in self._foreign
 
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Names of the namespaces that do not bear our mark."""
+        return frozenset(self._foreign)
+
     def link_index(self, name: str) -> int:
         """The kernel's number of a link of the node as it is at this moment, 0 where there is none."""
         try:

@@ -64,6 +64,10 @@ class ProcessDriver:
     def mark_dirty(self) -> None:
         self._dirty = True
 
+    def pids(self) -> dict[str, int]:
+        """Numbers of the processes that were seen last, by name."""
+        return {name: items[-1].pid for name, items in self._running.items()}
+
     def observe(self, desired: NodeState) -> Iterable[KernelObject]:
         self._look.take()
         self._dirty = False

@@ -27,8 +27,17 @@ def dump_flows(run_folder: Path, bridge: str, ports: Mapping[str, int]) -> str:
 
     ``ports``: OpenFlow numbers by name. A number that none of them has stays a number.
     """
+    return _dump(run_folder, bridge, ports, _OURS)
+
+
+def dump_all(run_folder: Path, bridge: str, ports: Mapping[str, int]) -> str:
+    """All flows of the bridge, whosever, in the same form. Raises CommandFailed."""
+    return _dump(run_folder, bridge, ports)
+
+
+def _dump(run_folder: Path, bridge: str, ports: Mapping[str, int], *which: str) -> str:
     names = {str(number): port_text(name) for name, number in ports.items()}
-    text = run([*_OVS_OFCTL, "--no-stats", "dump-flows", _target(run_folder, bridge), _OURS])
+    text = run([*_OVS_OFCTL, "--no-stats", "dump-flows", _target(run_folder, bridge), *which])
     return _NUMBER.sub(lambda found: found[1] + names.get(found[2], found[2]), text)
 
 

@@ -11,15 +11,11 @@ from urllib.parse import quote
 
 import click
 
-from nebula.errors import BadRequest, NotFound
+from nebula.errors import NotFound
 from nebulactl.api import NEBULA, Api, JsonObject, as_object, as_objects
-from nebulactl.find import find_id, looks_like_id
 from nebulactl.invocation import api, invocation
-from nebulactl.nouns import INSTANCE, NETWORK_NOUN, PORT, ROUTER, SUBNET
-from nebulactl.security_nouns import ADDRESS_GROUP, FLOATING_IP, SECURITY_GROUP
+from nebulactl.objects import object_id
 
-_NOUNS = {noun.name: noun for noun in (NETWORK_NOUN, SUBNET, PORT, ROUTER, INSTANCE, SECURITY_GROUP, ADDRESS_GROUP)}
-_NOUNS["floating ip"] = FLOATING_IP
 _POLL_S = 25
 _SOON_S = 2.0
 """A call that was made just now: its receipts may still be under way for so long."""
@@ -68,27 +64,10 @@ def _requests(cloud: Api, what: tuple[str, ...]) -> list[str]:
         return [request_id]
     if len(what) == 1 and what[0].startswith("req-"):
         return [what[0]]
-    calls = as_objects(cloud.get(NEBULA, "/calls", {"object": [_object_id(cloud, what)]}).get("calls"))
+    calls = as_objects(cloud.get(NEBULA, "/calls", {"object": [object_id(cloud, what)]}).get("calls"))
     if not calls:
         raise NotFound(f"No call on record has changed {' '.join(what)}: there is none, or it is too long ago.")
     return [str(call["id"]) for call in reversed(calls)]
-
-
-def _object_id(cloud: Api, what: tuple[str, ...]) -> str:
-    """An id may be of something that is gone. Raises NotFound, BadRequest for a noun that there is not."""
-    name = what[-1]
-    noun = _NOUNS.get(" ".join(what[:-1]).replace("-", " "))
-    if len(what) == 1 and looks_like_id(name):
-        return name
-    if noun is None:
-        known = ", ".join(f"'{noun}'" for noun in sorted(_NOUNS))
-        raise BadRequest(f"{' '.join(what)!r} is neither a request id nor a noun and a name; the nouns: {known}.")
-    try:
-        return find_id(cloud, noun, name)
-    except NotFound:
-        if looks_like_id(name):
-            return name
-        raise
 
 
 def _of_request(cloud: Api, request_id: str) -> JsonObject:

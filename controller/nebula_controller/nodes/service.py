@@ -14,10 +14,12 @@ import msgspec
 
 from nebula.errors import BadRequest, ConfigError, Forbidden, InvalidAttribute, NotFound, Unauthorized
 from nebula.ids import Host
+from nebula.view.question import NodeAnswer
 from nebula.view.report import NodeReport, Reason, Receipt
 from nebula_controller import status
 from nebula_controller.api.endpoint import Answer, Call, Handler, Operation, Service
 from nebula_controller.nodes import explanations
+from nebula_controller.nodes.questions import Questions
 from nebula_controller.nodes.realised import Realised
 from nebula_controller.nodes.receipts import Receipts
 from nebula_controller.nodes.registry import HEARTBEAT_S, Registry
@@ -43,8 +45,9 @@ class NodesApi:
         registry: Registry,
         views: Views,
         receipts: Receipts,
-        realised: Realised,
         *,
+        realised: Realised,
+        questions: Questions,
         secret: bytes,
     ) -> None:
         self._database = database
@@ -52,6 +55,7 @@ class NodesApi:
         self._views = views
         self._receipts = receipts
         self._realised = realised
+        self._questions = questions
         self._news = asyncio.Event()
         self._stopped = False
         if not secret.strip():
@@ -68,6 +72,10 @@ class NodesApi:
                 Operation("GET", f"{node}/view", self._known(self._view), open=True),
                 Operation(
                     "POST", f"{node}/receipts", self._known(self._receipt), open=True, limit_bytes=RECEIPT_LIMIT_BYTES
+                ),
+                Operation("GET", f"{node}/questions", self._known(self._fetch_questions), open=True),
+                Operation(
+                    "POST", f"{node}/answers", self._known(self._answer), open=True, limit_bytes=RECEIPT_LIMIT_BYTES
                 ),
                 Operation("GET", "/v1/receipts", self._list_receipts),
                 Operation("GET", "/v1/receipts/{request_id}", self._show_receipts),
@@ -121,6 +129,13 @@ class NodesApi:
         if receipt.epoch == self._database.epoch:
             self._realised.take(receipt)
         self._tell_news()
+        return Answer(204)
+
+    async def _fetch_questions(self, call: Call) -> Answer:
+        return Answer(200, await self._questions.fetch(_host(call), _wait_s(call)))
+
+    def _answer(self, call: Call) -> Answer:
+        self._questions.take(_host(call), _decode(call.raw, NodeAnswer))
         return Answer(204)
 
     def stop(self) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from nebula_controller import scheduler
 from nebula_controller.api.endpoint import Service
 from nebula_controller.nodes.agents_api import AgentsApi
+from nebula_controller.nodes.asking_api import AskingApi
 from nebula_controller.nodes.plugs import Plugs
+from nebula_controller.nodes.questions import Questions
 from nebula_controller.nodes.realised import Realised
 from nebula_controller.nodes.receipts import Receipts
 from nebula_controller.nodes.registry import Registry
@@ -39,13 +41,23 @@ class Southbound:
         self.registry = Registry(database, Plugs(), monotonic_s=monotonic_s, wall_s=wall_s)
         receipts = Receipts(database, self.views.snapshot)
         self.realised = Realised(database, self.views)
-        self._api = NodesApi(database, self.registry, self.views, receipts, self.realised, secret=node_secret)
+        self._questions = Questions()
+        self._api = NodesApi(
+            database,
+            self.registry,
+            self.views,
+            receipts,
+            realised=self.realised,
+            questions=self._questions,
+            secret=node_secret,
+        )
+        self._asking = AskingApi(database, self.views, self._questions)
         self._agents = AgentsApi(database)
         self._sweeping: asyncio.Task[None] | None = None
 
     def services(self) -> list[Service]:
         """``/nebula/v1``, and Neutron's ``agents`` below ``/network``."""
-        return [self._api.service(), self._agents.service()]
+        return [self._api.service(), self._asking.service(), self._agents.service()]
 
     async def start(self) -> None:
         """Begin to watch the heartbeats."""
@@ -56,6 +68,7 @@ class Southbound:
         self.views.stop()
         self.realised.stop()
         self._api.stop()
+        self._questions.stop()
 
     async def stop(self) -> None:
         """End the background task; long polls too, if ``release`` was not called."""

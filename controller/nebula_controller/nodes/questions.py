@@ -1,0 +1,73 @@
+"""Questions of people on their way to the nodes, and the answers on their way back. Effects: timers of the event loop.
+
+Kept in memory alone: a question whose asker has gone is forgotten, and so are all at a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from nebula.ids import Host
+from nebula.view.question import Ask, NodeAnswer, Question
+from nebula.view.records import NodeView
+
+
+class Questions:
+    """All methods are called on the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._ids = itertools.count(1)
+        self._waiting: defaultdict[Host, list[Question]] = defaultdict(list)
+        self._asked: dict[int, tuple[Host, asyncio.Future[NodeAnswer]]] = {}
+        self._bells: defaultdict[Host, asyncio.Event] = defaultdict(asyncio.Event)
+        self._stopped = False
+
+    async def ask(
+        self, hosts: Iterable[Host], ask: Ask, wait_s: float, *, thing: str = "", views: Mapping[Host, NodeView] = {}
+    ) -> list[NodeAnswer]:
+        """The answers of these nodes that came within ``wait_s``, in the nodes' order. ``views`` are for a plan."""
+        futures: dict[int, asyncio.Future[NodeAnswer]] = {}
+        for host in hosts:
+            question = Question(next(self._ids), ask, thing, views.get(host))
+            futures[question.id] = asyncio.get_running_loop().create_future()
+            self._asked[question.id] = (host, futures[question.id])
+            self._waiting[host].append(question)
+            self._bells[host].set()
+        try:
+            if futures and not self._stopped:
+                await asyncio.wait(futures.values(), timeout=wait_s)
+        finally:
+            for identity in futures:
+                host, _future = self._asked.pop(identity)
+                self._waiting[host] = [item for item in self._waiting[host] if item.id != identity]
+        return [future.result() for future in futures.values() if future.done() and not future.cancelled()]
+
+    async def fetch(self, host: Host, wait_s: float) -> list[Question]:
+        """What the node has been asked since it fetched last; waits for something to be asked."""
+        if not self._waiting[host] and not self._stopped:
+            bell = self._bells[host]
+            try:
+                async with asyncio.timeout(wait_s):
+                    await bell.wait()
+            except TimeoutError:
+                pass
+        self._bells[host].clear()
+        found, self._waiting[host] = self._waiting[host], []
+        return found
+
+    def take(self, host: Host, answer: NodeAnswer) -> None:
+        """A node's answer; one that nobody waits for, or that another node was asked for, is dropped."""
+        asked, future = self._asked.get(answer.question, (None, None))
+        if future is not None and asked == host and not future.done():
+            future.set_result(answer)
+
+    def stop(self) -> None:
+        """Let everybody who waits go."""
+        self._stopped = True
+        for bell in self._bells.values():
+            bell.set()
+        for _host, future in self._asked.values():
+            future.cancel()
