@@ -88,7 +88,7 @@ def test_an_object_has_its_calls_in_order(nebulactl: Nebulactl, cloud: Cloud) ->
         ((), 2, "Give a request id"),
         (("--last", "--follow"), 2, "Give a request id"),
         (("network", "nope"), 1, "No network has the name or id 'nope'"),
-        (("house", "a"), 1, "neither a request id nor a noun and a name"),
+        (("house", "a"), 1, "neither an id nor a noun and a name"),
         (("req-9999",), 1, "No request req-9999"),
         ((NET,), 1, f"No call on record has changed {NET}"),
     ],
