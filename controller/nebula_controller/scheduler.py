@@ -113,9 +113,11 @@ def before_commit(tx: Transaction) -> None:
     elif OwnerKind.PORT not in by_kind or tx.origin is None or tx.origin.method != "DELETE":
         networks_touched = set()  # only with its subnets, or with a port (maybe the server's own), does DHCP change
     for network in sorted(networks_touched):
-        place_dhcp(tx, network)
+        if not tx.is_settled(Owner(OwnerKind.NETWORK, network)):
+            place_dhcp(tx, network)
     for router in sorted(by_kind.get(OwnerKind.ROUTER, ())):
-        place_router(tx, RouterId(router))
+        if not tx.is_settled(Owner(OwnerKind.ROUTER, router)):
+            place_router(tx, RouterId(router))
 
 
 def place_waiting(tx: Transaction) -> None:
@@ -143,25 +145,31 @@ def clear_node(tx: Transaction, host: str) -> None:
 
 
 def place_dhcp(tx: Transaction, network: str) -> None:
-    """One DHCP port, bound, with an address in each subnet that has DHCP; none where no subnet has."""
+    """One DHCP port, bound, with an address in each subnet that has DHCP; none where no subnet has.
+
+    Where an administrator gave the network to several nodes, each of its bound ports.
+    """
     wanted = tx.execute(_DHCP_SUBNETS, {"network": network}).scalars().all()
     existing = tx.execute(_DHCP_PORTS, {"network": network}).all()
-    if not wanted:
-        for row in existing:
+    bound = [row for row in existing if row.host]
+    kept = (bound or existing[:1]) if wanted else []
+    for row in existing:
+        if row not in kept:
             network_ports.delete(tx, row.id)
+    if not wanted:
         return
-    host = None if existing and existing[0].host else _dhcp_host(tx, network)
+    host = None if bound else _dhcp_host(tx, network)
     try:
         with tx.connection.begin_nested():
-            if existing:
-                network_ports.set_subnets(tx, existing[0].id, wanted)
-            elif host is not None:
+            for row in kept:
+                network_ports.set_subnets(tx, row.id, wanted)
+            if not kept and host is not None:
                 network_ports.create_dhcp_port(tx, network, wanted, host)
     except Conflict as error:
         event(log, logging.WARNING, "DHCP server without an address", network_id=network, problem=error.message)
         return
-    if existing and host is not None:
-        network_ports.bind(tx, existing[0].id, host)
+    if kept and host is not None:
+        network_ports.bind(tx, kept[0].id, host)
 
 
 def place_router(tx: Transaction, router: RouterId) -> None:
@@ -180,6 +188,79 @@ def place_router(tx: Transaction, router: RouterId) -> None:
         tx.touch(Owner(OwnerKind.ROUTER, router))
     for port in tx.execute(_PORTS_ELSEWHERE, {"router": router, "node": host}).scalars().all():
         network_ports.bind(tx, port, host)
+
+
+def dhcp_hosts(tx: Transaction, network: str) -> list[str]:
+    """The nodes that serve the network."""
+    return [row.host for row in tx.execute(_DHCP_PORTS, {"network": network}) if row.host]
+
+
+def dhcp_networks(tx: Transaction, host: str) -> list[str]:
+    """The networks that the node serves."""
+    return [row.network_id for row in tx.execute(_DHCP_PORTS_OF, {"node": host})]
+
+
+def router_host(tx: Transaction, router: str) -> str | None:
+    """The node that the router is on."""
+    row = tx.execute(_ROUTER, {"router": router}).one_or_none()
+    return None if row is None else row.host
+
+
+def routers_on(tx: Transaction, host: str) -> list[str]:
+    """The routers that the node has."""
+    return list(tx.execute(_ROUTERS_OF, {"node": host}).scalars())
+
+
+def can_host_router(tx: Transaction, router: str, host: str) -> bool:
+    """Whether the node reaches the physical network of the router's gateway."""
+    return _maps(tx, host, tx.execute(_ROUTER, {"router": router}).one().physical_network)
+
+
+def add_dhcp_host(tx: Transaction, network: str, host: str) -> None:
+    """Let the node serve the network too: the port that waits for a node, or a new one.
+
+    Raises ``Conflict`` where no subnet has DHCP, where the node lacks the physical network, or no address is free.
+    """
+    wanted = tx.execute(_DHCP_SUBNETS, {"network": network}).scalars().all()
+    if not wanted:
+        raise Conflict(f"Network {network} has no subnet with DHCP: there is nothing to serve.")
+    physical_network = tx.execute(_PHYSICAL_NETWORK, {"network": network}).scalar_one()
+    if not _maps(tx, host, physical_network):
+        raise Conflict(f"Node {host} has no bridge for physical network {physical_network}.")
+    waiting = [row.id for row in tx.execute(_DHCP_PORTS, {"network": network}) if not row.host]
+    if waiting:
+        network_ports.set_subnets(tx, waiting[0], wanted)
+        network_ports.bind(tx, waiting[0], host)
+    else:
+        network_ports.create_dhcp_port(tx, network, wanted, host)
+
+
+def remove_dhcp_host(tx: Transaction, network: str, host: str) -> None:
+    """Let the node serve the network no more. The last server's port keeps its addresses and waits for a node."""
+    existing = tx.execute(_DHCP_PORTS, {"network": network}).all()
+    for row in existing:
+        if row.host == host and len(existing) > 1:
+            network_ports.delete(tx, row.id)
+        elif row.host == host:
+            network_ports.bind(tx, row.id, "")
+    tx.settle(Owner(OwnerKind.NETWORK, network))
+
+
+def add_router_host(tx: Transaction, router: str, host: str) -> None:
+    """Put a router that is nowhere on the node."""
+    tx.execute(_PLACE, {"router_id": router, "host": host})
+    tx.touch(Owner(OwnerKind.ROUTER, router))
+    for port in tx.execute(_PORTS_ELSEWHERE, {"router": router, "node": host}).scalars().all():
+        network_ports.bind(tx, port, host)
+
+
+def remove_router_host(tx: Transaction, router: str) -> None:
+    """Take the router off its node; it is nowhere until it is put somewhere, or changes."""
+    tx.execute(delete(router_placements).where(router_placements.c.router_id == bindparam("gone")), {"gone": router})
+    tx.touch(Owner(OwnerKind.ROUTER, router))
+    tx.settle(Owner(OwnerKind.ROUTER, router))
+    for port in tx.execute(_PORTS_ELSEWHERE, {"router": router, "node": ""}).scalars().all():
+        network_ports.bind(tx, port, "")
 
 
 def choose_compute(tx: Transaction, wanted: str | None, physical_networks: Iterable[str]) -> Host:

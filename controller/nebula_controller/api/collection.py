@@ -134,6 +134,15 @@ class Collection(ABC, Generic[S]):
         row = dict(zip(self._names, found, strict=True))
         return self._present(tx, context, [row], frozenset())[0]
 
+    def fetch_all(self, tx: Transaction, context: RequestContext, keys: Sequence[str]) -> list[Row]:
+        """Those of these objects that such a caller may know of, by id."""
+        statement = self._select.where(self.rows.table.c.id.in_(bindparam("keys", expanding=True)))
+        if not context.is_admin:
+            statement = statement.where(self._visible)
+        found = tx.execute(statement.order_by(self.rows.table.c.id), {"keys": keys, "project": context.project_id})
+        rows = [dict(zip(self._names, row, strict=True)) for row in found]
+        return self._present(tx, context, rows, frozenset())
+
     def load(self, tx: Transaction, context: RequestContext, call: Call) -> S:
         """The record that a call is about to change; raises ``NotFound``, ``Forbidden`` or ``PreconditionFailed``."""
         key = call.path["id"]

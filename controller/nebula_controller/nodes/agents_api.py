@@ -1,24 +1,19 @@
-"""Neutron's ``agents``, and which agent serves a router or a network. Effects: HTTP answers, SQL.
+"""Neutron's ``agents``. Effects: HTTP answers, SQL.
 
 For administrators; others see none (Neutron's default policy).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from sqlalchemy import bindparam, select
 
 from nebula.errors import BadRequest, InvalidAttribute, NotFound
 from nebula.model import accept
-from nebula.model.port import DHCP
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
-from nebula_controller.nodes.agent_kinds import DHCP_AGENT, L3_AGENT, AgentKind, agent_id
 from nebula_controller.nodes.agents import agent, agents, delete_agent, set_agent
-from nebula_controller.store.database import Database, Transaction
-from nebula_controller.store.tables.network import ports
-from nebula_controller.store.tables.nodes import router_placements
+from nebula_controller.nodes.hosting_api import Hosting
+from nebula_controller.store.database import Database
 
 _FILTERS = (
     "admin_state_up",
@@ -32,9 +27,6 @@ _FILTERS = (
     "topic",
 )
 _IGNORED = ("fields", "limit", "marker", "page_reverse", "sort_dir", "sort_key")
-
-_ROUTER_HOST = select(router_placements.c.host).where(router_placements.c.router_id == bindparam("served"))
-_DHCP_HOSTS = select(ports.c.host).where(ports.c.network_id == bindparam("served"), ports.c.device_owner == DHCP)
 
 
 class AgentsApi:
@@ -52,8 +44,7 @@ class AgentsApi:
                 Operation("GET", "/v2.0/agents/{id}", self._show),
                 Operation("PUT", "/v2.0/agents/{id}", self._update),
                 Operation("DELETE", "/v2.0/agents/{id}", self._delete),
-                Operation("GET", "/v2.0/routers/{id}/l3-agents", self._serving(_router_hosts, L3_AGENT)),
-                Operation("GET", "/v2.0/networks/{id}/dhcp-agents", self._serving(_dhcp_hosts, DHCP_AGENT)),
+                *Hosting(self._database).operations(),
             ],
         )
 
@@ -82,24 +73,6 @@ class AgentsApi:
         with self._database.write(call.context, status=204) as tx:
             delete_agent(tx, call.path["id"])
         return Answer(204)
-
-    def _serving(self, hosts: Callable[[Transaction, str], Sequence[str]], kind: AgentKind) -> Callable[[Call], Answer]:
-        def serving(call: Call) -> Answer:
-            if not call.context.is_admin:
-                return Answer(200, {"agents": []})
-            with self._database.read() as tx:
-                wanted = {agent_id(host, kind) for host in hosts(tx, call.path["id"])}
-                return Answer(200, {"agents": [row for row in agents(tx) if row["id"] in wanted]})
-
-        return serving
-
-
-def _router_hosts(tx: Transaction, router: str) -> Sequence[str]:
-    return tx.execute(_ROUTER_HOST, {"served": router}).scalars().all()
-
-
-def _dhcp_hosts(tx: Transaction, network: str) -> Sequence[str]:
-    return tx.execute(_DHCP_HOSTS, {"served": network}).scalars().all()
 
 
 def _for_admins(call: Call) -> None:

@@ -85,6 +85,7 @@ class Transaction:
         self.origin = origin
         """None in a read."""
         self._touched: dict[Owner, bool] = {}
+        self._settled: set[Owner] = set()
 
     def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[*tuple[Any, ...]]:
         """Run one Core statement."""
@@ -102,6 +103,14 @@ class Transaction:
     def touched(self) -> frozenset[Owner]:
         """All owners touched or related so far."""
         return frozenset(self._touched)
+
+    def settle(self, owner: Owner) -> None:
+        """Say that this write itself decided where ``owner`` is served: hooks before the commit leave that as it is."""
+        self._settled.add(owner)
+
+    def is_settled(self, owner: Owner) -> bool:
+        """Whether hooks leave it as it is."""
+        return owner in self._settled
 
     def revision(self) -> int:
         """The global revision that this transaction sees."""
