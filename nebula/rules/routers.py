@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from nebula.errors import BadRequest, Conflict, NebulaError
 from nebula.model.network import Network
-from nebula.model.router import Router
 from nebula.model.subnet import Subnet
 from nebula.rules.subnets import overlap
 from nebula.view.records import FixedIp, HostRoute
+
+MAX_ROUTES = 30
+"""Neutron's ``max_routes``: so many extra routes a router may have."""
 
 
 def bad_request(problem: str) -> BadRequest:
@@ -54,29 +56,22 @@ def check_interface(subnet: Subnet) -> list[NebulaError]:
     return problems
 
 
-def check_gateway(router: Router, network: Network) -> list[NebulaError]:
-    """The network is external, and no other is the gateway already."""
-    problems: list[NebulaError] = []
-    if not network.external:
-        problems.append(
-            BadRequest(
-                f"Invalid input for external_gateway_info. Reason: Network {network.id} is not an external network.",
-                type_name="BadRequest",
-            )
-        )
-    if router.gateway_network_id is not None and router.gateway_network_id != network.id:
-        problems.append(
-            Conflict(
-                f"Router {router.id} already has a gateway to external network {router.gateway_network_id}. Clear it "
-                "first.",
-                type_name="RouterGatewayInUse",
-            )
-        )
-    return problems
+def check_gateway(network: Network) -> list[NebulaError]:
+    """Gateways lead to external networks."""
+    if network.external:
+        return []
+    return [bad_request(f"Network {network.id} is not an external network")]
 
 
 def check_routes(routes: Sequence[HostRoute], subnets: Sequence[Subnet], own: Sequence[FixedIp]) -> list[NebulaError]:
     """Each next hop is a neighbour on one of the router's subnets, and not the router itself."""
+    if len(routes) > MAX_ROUTES:
+        return [
+            BadRequest(
+                f"Unable to complete operation. The number of routes exceeds the maximum {MAX_ROUTES}.",
+                type_name="RoutesExhausted",
+            )
+        ]
     problems: list[NebulaError] = []
     mine = {fixed.ip_address for fixed in own}
     networks = [ipaddress.ip_network(subnet.cidr) for subnet in subnets]

@@ -98,7 +98,9 @@ def test_subnets_of_one_router_do_not_overlap(api: Api) -> None:
 
 
 def test_a_second_gateway(api: Api) -> None:
-    """One gateway a router, and one router with the gateway's address a subnet: a second is refused with 409."""
+    """A gateway to another network takes the place of the first, unless floating IPs need that; one router has the
+    gateway's address of a subnet: a second is refused with 409.
+    """
     public, _ = api.external()
     second = api.make(
         "network",
@@ -108,12 +110,19 @@ def test_a_second_gateway(api: Api) -> None:
         provider__physical_network="other",
     )
     router = api.make("router", external_gateway_info={"network_id": public["id"]})
-    before = api.tables()
-    answer = api.put("router", router["id"], external_gateway_info={"network_id": second["id"]})
-    assert (answer.status, answer.kind) == (409, "RouterGatewayInUse")
-    assert api.tables() == before
     _, subnet = api.network()
     assert attach(api, router, subnet_id=subnet["id"]).status == 200
+    inner = api.make("port", network_id=subnet["network_id"])
+    floating = api.make("floatingip", floating_network_id=public["id"], port_id=inner["id"])
+    before = api.tables()
+    answer = api.put("router", router["id"], external_gateway_info={"network_id": second["id"]})
+    assert (answer.status, answer.kind) == (409, "RouterExternalGatewayInUseByFloatingIp")
+    assert api.tables() == before
+    assert api.call("DELETE", f"/floatingips/{floating['id']}").status == 204
+    moved = api.put("router", router["id"], external_gateway_info={"network_id": second["id"]}).json["router"]
+    assert moved["external_gateway_info"]["network_id"] == second["id"]
+    gateways = api.get("/ports?device_owner=network:router_gateway", "admin")["ports"]
+    assert [port["network_id"] for port in gateways] == [second["id"]]
     answer = attach(api, api.make("router"), subnet_id=subnet["id"])
     assert (answer.status, answer.kind) == (409, "IpAddressAlreadyAllocated")
 
@@ -133,10 +142,11 @@ def test_gateway_set_and_cleared(api: Api) -> None:
         {"network_id": public["id"], "enable_snat": False, "external_fixed_ips": fixed, "qos_policy_id": None},
         "edge",
     )
-    again = api.put("router", router["id"], "admin", external_gateway_info={"network_id": public["id"]}).json["router"]
+    same = {"network_id": public["id"], "enable_snat": False}
+    again = api.put("router", router["id"], "admin", external_gateway_info=same).json["router"]
     assert again["external_gateway_info"] == shown["external_gateway_info"]
-    snat = {"network_id": public["id"], "enable_snat": True}
-    changed = api.put("router", router["id"], "admin", external_gateway_info=snat).json["router"]
+    unnamed = {"network_id": public["id"]}
+    changed = api.put("router", router["id"], "admin", external_gateway_info=unnamed).json["router"]
     assert changed["external_gateway_info"] == {**shown["external_gateway_info"], "enable_snat": True}
     nothings: tuple[object, ...] = (None, {})
     for nothing in nothings:
@@ -250,6 +260,49 @@ def test_routes(api: Api) -> None:
     assert api.call("PUT", f"/routers/{router['id']}/add_extraroutes", {"router": {}}).status == 400
     assert api.put("router", router["id"], routes=[]).status == 200
     assert detach(api, router, subnet_id=subnet["id"]).status == 200
+
+
+def test_several_gateway_addresses(api: Api) -> None:
+    """External addresses by subnet, by address and by both; fewer, and others, in the next call; an update of none
+    leaves them.
+    """
+    public, one = api.external()
+    two = api.make("subnet", "admin", network_id=public["id"], cidr="198.51.100.0/24", ip_version=4, enable_dhcp=False)
+    wanted = [{"subnet_id": two["id"]}, {"ip_address": "203.0.113.9"}]
+    info: Json = {"network_id": public["id"], "external_fixed_ips": wanted}
+    router = api.make("router", "admin", external_gateway_info=info)
+    shown = router["external_gateway_info"]["external_fixed_ips"]
+    assert shown == [
+        {"subnet_id": two["id"], "ip_address": "198.51.100.2"},
+        {"subnet_id": one["id"], "ip_address": "203.0.113.9"},
+    ]
+    info["external_fixed_ips"] = [{"subnet_id": one["id"], "ip_address": "203.0.113.7"}]
+    for gateway in (info, {"network_id": public["id"]}):
+        changed = api.put("router", router["id"], "admin", external_gateway_info=gateway).json["router"]
+        assert changed["external_gateway_info"]["external_fixed_ips"] == info["external_fixed_ips"]
+
+
+def test_ipv6_subnets_of_a_network_share_a_port(api: Api) -> None:
+    """A second IPv6 subnet goes to the router's port; taken away by subnet, the port keeps the other."""
+    network, first = api.network("fd00:1::/64")
+    second = api.make("subnet", network_id=network["id"], cidr="fd00:2::/64", ip_version=6)
+    router = api.make("router")
+    port = attach(api, router, subnet_id=first["id"]).json["port_id"]
+    added = attach(api, router, subnet_id=second["id"]).json
+    assert (added["port_id"], added["subnet_id"], set(added["subnet_ids"])) == (
+        port,
+        second["id"],
+        {first["id"], second["id"]},
+    )
+    own = api.make("port", network_id=network["id"])
+    answer = attach(api, router, port_id=own["id"])
+    assert (answer.status, "already contains IPv6 port" in answer.error) == (400, True)
+    removed = detach(api, router, subnet_id=first["id"]).json
+    assert (removed["port_id"], removed["subnet_ids"]) == (port, [first["id"]])
+    [left] = api.get(f"/ports/{port}")["port"]["fixed_ips"]
+    assert left["subnet_id"] == second["id"]
+    assert detach(api, router, subnet_id=second["id"]).status == 200
+    assert api.call("GET", f"/ports/{port}").status == 404
 
 
 def test_project_walls(api: Api) -> None:

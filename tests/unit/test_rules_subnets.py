@@ -9,7 +9,6 @@ from hypothesis import given
 
 from nebula.errors import NebulaError
 from nebula.model.network import Network
-from nebula.model.router import Router
 from nebula.model.subnet import Pool, Subnet
 from nebula.rules import addresses, networks, routers, subnets
 from nebula.view.records import FixedIp, HostRoute
@@ -70,16 +69,17 @@ def test_resolve_finds_subnet_by_address() -> None:
 
 
 def test_router_rules() -> None:
-    """Overlaps, a foreign network as gateway, a second gateway, routes to strangers, a subnet that a route needs."""
+    """Overlaps, an inner network as gateway, routes to strangers or too many, a subnet that a route needs."""
     inner, outer = subnet("10.0.0.0/24", "inner"), subnet("203.0.113.0/24", "outer")
     assert len(routers.check_subnets([inner, subnet("203.0.113.128/25", "x")], [inner, outer])) == 2
-    router = Router(id="r", gateway_network_id="other")
-    assert kinds(routers.check_gateway(router, Network(id="n"))) == ["BadRequest", "RouterGatewayInUse"]
+    assert kinds(routers.check_gateway(Network(id="n"))) == ["BadRequest"]
     route = HostRoute("10.9.0.0/16", "10.0.0.9")
     own = [FixedIp("inner", "10.0.0.9")]  # type: ignore[arg-type]
     assert kinds(routers.check_routes([route], [outer], [])) == ["InvalidRoutes"]
     assert kinds(routers.check_routes([route], [inner], own)) == ["InvalidRoutes"]
     assert routers.check_routes([route], [inner], []) == []
+    assert routers.check_routes([route] * 30, [inner], []) == []
+    assert kinds(routers.check_routes([route] * 31, [inner], [])) == ["RoutesExhausted"]
     assert kinds(routers.check_detach("r", [route], [inner], [outer])) == ["RouterInterfaceInUseByRoute"]
     assert routers.check_detach("r", [route], [outer], [inner]) == []
 

@@ -48,9 +48,14 @@ def router_of_interface(tx: Transaction, port_id: str) -> str | None:
 
 
 def set_gateway(tx: Transaction, router: Router, network: Network, wish: Mapping[str, object]) -> Router:
-    """Give the router a gateway to the network, or change it there; ``wish`` is what the API was given."""
-    raise_all(rules.check_gateway(router, network))
-    enable_snat = bool(wish.get("enable_snat", router.enable_snat if router.gateway_port_id else True))
+    """Give the router a gateway to the network, in place of another, or change it there.
+
+    ``wish`` is what the API was given. Where it does not name ``enable_snat``, SNAT is on again, as in Neutron.
+    """
+    raise_all(rules.check_gateway(network))
+    if router.gateway_network_id != network.id:
+        router = clear_gateway(tx, router)
+    enable_snat = bool(wish.get("enable_snat", True))
     qos_policy = wish.get("qos_policy_id", router.gateway_qos_policy_id)
     wanted = wish.get("external_fixed_ips")
     assert wanted is None or isinstance(wanted, list)
@@ -100,8 +105,15 @@ def clear_gateway(tx: Transaction, router: Router) -> Router:
 
 
 def add_subnet(tx: Transaction, router: Router, subnet: Subnet) -> Port:
-    """An interface with the subnet's gateway address, on a new port of the router's project."""
+    """An interface with the subnet's gateway address, on a new port of the router's project.
+
+    The IPv6 subnets of one network share a port.
+    """
     raise_all([*rules.check_interface(subnet), *rules.check_subnets([subnet], connected(tx, router))])
+    own = _ipv6_interface(tx, router, subnet)
+    if own is not None:
+        fixed_ips = [*_fixed_ips(own), {"subnet_id": subnet.id, "ip_address": str(subnet.gateway_ip)}]
+        return _touched(tx, router, ports.change(tx, own, {"fixed_ips": fixed_ips}))
     port = ports.create_service_port(
         tx,
         network_id=subnet.network_id,
@@ -126,6 +138,12 @@ def add_port(tx: Transaction, router: Router, port: Port) -> Port:
     subnets = subnets_of_ports(tx, [port])
     if len([subnet for subnet in subnets if subnet.ip_version == 4]) > 1:
         raise rules.bad_request("Cannot have multiple IPv4 subnets on router port")
+    own = next((p for p in (_ipv6_interface(tx, router, subnet) for subnet in subnets) if p is not None), None)
+    if own is not None:
+        raise rules.bad_request(
+            f"Router already contains IPv6 port {own.id} belonging to network id {port.network_id}. Only one IPv6 port "
+            "from the same network subnet can be connected to a router"
+        )
     raise_all([problem for subnet in subnets for problem in rules.check_announced(subnet)])
     raise_all(rules.check_subnets(subnets, connected(tx, router)))
     changed = ports.change(tx, port, {"device_id": router.id, "device_owner": ROUTER_INTERFACE})
@@ -133,7 +151,10 @@ def add_port(tx: Transaction, router: Router, port: Port) -> Port:
 
 
 def remove_interface(tx: Transaction, router: Router, subnet_id: str | None, port_id: str | None) -> Port:
-    """Detach an interface, named by port or by subnet, and delete its port; returns the port as it was."""
+    """Detach an interface, named by port or by subnet, and delete its port; returns the port as it was.
+
+    By a subnet that is not the port's only one, the port loses just that; what is returned has just that.
+    """
     found = interfaces(tx, router.id)
     if port_id is not None:
         port = next((p for p in found if p.id == port_id), None)
@@ -153,7 +174,9 @@ def remove_interface(tx: Transaction, router: Router, subnet_id: str | None, por
                 f"Router {router.id} has no interface on subnet {subnet_id}",
                 type_name="RouterInterfaceNotFoundForSubnet",
             )
-    leaving = subnets_of_ports(tx, [port])
+    others = [fixed for fixed in port.fixed_ips if port_id is None and fixed.subnet_id != subnet_id]
+    gone = msgspec.structs.replace(port, fixed_ips=tuple(fixed for fixed in port.fixed_ips if fixed not in others))
+    leaving = subnets_of_ports(tx, [gone])
     if floating_rows.hold(tx, router.id, leaving):
         raise Conflict(
             f"Router interface for subnet {leaving[0].id} on router {router.id} cannot be deleted, as it is required "
@@ -162,10 +185,11 @@ def remove_interface(tx: Transaction, router: Router, subnet_id: str | None, por
         )
     staying = [subnet for subnet in connected(tx, router) if subnet.id not in {s.id for s in leaving}]
     raise_all(rules.check_detach(router.id, router.routes, leaving, staying))
-    _remove(tx, port.id)
-    rows.bump(tx, router)
-    tx.touch(Owner(OwnerKind.ROUTER, router.id))
-    return port
+    if others:
+        ports.change(tx, port, {"fixed_ips": _fixed_ips(msgspec.structs.replace(port, fixed_ips=tuple(others)))})
+    else:
+        _remove(tx, port.id)
+    return _touched(tx, router, gone)
 
 
 def connected(tx: Transaction, router: Router) -> list[Subnet]:
@@ -182,9 +206,27 @@ def subnets_of_ports(tx: Transaction, of: Sequence[Port]) -> list[Subnet]:
 
 def _attached(tx: Transaction, router: Router, port: Port) -> Port:
     tx.execute(_attach, {"port_id": port.id, "router_id": router.id, "port_type": ROUTER_INTERFACE})
+    return _touched(tx, router, port)
+
+
+def _touched(tx: Transaction, router: Router, port: Port) -> Port:
     rows.bump(tx, router)
     tx.touch(Owner(OwnerKind.ROUTER, router.id), Owner(OwnerKind.PORT, port.id))
     return port
+
+
+def _ipv6_interface(tx: Transaction, router: Router, subnet: Subnet) -> Port | None:
+    """The router's port with IPv6 addresses on the network of this subnet, where that is one of IPv6."""
+    if subnet.ip_version != 6:
+        return None
+    for port in interfaces(tx, router.id):
+        if port.network_id == subnet.network_id and any(":" in fixed.ip_address for fixed in port.fixed_ips):
+            return port
+    return None
+
+
+def _fixed_ips(port: Port) -> list[dict[str, str]]:
+    return [{"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address} for fixed in port.fixed_ips]
 
 
 def _remove(tx: Transaction, port_id: str) -> None:

@@ -212,6 +212,6 @@ def _shown(router: Router, port: Port) -> dict[str, object]:
         "tenant_id": router.project_id,
         "port_id": port.id,
         "network_id": port.network_id,
-        "subnet_id": subnets[0] if subnets else None,
+        "subnet_id": subnets[-1] if subnets else None,
         "subnet_ids": subnets,
     }
