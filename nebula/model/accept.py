@@ -204,6 +204,14 @@ def dns_name(value: object) -> object:
     return value
 
 
+def dns_domain(value: object) -> object:
+    """Empty, or a whole domain name with its final dot."""
+    name = str(dns_name(value))
+    if name and not name.endswith("."):
+        raise ValueError(f"'{shown(value)}' is not a FQDN")
+    return name
+
+
 def list_of(accept: Accept, what: str, duplicate: str) -> Accept:
     """A list of distinct values; null is the empty one. ``what`` and ``duplicate`` are words for the reasons."""
 

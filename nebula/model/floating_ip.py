@@ -55,6 +55,8 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
     router_id: Annotated[str | None, _derived] = None
     qos_policy_id: Annotated[str | None, AssignedQos] = None
     qos_network_policy_id: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
+    dns_name: Annotated[str, Attribute(accept=accept.dns_name, post=True)] = ""
+    dns_domain: Annotated[str, Attribute(accept=accept.dns_domain, post=True)] = ""
     status: Annotated[str, Attribute(stored=False, filtered=False)] = "DOWN"
     port_details: Annotated[dict[str, object] | None, Attribute(stored=False, filtered=False)] = None
     port_forwardings: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()

@@ -46,7 +46,7 @@ class Network(Standard, frozen=True, kw_only=True):
         ),
     ] = field(name="provider:segmentation_id", default=None)
     qos_policy_id: Annotated[str | None, AssignedQos] = None
-    dns_domain: Annotated[str, Attribute(accept=accept.dns_name, post=True, put=True)] = ""
+    dns_domain: Annotated[str, Attribute(accept=accept.dns_domain, post=True, put=True)] = ""
     availability_zone_hints: Annotated[
         tuple[str, ...],
         Attribute(accept=accept.list_of(accept.string(), "availability zone", "zone"), post=True, filtered=False),

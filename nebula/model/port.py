@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from msgspec import field
@@ -34,15 +35,41 @@ _pairs = accept.list_of(
     "address pair",
     "address pair",
 )
-_options = accept.list_of(
-    accept.fields(
-        "extra DHCP option",
-        {"opt_name": accept.string(64), "opt_value": accept.optional(accept.string())},
-        {"ip_version": accept.choice((4, 6))},
-    ),
+_OPTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?", re.ASCII)
+_MAY_BE_EMPTY = ("router", "classless-static-route")
+"""Options that may have an empty value, which tells a guest that there is none (Neutron's list)."""
+
+_option = accept.fields(
     "extra DHCP option",
-    "extra DHCP option",
+    {"opt_name": accept.string(64), "opt_value": accept.optional(accept.string())},
+    {"ip_version": accept.choice((4, 6))},
 )
+
+
+def _dhcp_option(value: object) -> object:
+    """A name or number that dnsmasq may know, and one line of printable text; null takes an option away."""
+    found = _option(value)
+    assert isinstance(found, dict)
+    name, text = found["opt_name"], found["opt_value"]
+    if not _OPTION_NAME.fullmatch(name):
+        raise ValueError(f"'{accept.shown(name)}' is not a name or number of a DHCP option")
+    if text is not None and not text.isprintable():
+        raise ValueError(f"'{accept.shown(text)}' is not one line of text")
+    if text is not None and not text.strip() and name not in _MAY_BE_EMPTY:
+        raise ValueError(f"'{accept.shown(text)}' Blank strings are not permitted")
+    return {"opt_name": name, "opt_value": text, "ip_version": found.get("ip_version", 4)}
+
+
+_options = accept.list_of(_dhcp_option, "extra DHCP option", "extra DHCP option")
+
+
+def _dhcp_options(value: object) -> object:
+    found = _options(value)
+    assert isinstance(found, list)
+    names = [(option["opt_name"], option["ip_version"]) for option in found]
+    if len(set(names)) < len(names):
+        raise ValueError("an option is named twice")
+    return found
 
 
 class Port(Standard, frozen=True, kw_only=True):
@@ -95,11 +122,12 @@ class Port(Standard, frozen=True, kw_only=True):
         ),
     ] = ()
     extra_dhcp_opts: Annotated[
-        tuple[dict[str, str | int | None], ...], Attribute(accept=_options, post=True, put=True, filtered=False)
+        tuple[dict[str, str | int | None], ...], Attribute(accept=_dhcp_options, post=True, put=True, filtered=False)
     ] = ()
     qos_policy_id: Annotated[str | None, AssignedQos] = None
     qos_network_policy_id: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
     dns_name: Annotated[str, Attribute(accept=accept.dns_name, post=True, put=True)] = ""
+    dns_assignment: Annotated[tuple[dict[str, str], ...], Attribute(stored=False, filtered=False)] = ()
     resource_request: Annotated[None, Attribute(stored=False, filtered=False, seen_by=Who.ADMIN)] = None
 
 

@@ -77,6 +77,20 @@ def check_duplicate(rule: SecurityGroupRule, present: Sequence[SecurityGroupRule
     ]
 
 
+def check_bulk(new: Sequence[SecurityGroupRule]) -> list[NebulaError]:
+    """The rules of one request."""
+    if len({rule.security_group_id for rule in new}) > 1:
+        return [
+            BadRequest(
+                "Only allowed to update rules for one security profile at a time",
+                type_name="SecurityGroupNotSingleGroupRules",
+            )
+        ]
+    if len({_meaning(rule) for rule in new}) < len(new):
+        return [Conflict("Duplicate Security Group Rule in POST.", type_name="DuplicateSecurityGroupRuleInPost")]
+    return []
+
+
 def check_name(name: str, old: SecurityGroup | None = None) -> list[NebulaError]:
     """The name ``default`` is the default group's alone, for ever."""
     if old is not None and old.name == name:

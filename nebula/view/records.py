@@ -22,6 +22,9 @@ from nebula.ids import (
     SubnetId,
 )
 
+DNS_DOMAIN = "openstacklocal"
+"""The domain of ports' names: Neutron's default ``dns_domain``."""
+
 
 class FixedIp(msgspec.Struct, frozen=True, order=True):
     """One address of a port."""
@@ -159,7 +162,7 @@ class DhcpView(msgspec.Struct, frozen=True):
     port_id: PortId
     hosts: tuple[DhcpHost, ...]
     lease_time_s: int = 86400
-    domain: str = "openstacklocal"
+    domain: str = DNS_DOMAIN
 
 
 class RouterGateway(msgspec.Struct, frozen=True):

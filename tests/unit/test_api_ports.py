@@ -121,6 +121,13 @@ def test_update_of_addresses(api: Api) -> None:
         ({"binding:profile": "x"}, 400, "binding:profile"),
         ({"security_groups": ["x"]}, 400, "security_groups"),
         ({"allowed_address_pairs": [{"mac_address": "fa:16:3e:00:00:01"}]}, 400, "allowed_address_pairs"),
+        ({"extra_dhcp_opts": [{"opt_name": "bootfile-name"}]}, 400, "extra_dhcp_opts"),
+        ({"extra_dhcp_opts": [{"opt_name": "", "opt_value": "x"}]}, 400, "extra_dhcp_opts"),
+        ({"extra_dhcp_opts": [{"opt_name": "a,b", "opt_value": "x"}]}, 400, "extra_dhcp_opts"),
+        ({"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1\ndhcp-script=/bin/x"}]}, 400, "extra_dhcp_opts"),
+        ({"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": " "}]}, 400, "extra_dhcp_opts"),
+        ({"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1", "ip_version": 5}]}, 400, "extra_dhcp_opts"),
+        ({"extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": v} for v in "12"]}, 400, "twice"),
         ({"status": "ACTIVE"}, 400, "status"),
         ({"network_id": None}, 400, "network_id"),
         ({"network_id": "00000000-0000-4000-8000-000000000000"}, 404, "NetworkNotFound"),
@@ -168,6 +175,81 @@ def test_project_walls(api: Api) -> None:
     ):
         refused = api.call("POST", "/ports", {"port": {"network_id": network["id"], name: value}}, token="bob")
         assert (refused.status, name in refused.error) == (403, True)
+
+
+def test_extra_dhcp_options(api: Api) -> None:
+    """They are kept with the IP version 4 by default; an update changes those it names, null takes one away."""
+    network, _ = api.network()
+    empty, boot = {"opt_name": "router", "opt_value": ""}, {"opt_name": "bootfile-name", "opt_value": "pxe,0"}
+    gone = {"opt_name": "mtu", "opt_value": None}
+    port = api.make("port", network_id=network["id"], extra_dhcp_opts=[empty, boot, gone])
+    assert port["extra_dhcp_opts"] == [{**empty, "ip_version": 4}, {**boot, "ip_version": 4}]
+    six = {"opt_name": "bootfile-name", "opt_value": "six", "ip_version": "6"}
+    given = [{"opt_name": "bootfile-name", "opt_value": "other"}, six, {"opt_name": "router", "opt_value": None}]
+    shown = api.put("port", port["id"], extra_dhcp_opts=given).json["port"]["extra_dhcp_opts"]
+    assert shown == [{**boot, "opt_value": "other", "ip_version": 4}, {**six, "ip_version": 6}]
+    for nothing in ([], None):
+        assert api.put("port", port["id"], extra_dhcp_opts=nothing).json["port"]["extra_dhcp_opts"] == shown
+
+
+def test_dns_assignment(api: Api) -> None:
+    """Each address has the name that DHCP gives: the port's, or one made of the address; domains end with a dot."""
+    network, _ = api.network()
+    port = api.make("port", network_id=network["id"], dns_name="web")
+    address = {"ip_address": "192.168.50.2"}
+    assert port["dns_assignment"] == [{**address, "hostname": "web", "fqdn": "web.openstacklocal."}]
+    shown = api.put("port", port["id"], dns_name="").json["port"]["dns_assignment"]
+    made = "host-192-168-50-2"
+    assert shown == [{**address, "hostname": made, "fqdn": f"{made}.openstacklocal."}]
+    assert api.put("network", network["id"], dns_domain="example.org").status == 400
+    answer = api.put("network", network["id"], dns_domain="example.org.")
+    assert answer.json["network"]["dns_domain"] == "example.org."
+
+
+def test_owners_rules_on_shared_networks(api: Api) -> None:
+    """On another's network a project has its ports, but their MAC, addresses, port security and service owners are the
+    network owner's to set; the owner sets them on others' ports that it makes there.
+    """
+    network, subnet = api.network()
+    assert api.put("network", network["id"], "admin", shared=True).status == 200
+    his = api.make("port", "bob", network_id=network["id"], fixed_ips=[{"subnet_id": subnet["id"]}])
+    for name, value in (
+        ("fixed_ips", [{"ip_address": "192.168.50.99"}]),
+        ("port_security_enabled", False),
+        ("allowed_address_pairs", [{"ip_address": "10.0.0.0/8"}]),
+        ("device_owner", "network:mine"),
+        ("mac_address", "fa:16:3e:00:00:01"),
+    ):
+        answer = api.put("port", his["id"], "bob", **{name: value})
+        assert (answer.status, name in answer.error) == (403, True)
+    assert api.put("port", his["id"], "bob", device_id="vm", device_owner="compute:nova").status == 200
+    assert (
+        api.put("port", api.make("port", network_id=network["id"])["id"], mac_address="fa:16:3e:00:00:01").status == 403
+    )
+    assert api.call("DELETE", f"/ports/{his['id']}").status == 204, "the network is alice's"
+
+
+def test_service_ports_are_their_services(api: Api) -> None:
+    """Ports of routers and floating IPs are neither deleted nor moved by their project or an administrator."""
+    public, _ = api.external()
+    _, subnet = api.network()
+    router = api.make("router", external_gateway_info={"network_id": public["id"]})
+    body = {"subnet_id": subnet["id"]}
+    assert api.call("PUT", f"/routers/{router['id']}/add_router_interface", body).status == 200
+    api.make("floatingip", floating_network_id=public["id"])
+    found = {port["device_owner"]: port for port in api.get("/ports", "admin")["ports"]}
+    projects = {owner: port["project_id"] for owner, port in found.items()}
+    assert projects == {
+        "network:router_gateway": "",
+        "network:router_interface": "p-alice",
+        "network:floatingip": "",
+    }
+    for port in found.values():
+        answer = api.call("DELETE", f"/ports/{port['id']}", token="admin")
+        assert (answer.status, answer.kind) == (409, "ServicePortInUse")
+        for name, value in (("device_id", "x"), ("device_owner", ""), ("fixed_ips", [])):
+            assert api.put("port", port["id"], "admin", **{name: value}).status == 400
+        assert api.put("port", port["id"], "admin", name="words").status == 200
 
 
 def test_binding(api: Api) -> None:

@@ -70,6 +70,27 @@ def test_default_group_stays(api: Api) -> None:
     assert api.put("security_group", group["id"], description="ours").json["security_group"]["description"] == "ours"
 
 
+def test_rules_in_bulk(api: Api) -> None:
+    """Rules of one request are of one group and differ; one that is there already refuses them all."""
+    group, other = api.make("security_group", name="a"), api.make("security_group", name="b")
+    ssh = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+    ssh |= {"port_range_min": 22, "port_range_max": 22}
+    web = {**ssh, "port_range_min": 80, "port_range_max": 80}
+    before = api.tables()
+    for rules, status, kind in (
+        ([ssh, {**ssh, "protocol": "6", "remote_ip_prefix": "0.0.0.0/0"}], 409, "DuplicateSecurityGroupRuleInPost"),
+        ([ssh, {**web, "security_group_id": other["id"]}], 400, "SecurityGroupNotSingleGroupRules"),
+        ([ssh, {**web, "port_range_max": 70}], 400, "SecurityGroupInvalidPortRange"),
+    ):
+        answer = api.call("POST", "/security-group-rules", {"security_group_rules": rules})
+        assert (answer.status, answer.kind) == (status, kind)
+    assert api.tables() == before
+    made = api.call("POST", "/security-group-rules", {"security_group_rules": [ssh, web]})
+    assert [rule["port_range_min"] for rule in made.json["security_group_rules"]] == [22, 80]
+    again = api.call("POST", "/security-group-rules", {"security_group_rules": [{**ssh, "protocol": "udp"}, web]})
+    assert (again.status, again.kind) == (409, "SecurityGroupRuleExists")
+
+
 @pytest.mark.parametrize(
     ("rule", "status", "kind"),
     [

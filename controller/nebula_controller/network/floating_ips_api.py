@@ -68,6 +68,9 @@ class FloatingIps(Limited[FloatingIp]):
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> FloatingIp:
         network = network_for(tx, context, str(values["floating_network_id"]))
         qos.may_assign(tx, context, values)
+        if bool(values.get("dns_name")) != bool(values.get("dns_domain")):
+            one, other = ("dns_name", "dns_domain") if values.get("dns_name") else ("dns_domain", "dns_name")
+            raise bad_request(f"{one} cannot be specified without a {other}")
         if not network.external:
             raise bad_request(f"Network {network.id} is not a valid external network")
         if all(subnet.ip_version != 4 for subnet in rows.subnets_of(tx, network.id)):

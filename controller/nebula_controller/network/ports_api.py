@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from nebula.errors import BadRequest, Conflict, Forbidden
-from nebula.ids import Owner, OwnerKind
+from nebula.ids import Owner, OwnerKind, SubnetId
 from nebula.model.network import Network
 from nebula.model.port import DHCP, SERVICE_OWNED, Port
+from nebula.rules import ports as rules
+from nebula.view.records import FixedIp
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
@@ -68,6 +70,8 @@ class Ports(Collection[Port]):
         ports.refuse_service_owner(values.get("device_owner"))
         _check_groups(tx, context, values.get("security_groups"))
         qos.may_assign(tx, context, values)
+        if "extra_dhcp_opts" in values:
+            values = {**values, "extra_dhcp_opts": rules.with_options((), _options(values["extra_dhcp_opts"]))}
         return ports.create(tx, values)
 
     def update(self, tx: Transaction, context: RequestContext, old: Port, values: Row) -> None:
@@ -75,6 +79,9 @@ class Ports(Collection[Port]):
         current = {n: list(v) if isinstance(v, tuple) else v for n, v in self.resource.show(old).items()}
         if values.get("security_groups") is not None:
             values = {**values, "security_groups": sorted(map(str, _listed(values["security_groups"])))}
+        if "extra_dhcp_opts" in values:
+            options = rules.with_options(old.extra_dhcp_opts, _options(values["extra_dhcp_opts"]))
+            values = {**values, "extra_dhcp_opts": options}
         changed = {name: value for name, value in values.items() if current[name] != value}
         _check_groups(tx, context, changed.get("security_groups"))
         qos.may_assign(tx, context, changed, old.qos_policy_id)
@@ -114,7 +121,9 @@ class Ports(Collection[Port]):
         for row in shown:
             row["qos_network_policy_id"] = of_network.get(row["id"])
             row["security_groups"] = groups.get(row["id"], [])
-            row["fixed_ips"] = found.get(row["id"], [])
+            row["fixed_ips"] = addresses = found.get(row["id"], [])
+            of_port = [FixedIp(SubnetId(a["subnet_id"]), a["ip_address"]) for a in addresses]
+            row["dns_assignment"] = rules.dns_assignment(str(row["dns_name"]), of_port)
 
     def filters(self) -> Mapping[str, FilterMaker]:
         return {"fixed_ips": _by_fixed_ips, "security_groups": _by_security_groups}
@@ -136,6 +145,10 @@ class Ports(Collection[Port]):
 def _listed(value: object) -> list[object]:
     assert isinstance(value, list)
     return value
+
+
+def _options(value: object) -> list[rules.DhcpOption]:
+    return [option for option in _listed(value) if isinstance(option, dict)]
 
 
 def _check_groups(tx: Transaction, context: RequestContext, named: object) -> None:

@@ -64,6 +64,13 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
         groups.bump(tx, group)
         return made
 
+    def _create_all(self, context: RequestContext, items: Sequence[object]) -> list[Row]:
+        """Several rules are of one group, and no two of them allow the same."""
+        if len(items) > 1:
+            parsed = [self.resource.parse_post(item, is_admin=context.is_admin) for item in items]
+            raise_all(rules.check_bulk([rules.complete(self.resource.make(values)) for values in parsed]))
+        return super()._create_all(context, items)
+
     def update(self, tx: Transaction, context: RequestContext, old: SecurityGroupRule, values: Row) -> None:
         del context
         groups.RULES.save(tx, old, self.resource.change(old, values))

@@ -18,6 +18,8 @@ floating_ips = Table(
     Column("fixed_ip_address", String(64)),
     Column("router_id", String(36), ForeignKey("routers.id", ondelete="RESTRICT"), index=True),
     qos_policy_id(),
+    Column("dns_name", String(255), nullable=False),
+    Column("dns_domain", String(255), nullable=False),
     UniqueConstraint("floating_network_id", "port_id", "fixed_ip_address"),
     Index("ix_floating_ips_router_id_port_id", "router_id", "port_id"),
 )

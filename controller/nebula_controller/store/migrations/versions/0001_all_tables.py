@@ -1019,6 +1019,8 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("fixed_ip_address", sa.String(length=64), nullable=True),
         sa.Column("router_id", sa.String(length=36), nullable=True),
         sa.Column("qos_policy_id", sa.String(length=36), nullable=True),
+        sa.Column("dns_name", sa.String(length=255), nullable=False),
+        sa.Column("dns_domain", sa.String(length=255), nullable=False),
         sa.ForeignKeyConstraint(
             ["floating_network_id"],
             ["networks.id"],
