@@ -38,11 +38,21 @@ _BY_STATUS: dict[int, type[NebulaError]] = {
 }
 
 
+class Planned(Exception):
+    """The first changing call of a command was rehearsed: ``call`` is its method and path, ``found`` the plan."""
+
+    def __init__(self, call: str, found: JsonObject) -> None:
+        super().__init__(call)
+        self.call = call
+        self.found = found
+
+
 class Api:
     """Calls as one user in one project.
 
     ``on_change(request id, realised)`` is told of every changing call; ``wait_s``: such a call waits for the nodes, and
-    ``realised`` is what the controller says of them (else None).
+    ``realised`` is what the controller says of them (else None). ``plan``: the first changing call is rehearsed only,
+    and raises ``Planned``.
     """
 
     def __init__(
@@ -50,12 +60,15 @@ class Api:
         credentials: Credentials,
         cache: Cache,
         on_change: Callable[[str, str | None], None] = lambda _request_id, _realised: None,
+        *,
         wait_s: int = 0,
+        plan: bool = False,
     ) -> None:
         self._credentials = credentials
         self._cache = cache
         self._on_change = on_change
         self._wait_s = wait_s
+        self._plan = plan
         self._clients: dict[str, Client] = {}
         self._grant: Grant | None = None
         self._grant_is_new = False
@@ -91,16 +104,20 @@ class Api:
         request_id = response.headers.get("x-openstack-request-id", "")
         if method != "GET" and request_id:
             self._on_change(request_id, response.headers.get("x-nebula-realised"))
-            if response.status < 300:
+            if response.status < 300 and not self._plan:
                 self._cache.keep_request(request_id)
         if response.status >= 300:
             raise error_of(response, f"{method} {path.partition('?')[0]}")
+        if self._plan and method != "GET":
+            raise Planned(f"{method} {path.partition('?')[0]}", _object(response))
         return _object(response)
 
     def _send(self, method: str, service: str, path: str, body: JsonObject | None) -> Response:
         headers = {"X-Auth-Token": self.grant.token}
         if self._wait_s and method != "GET":
             headers["X-Nebula-Wait"] = str(self._wait_s)
+        if self._plan and method != "GET":
+            headers["X-Nebula-Plan"] = "true"
         return self._request(method, self._endpoint(service) + path, headers, body)
 
     def _endpoint(self, service: str) -> str:

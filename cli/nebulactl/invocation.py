@@ -24,6 +24,8 @@ class Invocation:
         self.show_request_id = show_request_id
         self.wait_s = 0
         """How long a changing call waits for the nodes."""
+        self.plan = False
+        """The first changing call is rehearsed only."""
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -35,7 +37,7 @@ class Invocation:
 
     @cached_property
     def api(self) -> Api:
-        return Api(self.credentials, self.cache, self._changed, self.wait_s)
+        return Api(self.credentials, self.cache, self._changed, wait_s=self.wait_s, plan=self.plan)
 
     def _changed(self, request_id: str, realised: str | None) -> None:
         if self.show_request_id:

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "floating": "Floating IPs: addresses of an external network that lead to ports.",
     "instance": "Instances: network namespaces that act as virtual machines.",
     "node": "Nodes: which answer, and agents that rest for a while.",
+    "plan": "What would this call change, on which node? Nothing is changed.",
     "audit": "Is all on the nodes that shall be, and no more?",
     "owner": "Whose is this cookie, flow, rule, device, namespace, process or file?",
     "realised": "Everything on the nodes that exists because of an object.",

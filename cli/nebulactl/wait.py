@@ -13,14 +13,14 @@ from nebulactl.invocation import Invocation
 WAIT_S = 30
 """How long the nodes are waited for."""
 
-_CHANGING = {"create", "set", "unset", "delete", "add", "remove"}
+CHANGING = {"create", "set", "unset", "delete", "add", "remove"}
 
 
 def offer_wait(command: click.Command, *, changes: bool = False) -> None:
     """Give the option to the commands below ``command`` whose verb, or one above it, is a changing one."""
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
-            offer_wait(inner, changes=changes or name in _CHANGING)
+            offer_wait(inner, changes=changes or name in CHANGING)
     elif changes:
         for parameter in command.params:
             if "--wait" in parameter.opts:  # has a meaning of its own, and by default

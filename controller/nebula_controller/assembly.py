@@ -114,5 +114,5 @@ def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controlle
         refresh.cancel()
         await southbound.stop()
 
-    application = create_application(site.authenticator, services, lifespan, southbound.realised.after)
+    application = create_application(site.authenticator, services, lifespan, southbound.beyond)
     return Controller(database, site, southbound, application)

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.netns.lab_machine import Machine
 _NODES = ("net1", "compute1")
 _BRIDGES = ("br-int", "br-tun", "br-ex")
 _TABLES = {(bridge, name): number for bridge in _BRIDGES for number, name in dict(table_names(bridge)).items()}
+_KINDS = ("namespace", "veth", "bridge-port", "flow")
 _SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/schemas/explain.json").read_text())
 _LIST = """
 ip netns; echo @; ip -o link; echo @; ovs-vsctl --bare --columns=name list Port; echo @
@@ -93,7 +95,6 @@ def _changed(before: Found, after: Found) -> Found:
 
 
 def _receipt(machine: Machine) -> Found:
-    kinds = ("namespace", "veth", "bridge-port", "flow")
     body = json.loads(_call(machine, "explain --last -f json"))
     jsonschema.validate(body, _SCHEMA)
     assert body["waiting"] == []
@@ -101,23 +102,39 @@ def _receipt(machine: Machine) -> Found:
         (receipt["host"], change["kind"], change["name"].rstrip(",")): change["action"]
         for receipt in body["receipts"]
         for change in receipt["changes"]
-        if change["kind"] in kinds and change["result"] == "done"
+        if change["kind"] in _KINDS and change["result"] == "done"
     }
+
+
+def _plan(machine: Machine, line: str) -> Counter[tuple[str, str, str]]:
+    """What a plan says of each node, without the names: what the real call makes gets ids of its own."""
+    body = json.loads(_call(machine, f"plan -f json {line}"))
+    return Counter(
+        (node["host"], item["kind"], item["action"])
+        for node in body["nodes"]
+        for item in node["differences"]
+        if item["kind"] in _KINDS
+    )
 
 
 @pytest.mark.timeout(180)
 def test_every_receipt_is_what_changed_in_the_kernels(lab: Machine) -> None:
-    """From an empty network to an empty node: each call's receipt names all that changed on every node, and no more.
+    """From an empty network to an empty node: each call's receipt names all that changed on every node, and no more;
+    its plan, made before, foretold that.
 
     Each call waits for the nodes, so what it is answered by has happened.
     """
     _call(lab, "network create n")
     empty = before = _kernels(lab)
     for line in CALLS.split("\n")[1:-1]:
+        planned = _plan(lab, line)
+        assert _kernels(lab) == before, f"a plan of {line} has changed something"
         _call(lab, f"{line} --wait")
         after = _kernels(lab)
         real = _changed(before, after)
         assert real
-        assert _receipt(lab) == real, line
+        said = _receipt(lab)
+        assert said == real, line
+        assert planned == Counter((node, kind, action) for (node, kind, _name), action in said.items()), line
         before = after
     assert before == empty

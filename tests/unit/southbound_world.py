@@ -86,7 +86,7 @@ class World:
         self.southbound = Southbound(self.database, node_secret=SECRET, monotonic_s=self.monotonic, wall_s=self.wall)
         network = network_service(self.database, NetworkSettings())
         services = [network, *self.southbound.services(), *compute_services(self.database)]
-        self.app = create_application(Tokens(), services, after=self.southbound.realised.after)
+        self.app = create_application(Tokens(), services, beyond=self.southbound.beyond)
 
     def restart(self) -> None:
         self.database.close()

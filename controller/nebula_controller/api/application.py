@@ -13,18 +13,18 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from nebula_controller.api.context import Authenticator
-from nebula_controller.api.endpoint import After, Endpoint, Nowhere, Operation, Service
+from nebula_controller.api.endpoint import Beyond, Endpoint, Nowhere, Operation, Service
 
 
 def create_application(
     authenticator: Authenticator,
     services: Sequence[Service],
     lifespan: Lifespan[Starlette] | None = None,
-    after: After | None = None,
+    beyond: Beyond | None = None,
 ) -> Starlette:
     """One route per path, in the services' order; ``lifespan`` is Starlette's, for what runs beside the requests.
 
-    ``after`` is what changing calls of all services may ask for by headers.
+    ``beyond`` grants what changing calls of all services may ask for by headers.
     """
     routes = []
     for service in services:
@@ -32,7 +32,7 @@ def create_application(
         for operation in service.operations:
             paths[service.prefix + operation.path].append(operation)
         routes += [
-            Route(path, Endpoint(operations, service.shape, authenticator, after), methods=None)
+            Route(path, Endpoint(operations, service.shape, authenticator, beyond), methods=None)
             for path, operations in paths.items()
         ]
     application = Starlette(routes=routes, lifespan=lifespan)

@@ -52,6 +52,8 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     caller: Caller | None = None
+    dry_run: bool = False
+    """Nothing is to be kept: a write ends with ``store.database.Rehearsed``."""
 
     @property
     def user_id(self) -> str | None:

@@ -34,6 +34,7 @@ from nebula_controller.api.errors import (
     keystone_shape,
     neutron_shape,
 )
+from nebula_controller.store.database import Rehearsed
 
 log = logging.getLogger(__name__)
 
@@ -98,13 +99,28 @@ class Service(msgspec.Struct, frozen=True):
     shape: ErrorShape = neutron_shape
 
 
-class After(Protocol):
-    """What a changing call may ask for beyond its answer, by headers."""
+class Wishes(msgspec.Struct, frozen=True):
+    """What a changing call asks for beyond its answer: to wait for the nodes (seconds), or only to be rehearsed."""
 
-    def __call__(self, headers: Mapping[str, str]) -> Callable[[], Awaitable[Mapping[str, str]]] | None:
-        """None where the call asks for nothing; else what to do after it succeeded, for more headers of the answer.
+    wait_s: float = 0.0
+    plan: bool = False
 
-        Raises ``BadRequest`` for headers that are wrong, before anything is done.
+
+class Beyond(Protocol):
+    """Grants the wishes."""
+
+    def wishes(self, headers: Mapping[str, str]) -> Wishes:
+        """Raises ``BadRequest`` for headers that are wrong, before anything is done."""
+        ...
+
+    async def waited(self, wait_s: float) -> Mapping[str, str]:
+        """Wait; more headers for the answer."""
+        ...
+
+    async def planned(self, found: object, caller: Caller | None) -> object:
+        """The body of the answer to a rehearsed call. ``found``: see ``Rehearsed``; None where nothing was changed.
+
+        Raises ``Forbidden``.
         """
         ...
 
@@ -117,13 +133,12 @@ class Endpoint:
         operations: Iterable[Operation],
         shape: ErrorShape,
         authenticator: Authenticator,
-        after: After | None = None,
+        beyond: Beyond | None = None,
     ) -> None:
-        """``after``: see ``After``."""
         self._operations = {operation.method: operation for operation in operations}
         self._shape = shape
         self._authenticator = authenticator
-        self._after = after
+        self._beyond = beyond
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; answers exactly once, whatever happens."""
@@ -134,10 +149,7 @@ class Endpoint:
             headers = Headers(scope=scope)
             if not operation.open:
                 context = msgspec.structs.replace(context, caller=self._authenticate(headers))
-            after = self._after(headers) if self._after is not None and operation.method != "GET" else None
-            answer = await _run(operation, context, scope, headers, receive)
-            if after is not None and answer.status < 300:
-                answer = msgspec.structs.replace(answer, headers={**answer.headers, **await after()})
+            answer = await self._answer(operation, context, scope, headers, receive)
         except ClientGone:
             return
         except NebulaError as error:
@@ -163,6 +175,25 @@ class Endpoint:
             user_id=context.user_id,
             project_id=context.project_id,
         )
+
+    async def _answer(
+        self, operation: Operation, context: RequestContext, scope: Scope, headers: Headers, receive: Receive
+    ) -> Answer:
+        if self._beyond is None or operation.method == "GET":
+            return await _run(operation, context, scope, headers, receive)
+        wishes = self._beyond.wishes(headers)
+        if wishes.plan:
+            found = None
+            try:
+                await _run(operation, msgspec.structs.replace(context, dry_run=True), scope, headers, receive)
+            except Rehearsed as end:
+                found = end.found
+            return Answer(200, await self._beyond.planned(found, context.caller))
+        answer = await _run(operation, context, scope, headers, receive)
+        if wishes.wait_s and answer.status < 300:
+            more = await self._beyond.waited(wishes.wait_s)
+            answer = msgspec.structs.replace(answer, headers={**answer.headers, **more})
+        return answer
 
     def _operation(self, scope: Scope) -> Operation:
         operation = self._operations.get(scope["method"])

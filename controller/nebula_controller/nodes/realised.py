@@ -1,28 +1,22 @@
 """Which revisions the nodes have made true, and calls that wait for it. Effects: timers of the event loop.
 
-A client that sends ``X-Nebula-Wait: SECONDS`` with a changing call is answered when every node whose view the call
-reached has reported the pass in which it acted on that view, with ``X-Nebula-Realised: net1;ms=43, compute1;ms=61``:
-the milliseconds from the end of the call's transaction to the node's report. ``failed=2`` counts changes that failed,
-``down`` and ``waiting`` say that a node is down, or was not done in time.
+A call that waits is answered when every node whose view it reached has reported the pass in which it acted on that
+view: ``net1;ms=43, compute1;ms=61``, the milliseconds from the end of the call's transaction to the node's report.
+``failed=2`` counts changes that failed, ``down`` and ``waiting`` say that a node is down, or was not done in time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from sqlalchemy import select
 
-from nebula.errors import InvalidAttribute
 from nebula.ids import Host
 from nebula.view.report import Receipt, Result
 from nebula_controller.store.database import Database
 from nebula_controller.store.tables.nodes import nodes
 from nebula_controller.watch import Views
-
-ASKED, ANSWERED = "x-nebula-wait", "x-nebula-realised"
-MOST_WAIT_S = 60.0
 
 _DOWN = select(nodes.c.host).where(nodes.c.down)
 
@@ -33,20 +27,6 @@ class _Acted(msgspec.Struct, frozen=True):
     revision: int
     at_s: float
     failed: int
-
-
-def asked_wait_s(headers: Mapping[str, str]) -> float:
-    """Seconds that a call wants to wait, 0 without the header. Raises InvalidAttribute."""
-    text = headers.get(ASKED)
-    if text is None:
-        return 0.0
-    try:
-        wait_s = float(text)
-    except ValueError:
-        wait_s = -1.0
-    if not 0 <= wait_s <= MOST_WAIT_S:
-        raise InvalidAttribute("X-Nebula-Wait", f"not a number of seconds in 0..{MOST_WAIT_S:.0f}")
-    return wait_s
 
 
 class Realised:
@@ -73,15 +53,6 @@ class Realised:
             view = self._views.current(host)
             if view is not None and view.etag == etag:
                 self._acted[host] = _Acted(view.revision, asyncio.get_running_loop().time(), 0)
-
-    def after(self, headers: Mapping[str, str]) -> Callable[[], Awaitable[Mapping[str, str]]] | None:
-        """For ``create_application``: ``X-Nebula-Wait`` answered with ``X-Nebula-Realised``."""
-        wait_s = asked_wait_s(headers)
-
-        async def wait() -> Mapping[str, str]:
-            return {ANSWERED: await self.settled(wait_s)}
-
-        return wait if wait_s else None
 
     async def settled(self, wait_s: float) -> str:
         """Until all nodes have made true what is committed now, or the time is over: a line on each that had to act."""

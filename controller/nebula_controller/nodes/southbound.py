@@ -11,6 +11,7 @@ from nebula_controller import scheduler
 from nebula_controller.api.endpoint import Service
 from nebula_controller.nodes.agents_api import AgentsApi
 from nebula_controller.nodes.asking_api import AskingApi
+from nebula_controller.nodes.beyond import BeyondTheAnswer
 from nebula_controller.nodes.plugs import Plugs
 from nebula_controller.nodes.questions import Questions
 from nebula_controller.nodes.realised import Realised
@@ -51,6 +52,7 @@ class Southbound:
             questions=self._questions,
             secret=node_secret,
         )
+        self.beyond = BeyondTheAnswer(database, self.views, self.realised, self._questions)
         self._asking = AskingApi(database, self.views, self._questions)
         self._agents = AgentsApi(database)
         self._sweeping: asyncio.Task[None] | None = None

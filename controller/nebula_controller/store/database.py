@@ -75,6 +75,16 @@ class Origin(Protocol):
     def user_id(self) -> str | None: ...
     @property
     def project_id(self) -> str | None: ...
+    @property
+    def dry_run(self) -> bool: ...
+
+
+class Rehearsed(Exception):
+    """A dry run's write came as far as its commit, and was rolled back. ``found``: what was looked up before that."""
+
+    def __init__(self, found: object) -> None:
+        super().__init__("rehearsed")
+        self.found = found
 
 
 class Transaction:
@@ -111,6 +121,10 @@ class Transaction:
     def is_settled(self, owner: Owner) -> bool:
         """Whether hooks leave it as it is."""
         return owner in self._settled
+
+    def is_related(self, owner: Owner) -> bool:
+        """True for what was only named as concerned by a change of something else."""
+        return self._touched.get(owner, False)
 
     def revision(self) -> int:
         """The global revision that this transaction sees."""
@@ -169,6 +183,7 @@ class Database:
         self._hooks: list[CommitHook] = []
         self._subscribers: list[CommitSubscriber] = []
         self._busy = False
+        self._rehearse: Callable[[Transaction], object] = lambda _transaction: None
         self._engine = _engine(path)
         try:
             self.epoch = schema.prepare(self._engine, path)
@@ -202,6 +217,8 @@ class Database:
                 if transaction.touched:
                     for hook in self._hooks:
                         hook(transaction)
+                if context.dry_run:
+                    raise Rehearsed(self._rehearse(transaction))
                 revision = transaction.record(status)
                 self._connection.commit()
             except BaseException:
@@ -213,6 +230,10 @@ class Database:
     def before_commit(self, hook: CommitHook) -> None:
         """Run ``hook(transaction)`` inside each write that touched something, before it commits."""
         self._hooks.append(hook)
+
+    def at_rehearsal(self, look: Callable[[Transaction], object]) -> None:
+        """Run ``look(transaction)`` in the place of a dry run's commit; what it returns is ``Rehearsed.found``."""
+        self._rehearse = look
 
     def subscribe(self, on_commit: CommitSubscriber) -> None:
         """Run ``on_commit(revision, touched)`` after each commit that raised the revision."""
