@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -162,12 +162,12 @@ def check_length(pool: SubnetPool, prefixlen: int) -> list[NebulaError]:
     return []
 
 
-def check_quota(pool: SubnetPool, prefixlen: int, had: Iterable[str]) -> list[NebulaError]:
-    """A project that has the CIDRs ``had`` of the pool may have one more; a quota of 0 is none, as in Neutron."""
+def check_quota(pool: SubnetPool, prefixlen: int, had: Mapping[int, int]) -> list[NebulaError]:
+    """A project with so many subnets of each length may have one more; a quota of 0 is none, as in Neutron."""
     if not pool.default_quota:
         return []
     bits = BITS[pool.ip_version]
-    used = sum(ipaddress.ip_network(cidr).num_addresses for cidr in had)
+    used = sum(2 ** (bits - length) * count for length, count in had.items())
     if used + 2 ** (bits - prefixlen) > pool.default_quota * 2 ** (bits - QUOTA_UNIT[pool.ip_version]):
         return [Conflict("Per-tenant subnet pool prefix quota exceeded.", type_name="SubnetPoolQuotaExceeded")]
     return []

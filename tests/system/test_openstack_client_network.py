@@ -94,6 +94,47 @@ def test_the_case_study_in_the_client(controller: Controller) -> None:
     assert controller.openstack("network list -f json", "port list -f json", "subnet list -f json") == [[], [], []]
 
 
+def test_pools_and_scopes_in_the_client(controller: Controller) -> None:
+    """Subnets cut from a pool in a scope, IPv6 from the default pool, service types, availability, and the way back."""
+    answers = controller.openstack(
+        "address scope create --ip-version 4 campus -f json",
+        "subnet pool create --pool-prefix 10.0.0.0/16 --pool-prefix 10.1.0.0/16 --default-prefix-length 24 "
+        "--min-prefix-length 16 --max-prefix-length 28 --address-scope campus --default-quota 4096 --share "
+        "four -f json",
+        "subnet pool create --pool-prefix fd00:1::/48 --default six -f json",
+        "subnet pool set --pool-prefix 192.168.0.0/24 --description more four",
+        "network create pooled -f json",
+        "subnet create --network pooled --subnet-pool four first -f json",
+        "subnet create --network pooled --subnet-pool four --prefix-length 26 second -f json",
+        "subnet create --network pooled --use-default-subnet-pool --ip-version 6 --ipv6-ra-mode slaac "
+        "--ipv6-address-mode slaac auto -f json",
+        "port create --network pooled --mac-address fa:16:3e:00:00:01 guest -f json",
+        "subnet set --service-type compute:nova second",
+        "subnet list --subnet-pool four --service-type compute:nova -f json",
+        "network show pooled -f json",
+        "ip availability show pooled -f json",
+    )
+    scope, four, six, _, first, second, auto, port, chosen, shown, available = answers
+    assert four["address_scope_id"] == scope["id"]
+    assert (four["prefixes"], six["is_default"]) == (["10.0.0.0/15"], True)
+    assert [subnet["cidr"] for subnet in (first, second, auto)] == ["192.168.0.0/24", "10.0.0.0/26", "fd00:1::/64"]
+    addresses = [fixed["ip_address"] for fixed in port["fixed_ips"]]
+    assert addresses == ["192.168.0.2", "fd00:1::f816:3eff:fe00:1"]
+    assert [row["Name"] for row in chosen] == ["second"]
+    assert (shown["ipv4_address_scope"], shown["ipv6_address_scope"]) == (scope["id"], None)
+    assert available["used_ips"] == 2
+    refused = controller.complaints("address scope delete campus", "subnet pool delete four", "subnet delete first")
+    assert [line for line in refused if "409" in line or "400" in line]
+    (left,) = controller.openstack(
+        "port delete guest",
+        "network delete pooled",
+        "subnet pool delete four six",
+        "address scope delete campus",
+        "subnet pool list -f json",
+    )
+    assert left == []
+
+
 def test_projects_are_walls(controller: Controller, sdk: Any) -> None:
     """A member of another project does not see the network, and what it makes belongs to its own project."""
     import openstack

@@ -9,26 +9,33 @@ import hypothesis.strategies as st
 from api_network_client import Api, fresh
 from hypothesis import HealthCheck, example, given, settings
 from nebula_controller.store.tables import network as tables
+from nebula_controller.store.tables import pools
 from sqlalchemy import select
 
+from nebula.model.address_scope import ADDRESS_SCOPE
 from nebula.model.floating_ip import FLOATING_IP, PORT_FORWARDING
 from nebula.model.network import NETWORK
 from nebula.model.port import PORT
 from nebula.model.router import ROUTER
 from nebula.model.security_group import ADDRESS_GROUP, SECURITY_GROUP, SECURITY_GROUP_RULE
-from nebula.model.subnet import SUBNET
+from nebula.model.subnet import IPV6_MODES, SUBNET
+from nebula.model.subnet_pool import SUBNET_POOL
+from nebula.rules.subnet_pools import compact, minus
 
 RESOURCES: dict[str, Any] = {
     resource.singular: resource
     for resource in (
         *(NETWORK, SUBNET, PORT, ROUTER),
         *(SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP, FLOATING_IP),
+        *(SUBNET_POOL, ADDRESS_SCOPE),
     )
 }
 NEEDED: dict[str, dict[str, object]] = {
     "port": {"network_id": "NETWORK"},
     "security_group_rule": {"security_group_id": "SECURITY_GROUP", "direction": "ingress"},
     "floatingip": {"floating_network_id": "PUBLIC"},
+    "subnetpool": {"name": "pool", "prefixes": ["10.8.0.0/16"]},
+    "address_scope": {"ip_version": 4},
     "port_forwarding": {
         "protocol": "tcp",
         "internal_port_id": "PORT",
@@ -38,7 +45,19 @@ NEEDED: dict[str, dict[str, object]] = {
 }
 """What a random body of such a resource has at least, so that most are not refused for the same reason."""
 
-IDS = ("NETWORK", "SUBNET", "PORT", "ROUTER", "PUBLIC", "SECURITY_GROUP", "ADDRESS_GROUP", "FLOATINGIP")
+IDS = (
+    "NETWORK",
+    "SUBNET",
+    "PORT",
+    "ROUTER",
+    "PUBLIC",
+    "SECURITY_GROUP",
+    "ADDRESS_GROUP",
+    "FLOATINGIP",
+    "SUBNETPOOL",
+    "ADDRESS_SCOPE",
+    "EMPTY",
+)
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 addresses = st.sampled_from(
@@ -86,6 +105,8 @@ scalars = st.one_of(
             "fa:16:3e:00:00:01",
             "4",
             "true",
+            *IPV6_MODES,
+            "compute:nova",
         ]
     ),
 )
@@ -117,8 +138,10 @@ def requests(draw: st.DrawFn) -> tuple[str, str, object]:
     body = {noun: draw(st.dictionaries(name, values, max_size=4))}
     body[noun] = {**NEEDED.get(noun, {}), **body[noun]}
     if noun == "subnet":
-        body[noun] = {"network_id": "NETWORK", "ip_version": 4, "cidr": draw(addresses), **body[noun]}
-    kind = draw(st.sampled_from(["POST", "PUT", "DELETE", "interface", "forwarding", "odd"]))
+        source = {"cidr": draw(addresses)} if draw(st.booleans()) else {"subnetpool_id": "SUBNETPOOL", "prefixlen": 24}
+        network = draw(st.sampled_from(["NETWORK", "EMPTY"]))
+        body[noun] = {"network_id": network, "ip_version": draw(st.sampled_from([4, 6])), **source, **body[noun]}
+    kind = draw(st.sampled_from(["POST", "PUT", "DELETE", "interface", "forwarding", "pool", "odd"]))
     key = draw(st.sampled_from([noun.upper(), MISSING, "x"]))
     path = f"/{noun.replace('_', '-')}s"
     if kind == "POST":
@@ -126,6 +149,10 @@ def requests(draw: st.DrawFn) -> tuple[str, str, object]:
     if kind == "forwarding":
         forwarding = {**NEEDED["port_forwarding"], **draw(st.dictionaries(forwarded, values, max_size=3))}
         return "POST", "/floatingips/FLOATINGIP/port_forwardings", {"port_forwarding": forwarding}
+    if kind == "pool":
+        verb = draw(st.sampled_from(["add_prefixes", "remove_prefixes", "onboard_network_subnets"]))
+        given = {"prefixes": draw(st.lists(addresses, max_size=3)), "network_id": draw(st.sampled_from(IDS))}
+        return "PUT", f"/subnetpools/SUBNETPOOL/{verb}", given
     if kind == "interface":
         verb = draw(st.sampled_from(["add", "remove"]))
         return "PUT", f"/routers/ROUTER/{verb}_router_interface", draw(st.dictionaries(members, values, max_size=2))
@@ -147,7 +174,10 @@ def _with_ids(api: Api) -> dict[str, str]:
     group = api.make("security_group", "admin", name="web")
     addresses_of = api.make("address_group", "admin", addresses=["10.0.0.1"])
     floating = api.make("floatingip", "admin", floating_network_id=public["id"])
-    objects = (network, subnet, port, router, public, group, addresses_of, floating)
+    pool = api.make("subnetpool", "admin", name="pool", prefixes=["10.0.0.0/16"], default_prefixlen=24)
+    scope = api.make("address_scope", "admin", ip_version=4)
+    empty = api.make("network", "admin")
+    objects = (network, subnet, port, router, public, group, addresses_of, floating, pool, scope, empty)
     return {name: made["id"] for name, made in zip(IDS, objects, strict=True)}
 
 
@@ -178,13 +208,14 @@ def test_random_requests(calls: list[tuple[str, str, object]]) -> None:
         if answer.status >= 400:
             assert api.tables() == before
     _check_addresses(api)
+    _check_blocks(api)
 
 
 def _check_addresses(api: Api) -> None:
     """Of each subnet's pools every address is free or a port's, and never both."""
     with api.database.read() as tx:
         for subnet in tx.execute(select(tables.subnets.c.id)).scalars().all():
-            pools = [
+            ranges = [
                 (int(ipaddress.ip_address(start)), int(ipaddress.ip_address(end)))
                 for start, end in tx.execute(
                     select(tables.allocation_pools.c.start, tables.allocation_pools.c.end).where(
@@ -206,7 +237,28 @@ def _check_addresses(api: Api) -> None:
                     )
                 )
             ]
-            inside = [n for n in taken if any(first <= n <= last for first, last in pools)]
+            inside = [n for n in taken if any(first <= n <= last for first, last in ranges)]
             assert not [n for n in taken if any(first <= n <= last for first, last in free)]
-            size = sum(last - first + 1 for first, last in pools)
+            size = sum(last - first + 1 for first, last in ranges)
             assert sum(last - first + 1 for first, last in free) + len(inside) == size
+
+
+def _check_blocks(api: Api) -> None:
+    """Of each pool's prefixes every block is free or a subnet's, and never both; no two subnets share one."""
+    with api.database.read() as tx:
+        for pool, prefixes in tx.execute(select(pools.subnet_pools.c.id, pools.subnet_pools.c.prefixes)).all():
+            free = [
+                str(ipaddress.ip_network((first, length)))
+                for first, length in tx.execute(
+                    select(pools.free_prefixes.c.first, pools.free_prefixes.c.prefixlen).where(
+                        pools.free_prefixes.c.subnetpool_id == pool
+                    )
+                )
+            ]
+            cut = (
+                tx.execute(select(tables.subnets.c.cidr).where(tables.subnets.c.subnetpool_id == pool)).scalars().all()
+            )
+            assert compact(free) == minus(prefixes, cut)
+            assert minus(cut, prefixes) == ()
+            size = sum(ipaddress.ip_network(cidr).num_addresses for cidr in cut)
+            assert size == sum(ipaddress.ip_network(cidr).num_addresses for cidr in compact(cut))

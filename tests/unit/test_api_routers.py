@@ -315,3 +315,25 @@ def test_project_walls(api: Api) -> None:
     assert attach(api, router, "bob", subnet_id=subnet["id"]).status == 404
     assert attach(api, router, "bob", port_id=port["id"]).status == 404
     assert api.get("/routers") == {"routers": []}
+
+
+def test_a_new_outer_subnet_reaches_the_gateways(api: Api) -> None:
+    """A gateway gets an address of an IP version that it has none of, where one is left and nothing overlaps inside."""
+    public = api.make("network", "admin", router__external=True)
+    free, overlapped = [
+        api.make("router", name=name, external_gateway_info={"network_id": public["id"]}) for name in "ab"
+    ]
+    _, inner = api.network("203.0.113.0/25")
+    path = f"/routers/{overlapped['id']}/add_router_interface"
+    assert api.call("PUT", path, {"subnet_id": inner["id"]}).status == 200
+
+    def outside(router: Json) -> list[str]:
+        gateway = api.get(f"/routers/{router['id']}")["router"]["external_gateway_info"]
+        return [fixed["ip_address"] for fixed in gateway["external_fixed_ips"]]
+
+    assert outside(free) == []
+    for cidr in ("203.0.113.0/24", "fd00::/64", "198.51.100.0/24"):
+        version = 6 if ":" in cidr else 4
+        api.make("subnet", "admin", network_id=public["id"], cidr=cidr, ip_version=version, enable_dhcp=False)
+    assert outside(free) == ["203.0.113.2", "fd00::2"]
+    assert sorted(outside(overlapped)) == ["198.51.100.2", "fd00::3"]

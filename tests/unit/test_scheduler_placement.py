@@ -10,6 +10,7 @@ from nebula_controller.scheduler import least_loaded
 from southbound_world import World
 
 from nebula.ids import Host
+from nebula.rules.ipv6 import eui64
 from nebula.view import codec
 from nebula.view.records import NodeView
 from nebula.view.report import Role
@@ -23,7 +24,7 @@ def world(tmp_path: Path) -> World:
 
 
 def subnet(world: World, network: str, cidr: str = "192.168.50.0/24", **more: Any) -> Any:
-    return world.made("subnets", network_id=network, ip_version=4, cidr=cidr, **more)
+    return world.made("subnets", **{"network_id": network, "ip_version": 4, "cidr": cidr, **more})
 
 
 def dhcp_ports(world: World, network: str) -> list[Any]:
@@ -223,3 +224,19 @@ def test_disabled_agent_gets_nothing_new(world: World) -> None:
     for network in networks:
         subnet(world, network)
     assert [dhcp_ports(world, network)[0]["binding:host_id"] for network in networks] == ["n2", "n2"]
+
+
+def test_dhcp_server_has_the_address_that_it_makes(world: World) -> None:
+    """On a SLAAC subnet its EUI-64 address, beside the lowest of the IPv4 subnet; it goes with the subnet."""
+    world.node("n1", 1)
+    network = world.made("networks", name="a")["id"]
+    four = subnet(world, network)
+    six = subnet(world, network, "fd00::/64", ip_version=6, ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    (port,) = dhcp_ports(world, network)
+    own = eui64("fd00::/64", port["mac_address"])
+    assert [fixed["ip_address"] for fixed in port["fixed_ips"]] == ["192.168.50.2", own]
+    world.call("DELETE", f"/network/v2.0/subnets/{four['id']}", expect=204)
+    (port,) = dhcp_ports(world, network)
+    assert [fixed["ip_address"] for fixed in port["fixed_ips"]] == [own]
+    world.call("DELETE", f"/network/v2.0/subnets/{six['id']}", expect=204)
+    assert dhcp_ports(world, network) == []

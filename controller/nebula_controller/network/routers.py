@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 
 from nebula.errors import BadRequest, Conflict, NotFound
 from nebula.ids import Owner, OwnerKind
@@ -27,6 +27,13 @@ _ports_of = (
     .where(tables.router_ports.c.router_id == bindparam("router"))
     .order_by(tables.router_ports.c.port_id)
 )
+_gateways_on = (
+    select(tables.routers.c.id, tables.routers.c.gateway_port_id)
+    .where(tables.routers.c.gateway_network_id == bindparam("network"))
+    .order_by(literal_column("routers.rowid"))
+)
+"""Oldest first."""
+
 _attach = insert(tables.router_ports)
 _detach = delete(tables.router_ports).where(tables.router_ports.c.port_id == bindparam("port"))
 _forget_gateway = update(tables.routers).where(tables.routers.c.id == bindparam("router")).values(gateway_port_id=None)
@@ -102,6 +109,25 @@ def clear_gateway(tx: Transaction, router: Router) -> Router:
     return msgspec.structs.replace(
         router, gateway_port_id=None, gateway_network_id=None, enable_snat=True, gateway_qos_policy_id=None
     )
+
+
+def extend_gateways(tx: Transaction, subnet: Subnet) -> None:
+    """Gateways without an address of the IP version of this new subnet of their network get one, as in Neutron.
+
+    A router that has an overlapping subnet inside, or comes when no address is left, stays as it is.
+    """
+    same_version = {s.id for s in rows.subnets_of(tx, subnet.network_id) if s.ip_version == subnet.ip_version}
+    for router_id, port_id in tx.execute(_gateways_on, {"network": subnet.network_id}).all():
+        port = rows.port(tx, port_id)
+        if any(fixed.subnet_id in same_version for fixed in port.fixed_ips):
+            continue
+        wanted = [{"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address} for fixed in port.fixed_ips]
+        try:
+            with tx.connection.begin_nested():
+                raise_all(rules.check_subnets([subnet], subnets_of_ports(tx, interfaces(tx, router_id))))
+                ports.change(tx, port, {"fixed_ips": [*wanted, {"subnet_id": subnet.id}]})
+        except Conflict:
+            continue
 
 
 def add_subnet(tx: Transaction, router: Router, subnet: Subnet) -> Port:

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from nebula.errors import BadRequest, Conflict, NotFound
 from nebula.model import accept
@@ -30,7 +30,12 @@ _default = select(tables.subnet_pools.c.id).where(
     tables.subnet_pools.c.is_default, tables.subnet_pools.c.ip_version == bindparam("version")
 )
 _cut_from = select(subnets.c.cidr).where(subnets.c.subnetpool_id == bindparam("pool"))
-_cut_for = _cut_from.where(subnets.c.project_id == bindparam("project"))
+_length = func.substr(subnets.c.cidr, func.instr(subnets.c.cidr, "/") + 1)
+_cut_for = (
+    select(_length, func.count())
+    .where(subnets.c.subnetpool_id == bindparam("pool"), subnets.c.project_id == bindparam("project"))
+    .group_by(_length)
+)
 _pools_beside = (
     select(subnets.c.subnetpool_id, tables.subnet_pools.c.address_scope_id)
     .distinct()
@@ -141,8 +146,10 @@ def allocate(tx: Transaction, pool: SubnetPool, subnet: Subnet) -> Subnet:
     else:
         prefixlen = pool.default_prefixlen if subnet.prefixlen is None else subnet.prefixlen
     raise_all(rules.check_length(pool, prefixlen))
-    had = tx.execute(_cut_for, {"pool": pool.id, "project": subnet.project_id}).scalars().all()
-    raise_all(rules.check_quota(pool, prefixlen, had))
+    if pool.default_quota:
+        rows = tx.execute(_cut_for, {"pool": pool.id, "project": subnet.project_id}).all()
+        had = {int(length): count for length, count in rows}
+        raise_all(rules.check_quota(pool, prefixlen, had))
     cidr: str | None = subnet.cidr
     if not subnet.cidr:
         cidr = prefixes.take_any(tx, pool.id, pool.ip_version, prefixlen)

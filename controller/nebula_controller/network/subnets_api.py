@@ -17,7 +17,7 @@ from nebula.rules import ipv6
 from nebula.rules import subnets as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network import addresses, ports, rows, sharing, subnet_pools
+from nebula_controller.network import addresses, ports, routers, rows, sharing, subnet_pools
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for
 from nebula_controller.store.database import Database, Transaction
@@ -87,6 +87,7 @@ class Subnets(Limited[Subnet]):
         if ipv6.is_auto_address(made):
             for port_id in tx.execute(_hosts, {"network": network.id}).scalars().all():
                 ports.join_subnets(tx, port_id)
+        routers.extend_gateways(tx, made)
         rows.bump(tx, network)
         self.touch(tx, made)
         return made
