@@ -1,7 +1,7 @@
 """Transcripts: what a person types into a shell with the real ``openstack`` client, and what it answers.
 
-``$ openstack ...`` is a command, ``$ export NAME=VALUE`` the environment of the next ones, ``> text`` is the answer to a
-prompt of the command above it, which runs as a process on a terminal of its own; ``# text`` is for the reader. What
+``$ openstack ...`` is a command, ``$ export NAME=VALUE`` the environment of the next ones, ``> text`` is the answer to
+a prompt of the command above it, which runs as a process on a terminal of its own; ``# text`` is for the reader. What
 follows a command is its output, standard error included, and ``exit 1`` where the code is not 0. Ids, times, MAC
 addresses and the cloud's URL read ``<id>``, ``<time>``, ``<mac>`` and ``<cloud>``.
 
