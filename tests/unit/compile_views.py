@@ -96,7 +96,8 @@ def views(draw: st.DrawFn) -> tuple[NodeView, Facts]:
     kinds = [draw(st.sampled_from(["instance", "interface", "gateway", "dhcp", "plugged", "free"])) for _ in ids]
     chosen = {kind: [port for port, given in zip(ports, kinds, strict=True) if given == kind] for kind in set(kinds)}
     groups, sets = _groups(draw)
-    ports = [_secured(draw, port) for port in ports]
+    own = {"interface", "gateway", "dhcp"}  # a network's own ports have neither port security nor groups
+    ports = [port if kind in own else _secured(draw, port) for port, kind in zip(ports, kinds, strict=True)]
     gateway = chosen.get("gateway", [])[:1]
     router = RouterView(
         id=uuid_of(5, 0),
