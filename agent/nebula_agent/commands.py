@@ -40,6 +40,10 @@ from nebula_agent.turn import Turns
 from nebula_agent.upcalls import UpcallCheck
 from nebula_agent.warm import Warmth
 
+_SCRIPT_HEAD = """#!/bin/bash -e
+# The whole state of node {host}, {count} objects, by hand: what nebula-agent makes of revision {revision} of its view.
+# For a node with Open vSwitch on which nothing of it is there yet, run as root. The lines below a comment make one
+# object; the comment says what it is and for which object of the API."""
 _log = logging.getLogger(__name__)
 
 
@@ -119,18 +123,25 @@ def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
         event(_log, logging.INFO, "nebula-agent stopped: the dataplane stays as it is")
 
 
-def plan(settings: Settings) -> int:
-    """Print the next pass's changes as shell lines. Raises NebulaError."""
+def plan(settings: Settings, *, script: bool = False) -> int:
+    """Print the next pass's changes as shell lines; ``script``: all that builds the node's state by hand.
+
+    Raises NebulaError.
+    """
     checks.check_machine()
     view = _view_for_plan(settings)
     node = Node(settings)
     try:
         desired = compile_node(view, node.facts())
-        changes = node.reconciler.changes(desired, node.reconciler.observe(desired))
+        observed = EMPTY if script else node.reconciler.observe(desired)
+        changes = node.reconciler.changes(desired, observed)
     finally:
         node.close()
-    print(f"# {settings.host}: {len(changes)} changes to revision {view.revision}; nothing has been changed")
-    if changes and not node.client_script.exists():
+    if script:
+        print(_SCRIPT_HEAD.format(host=settings.host, revision=view.revision, count=len(changes)))
+    else:
+        print(f"# {settings.host}: {len(changes)} changes to revision {view.revision}; nothing has been changed")
+    if changes and (script or not node.client_script.exists()):
         source = Path(__file__).with_name(node.client_script.name)
         print(f"\n# the DHCP client's script\n{shlex.join(['install', '-D', str(source), str(node.client_script)])}")
     for change in changes:

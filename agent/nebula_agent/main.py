@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None, *, applied: Callable[[Change], None]
     try:
         settings = _settings(arguments)
         log.configure(settings.log_format, settings.log_level)
-        code = _command(arguments.command, settings, applied)
+        code = _command(arguments, settings, applied)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # who reads the output of ``plan`` has enough of it
@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="TOML file (default: $NEBULA_AGENT_CONFIG, else /etc/nebula/agent.toml)",
     )
+    parser.add_argument("--script", action="store_true", help="plan: a script that builds the whole state by hand")
     for name, text in _FLAGS.items():
         parser.add_argument(f"--{name}", metavar=name.rpartition("-")[2].upper(), help=text)
     for name, text in _LISTS.items():
@@ -119,13 +120,16 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return settings
 
 
-def _command(name: str, settings: Settings, applied: Callable[[Change], None] | None) -> int:
+def _command(arguments: argparse.Namespace, settings: Settings, applied: Callable[[Change], None] | None) -> int:
+    name = arguments.command
+    if arguments.script and name != "plan":
+        raise ConfigError("--script goes with the command plan")
     if name == "confirm":
         return _confirm(Path(settings.pid_file))
     from nebula_agent import commands
 
     if name == "plan":
-        return commands.plan(settings)
+        return commands.plan(settings, script=arguments.script)
     if name == "clean":
         return commands.clean(settings)
     return commands.run(settings, version(), applied)

@@ -146,7 +146,10 @@ class Ruleset(msgspec.Struct, frozen=True):
 
 
 class Bridge(msgspec.Struct, frozen=True):
-    """An OVS bridge. ``adopt``: where a bridge of that name exists already and is not ours, use it as it is."""
+    """An OVS bridge. ``adopt``: where a bridge of that name exists already and is not ours, use it as it is.
+
+    ``tables`` are the names of its OpenFlow tables by number (OVSDB's ``Flow_Table:name``), sorted.
+    """
 
     kind: ClassVar[str] = "bridge"
     name: str
@@ -154,6 +157,7 @@ class Bridge(msgspec.Struct, frozen=True):
     fail_mode: str
     owner: Owner
     adopt: bool = False
+    tables: tuple[tuple[int, str], ...] = ()
 
     @property
     def key(self) -> Key:

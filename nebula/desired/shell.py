@@ -38,6 +38,9 @@ OWNER_KEY = "nebula-owner"
 VLAN_KEY = "nebula-vlan-"
 """Prefix of the keys in br-int's ``external_ids`` that hold local VLANs."""
 
+LOADED = "loaded"
+"""Name of the note, beside a daemon's pid file, that holds what its files held when it read them last."""
+
 _OFCTL = ("ovs-ofctl", "-O", "OpenFlow14", "--names")
 
 
@@ -47,7 +50,7 @@ def command(change: Change) -> str:
     if change.action is Action.REMOVE:
         return "\n".join(_remove(subject))
     if is_reload(change) and isinstance(subject, Process):
-        return f'kill -HUP "$(cat {shlex.quote(subject.pid_file)})"'
+        return "\n".join((*_note_loaded(subject), f'kill -HUP "$(cat {shlex.quote(subject.pid_file)})"'))
     if change.action is Action.CHANGE and change.before is not None and _must_be_remade(change.before, subject):
         return "\n".join((*_remove(change.before), *_put(subject, exists=False)))
     return "\n".join(_put(subject, exists=change.action is Action.CHANGE))
@@ -174,7 +177,14 @@ def _put_bridge(item: Bridge) -> tuple[str, ...]:
         return (f"# bridge {item.name} is there and not ours: used as it is",)
     columns = (f"datapath_type={item.datapath_type}", f"fail_mode={item.fail_mode}", _owner(item.owner))
     made = ("ovs-vsctl", "--may-exist", "add-br", item.name)
-    return (_line(*made, "--", "set", "Bridge", item.name, *columns),)
+    lines = [_line(*made, "--", "set", "Bridge", item.name, *columns)]
+    if item.tables:
+        argv = ["ovs-vsctl"]
+        for number, name in item.tables:
+            argv += ["--", f"--id=@t{number}", "create", "Flow_Table", f"name={name}"]
+        flow_tables = ",".join(f"{number}=@t{number}" for number, _name in item.tables)
+        lines.append(_line(*argv, "--", "set", "Bridge", item.name, f"flow_tables={flow_tables}"))
+    return tuple(lines)
 
 
 def _put_bridge_port(item: BridgePort) -> tuple[str, ...]:
@@ -191,10 +201,19 @@ def _put_bridge_port(item: BridgePort) -> tuple[str, ...]:
 
 def _start(item: Process) -> tuple[str, ...]:
     folder = _line("mkdir", "-p", posixpath.dirname(item.pid_file))
+    folder = "\n".join((folder, *_note_loaded(item)))
     if "-f" in item.argv:  # udhcpc in the foreground; dnsmasq leaves the terminal by itself
         quiet = "< /dev/null > /dev/null 2>&1"
         return (folder, f"{_inside(item.namespace, 'setsid', '--fork', *item.argv)} {quiet}")
     return (folder, _inside(item.namespace, *item.argv))
+
+
+def _note_loaded(item: Process) -> tuple[str, ...]:
+    """The note of what the daemon has read, by which the agent sees later whether it must read again."""
+    if not item.reload_on:
+        return ()
+    note = posixpath.join(posixpath.dirname(item.pid_file), LOADED)
+    return (f"{_line('cat', *item.reload_on)} > {shlex.quote(note)}",)
 
 
 def _owner(owner: Owner) -> str:

@@ -101,7 +101,7 @@ OBJECTS: dict[str, tuple[KernelObject, str, str]] = {
     ),
     "process": (
         DNSMASQ,
-        "mkdir -p /s\nip netns exec ns dnsmasq '--a=b c'",
+        "mkdir -p /s\ncat /s/host > /s/loaded\nip netns exec ns dnsmasq '--a=b c'",
         'kill "$(cat /s/pid)"',
     ),
 }
@@ -138,8 +138,8 @@ def test_reload_is_sighup() -> None:
     unread = msgspec.structs.replace(DNSMASQ, reload_on=())
     other = msgspec.structs.replace(DNSMASQ, argv=("dnsmasq",))
     assert (command(Change(Action.CHANGE, unread, DNSMASQ)), command(Change(Action.CHANGE, other, DNSMASQ))) == (
-        'kill -HUP "$(cat /s/pid)"',
-        "kill \"$(cat /s/pid)\"\nmkdir -p /s\nip netns exec ns dnsmasq '--a=b c'",
+        'cat /s/host > /s/loaded\nkill -HUP "$(cat /s/pid)"',
+        "kill \"$(cat /s/pid)\"\nmkdir -p /s\ncat /s/host > /s/loaded\nip netns exec ns dnsmasq '--a=b c'",
     )
 
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from nebula.compile.pipeline.tables import table_names
 from nebula.desired.diff import Change
 from nebula.desired.kinds import Bridge, BridgePort, KernelObject, Key, LocalVlan
 from nebula.desired.shell import OWNER_KEY, VLAN_KEY
@@ -170,9 +169,9 @@ def _bridge(row: BridgeRow, desired: NodeState) -> Iterator[KernelObject]:
         if isinstance(wanted, Bridge) and wanted.adopt:
             yield wanted
         return
-    named = row.table_names == dict(table_names(row.name))
     adopt = isinstance(wanted, Bridge) and wanted.adopt
-    yield Bridge(row.name, row.datapath_type, row.fail_mode if named else "", owner, adopt)
+    tables = tuple(sorted(row.table_names.items()))
+    yield Bridge(row.name, row.datapath_type, row.fail_mode, owner, adopt, tables)
 
 
 def _vlans(state: OvsState, desired: NodeState) -> Iterator[KernelObject]:
@@ -223,7 +222,7 @@ def _edit(transaction: Transaction, change: Change, port_ids: Mapping[str, str])
                 datapath_type=subject.datapath_type,
                 fail_mode=subject.fail_mode,
                 external_ids={OWNER_KEY: subject.owner.mark},
-                table_names=table_names(subject.name),
+                table_names=dict(subject.tables),
             )
     elif isinstance(subject, LocalVlan):
         transaction.set_bridge_id(BR_INT, VLAN_KEY + subject.network_id, None if remove else str(subject.tag))

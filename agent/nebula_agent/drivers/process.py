@@ -19,7 +19,7 @@ import msgspec
 from nebula.desired.diff import Change
 from nebula.desired.kinds import KernelObject, Key, Process, VethPair
 from nebula.desired.reload import must_start_anew
-from nebula.desired.shell import is_reload
+from nebula.desired.shell import LOADED, is_reload
 from nebula.desired.state import NodeState
 from nebula.errors import KernelRefused
 from nebula.ids import parse_mark
@@ -164,7 +164,7 @@ class ProcessDriver:
             self._running.pop(change.key.name, None)
             before = change.before
             if isinstance(before, Process) and before.pid_file and change.action is Action.REMOVE:
-                for name in ("loaded", "log", "pid"):
+                for name in (LOADED, "log", "pid"):
                     files.remove(Path(before.pid_file).with_name(name))
 
     def _start(self, changes: Sequence[Change], failures: dict[Key, str]) -> None:
@@ -254,7 +254,7 @@ def _files_text(subject: Process) -> str:
 
 
 def _marker(subject: Process) -> Path:
-    return Path(subject.pid_file).with_name("loaded")
+    return Path(subject.pid_file).with_name(LOADED)
 
 
 def _loaded(subject: Process) -> str:

@@ -17,6 +17,7 @@ from nebula.compile.pipeline import (
     tun_21_arp_responder,
     tun_22_flood_to_tun,
 )
+from nebula.compile.pipeline.tables import named_tables
 from nebula.compile.wiring import Wiring
 from nebula.desired.kinds import Bridge, BridgePort, Flow, KernelObject
 from nebula.ids import BR_TUN, VXLAN_PORT, Owner, OwnerKind
@@ -25,7 +26,7 @@ from nebula.view.records import NetworkView
 
 def objects(node: Wiring) -> Iterator[KernelObject]:
     """All of br-tun but the patch to br-int (feature ``switching``)."""
-    yield Bridge(BR_TUN, node.facts.datapath_type, "secure", node.owner)
+    yield Bridge(BR_TUN, node.facts.datapath_type, "secure", node.owner, tables=named_tables(BR_TUN))
     options = (("key", "flow"), ("local_ip", node.facts.vtep_ip), ("remote_ip", "flow"))
     yield BridgePort(BR_TUN, VXLAN_PORT, "vxlan", options, None, "", node.owner)
     yield tun_00_input.from_int(node.owner)

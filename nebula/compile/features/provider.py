@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from nebula.compile.facts import BridgeMapping
 from nebula.compile.features.switching import patch
 from nebula.compile.pipeline import ex_00_provider, int_00_local_switching
+from nebula.compile.pipeline.tables import named_tables
 from nebula.compile.wiring import Wiring
 from nebula.desired.kinds import Bridge, BridgePort, KernelObject
 from nebula.ids import BR_INT, Owner, OwnerKind, int_patch_name, phy_patch_name
@@ -27,7 +28,9 @@ def _bridge(node: Wiring, mapping: BridgeMapping) -> Iterator[KernelObject]:
     if mapping.bridge in node.facts.foreign_bridges:
         yield Bridge(mapping.bridge, "", "", node.owner, adopt=True)
     else:
-        yield Bridge(mapping.bridge, node.facts.datapath_type, "secure", node.owner)
+        yield Bridge(
+            mapping.bridge, node.facts.datapath_type, "secure", node.owner, tables=named_tables(mapping.bridge)
+        )
         yield ex_00_provider.switch_rest(mapping.bridge, node.owner)
         if mapping.interface is not None:
             yield BridgePort(mapping.bridge, mapping.interface, "", (), None, "", node.owner)

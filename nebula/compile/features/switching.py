@@ -25,6 +25,7 @@ from nebula.compile.pipeline import (
     int_94_accepted_egress,
     int_95_delivery,
 )
+from nebula.compile.pipeline.tables import named_tables
 from nebula.compile.wiring import WiredPort, Wiring
 from nebula.desired.kinds import Bridge, BridgePort, Flow, KernelObject, LocalVlan, VethPair
 from nebula.ids import BR_INT, BR_TUN, PATCH_INT, PATCH_TUN, Owner, OwnerKind, PortId
@@ -32,7 +33,7 @@ from nebula.ids import BR_INT, BR_TUN, PATCH_INT, PATCH_TUN, Owner, OwnerKind, P
 
 def objects(node: Wiring) -> Iterator[KernelObject]:
     """All of br-int but the patches to provider bridges (feature ``provider``)."""
-    yield Bridge(BR_INT, node.facts.datapath_type, "secure", node.owner)
+    yield Bridge(BR_INT, node.facts.datapath_type, "secure", node.owner, tables=named_tables(BR_INT))
     yield patch(BR_INT, PATCH_TUN, PATCH_INT, node.owner)
     yield patch(BR_TUN, PATCH_INT, PATCH_TUN, node.owner)
     for network in node.networks:

@@ -81,3 +81,8 @@ _NAMES: Mapping[str, Mapping[int, str]] = MappingProxyType(
 def table_names(bridge: str) -> Mapping[int, str]:
     """Names of the tables of the bridge of that name, by number: what OVSDB's ``Flow_Table:name`` shall hold."""
     return _NAMES["int" if bridge == "br-int" else "tun" if bridge == "br-tun" else "ex"]
+
+
+def named_tables(bridge: str) -> tuple[tuple[int, str], ...]:
+    """The same as sorted pairs, as ``Bridge.tables`` has them."""
+    return tuple(sorted(table_names(bridge).items()))
