@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,10 @@ import msgspec
 from starlette.applications import Starlette
 
 from nebula.errors import ConfigError
-from nebula_controller.api.application import create_application
+from nebula_controller.api.application import create_application, default_rules
+from nebula_controller.api.endpoint import Service
+from nebula_controller.api.policy import Policy, build
+from nebula_controller.api.policyfile import read as read_policy
 from nebula_controller.compute.api import compute_services
 from nebula_controller.identity.authenticator import TokenAuthenticator
 from nebula_controller.identity.directories import Directories
@@ -85,6 +88,11 @@ def _rules(settings: Settings) -> PasswordRules:
     return PasswordRules(**{name: getattr(settings, name) for name in PasswordRules.__struct_fields__})
 
 
+def _policy(services: Sequence[Service], file: str | None) -> Policy:
+    """The services' defaults with what the file changes. ConfigError that names the file and what is wrong."""
+    return build(default_rules(services), file or "", read_policy(Path(file)) if file else {})
+
+
 def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controller:
     """All services on the database in ``state_dir``. ConfigError where it cannot be used."""
     database = Database(state_dir / DATABASE)
@@ -102,6 +110,7 @@ def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controlle
             *compute_services(database),
             *southbound.services(),
         ]
+        policy = _policy(services, settings.policy_file)
     except BaseException:
         database.close()
         raise
@@ -114,5 +123,5 @@ def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controlle
         refresh.cancel()
         await southbound.stop()
 
-    application = create_application(site.authenticator, services, lifespan, southbound.beyond)
+    application = create_application(site.authenticator, services, lifespan, southbound.beyond, policy)
     return Controller(database, site, southbound, application)

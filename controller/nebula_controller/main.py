@@ -34,6 +34,9 @@ EXIT_CONFIG = 2
 @click.option("--node-secret-file", metavar="FILE", help="The secret that agents show.  [default: STATE/node-secret]")
 @click.option("--admin-password-file", metavar="FILE", help="Bootstrap with this password if there is no admin yet.")
 @click.option("--pid-file", metavar="FILE", help="Written when calls are answered.")
+@click.option(
+    "--policy-file", metavar="FILE", help="YAML that changes single rules of who may do what.  [default: none]"
+)
 @click.option("--log-format", metavar="json|text", help="[default: text]")
 @click.option("--log-level", metavar="debug|info|warning|error", help="[default: info]")
 @click.option("--token-lifetime-s", metavar="S", type=int, help="[default: 3600]")

@@ -26,8 +26,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """``listen`` are ``HOST:PORT`` (IPv6 in brackets), ``listen_fd`` inherited listening sockets.
 
     ``public_url`` (``http://host:port``) stands in the catalogue; empty: the host that each client used.
-    ``node_secret_file``: None makes the file ``node-secret`` in the state folder. ``token_provider``: ``uuid`` keeps a
-    row for each token. ``max_active_keys`` of Fernet.
+    ``node_secret_file``: None makes the file ``node-secret`` in the state folder. ``policy_file``: see
+    ``docs/policy.md``. ``token_provider``: ``uuid`` keeps a row for each token. ``max_active_keys`` of Fernet.
     ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations. The rules for
     passwords, off by default, are explained in ``identity.passwordrules``. ``ldap`` (in the file only,
     as ``[ldap.NAME]``) gives the domain of that name a directory. ``vni_first``..``vni_last`` are given to
@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     node_secret_file: str | None = None
     admin_password_file: str | None = None
     pid_file: str | None = None
+    policy_file: str | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     token_lifetime_s: Annotated[int, Meta(ge=1)] = 3600

@@ -22,9 +22,10 @@ Accept = Callable[[object], object]
 
 
 class Who(enum.Enum):
-    """Neutron's default policy for one attribute."""
+    """Neutron's default policy for one attribute: whoever may make or change the object, or only some of them."""
 
     ANYONE = enum.auto()
+    NETWORK_OWNER = enum.auto()
     ADMIN = enum.auto()
 
 
@@ -32,7 +33,8 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     """What the API knows of one field.
 
     ``accept`` None: never in a request. ``sent``: the API shows it. ``stored``: a column of the record's own table has
-    it. ``filtered``: may be a filter and a sort key (only where it is stored as plain text or number).
+    it. ``filtered``: may be a filter and a sort key (only where it is stored as plain text or number). ``changed_by``
+    None: who may set it in a POST may also in a PUT.
     """
 
     accept: Accept | None = None
@@ -44,6 +46,7 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     sent: bool = True
     seen_by: Who = Who.ANYONE
     set_by: Who = Who.ANYONE
+    changed_by: Who | None = None
 
 
 class BoundAttribute(msgspec.Struct, frozen=True):
@@ -68,17 +71,13 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
         """``Network``: as it stands in messages and in the names of error types."""
         return self.singular.capitalize()
 
-    def parse_post(self, body: object, *, is_admin: bool) -> dict[str, object]:
-        """The values of a POST by API name, defaults filled in.
-
-        Raises ``InvalidAttribute``, ``BadRequest`` or ``Forbidden``.
-        """
+    def parse_post(self, body: object) -> dict[str, object]:
+        """The values of a POST by API name; raises ``InvalidAttribute`` or ``BadRequest``."""
         given = self._given(body)
         for name in given:
             bound = self._known(name)
             if not bound.attribute.post:
                 raise BadRequest(f"Attribute '{name}' not allowed in POST", type_name="HTTPBadRequest")
-            self._may_set("create", bound, is_admin=is_admin)
         for bound in self.attributes.values():
             if bound.attribute.required and bound.name not in given:
                 raise BadRequest(
@@ -87,14 +86,13 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
                 )
         return {name: self._accepted(name, value) for name, value in given.items()}
 
-    def parse_put(self, body: object, *, is_admin: bool) -> dict[str, object]:
+    def parse_put(self, body: object) -> dict[str, object]:
         """The values of a PUT by API name: only those that were given."""
         given = self._given(body)
         for name in given:
             bound = self._known(name)
             if not bound.attribute.put:
                 raise BadRequest(f"Cannot update read-only attribute {name}", type_name="HTTPBadRequest")
-            self._may_set("update", bound, is_admin=is_admin)
         return {name: self._accepted(name, value) for name, value in given.items()}
 
     def make(self, values: Mapping[str, object]) -> R:
@@ -110,12 +108,6 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
         shown = msgspec.to_builtins(record)
         assert isinstance(shown, dict)
         return shown
-
-    def hidden(self, *, is_admin: bool) -> frozenset[str]:
-        """API names that such a caller is not shown."""
-        if is_admin:
-            return frozenset()
-        return frozenset(a.name for a in self.attributes.values() if a.attribute.seen_by is Who.ADMIN)
 
     def _given(self, body: object) -> dict[str, object]:
         if not isinstance(body, dict):
@@ -135,10 +127,6 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
         if bound is None:
             raise BadRequest(f"Unrecognized attribute(s) '{name[:100]}'", type_name="HTTPBadRequest")
         return bound
-
-    def _may_set(self, verb: str, bound: BoundAttribute, *, is_admin: bool) -> None:
-        if bound.attribute.set_by is Who.ADMIN and not is_admin:
-            raise Forbidden(f"rule:{verb}_{self.singular}:{bound.name} is disallowed by policy")
 
     def _accepted(self, name: str, value: object) -> object:
         accept = self.attributes[name].attribute.accept

@@ -76,7 +76,10 @@ class Port(Standard, frozen=True, kw_only=True):
     """An attachment to a network. ``host`` is empty while nobody has bound it."""
 
     network_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
-    mac_address: Annotated[str, Attribute(accept=accept.mac_address, post=True, put=True)] = ""
+    mac_address: Annotated[
+        str,
+        Attribute(accept=accept.mac_address, post=True, put=True, set_by=Who.NETWORK_OWNER, changed_by=Who.ADMIN),
+    ] = ""
     fixed_ips: Annotated[
         tuple[FixedIp, ...], Attribute(accept=accept.fixed_ips, post=True, put=True, stored=False, filtered=False)
     ] = ()
@@ -107,9 +110,12 @@ class Port(Standard, frozen=True, kw_only=True):
         dict[str, object],
         Attribute(accept=accept.json_object, post=True, put=True, seen_by=Who.ADMIN, set_by=Who.ADMIN, filtered=False),
     ] = field(name="binding:profile", default_factory=dict)
-    port_security_enabled: Annotated[bool, Flag] = True
+    port_security_enabled: Annotated[
+        bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.NETWORK_OWNER)
+    ] = True
     allowed_address_pairs: Annotated[
-        tuple[dict[str, str], ...], Attribute(accept=_pairs, post=True, put=True, filtered=False)
+        tuple[dict[str, str], ...],
+        Attribute(accept=_pairs, post=True, put=True, filtered=False, set_by=Who.NETWORK_OWNER),
     ] = ()
     security_groups: Annotated[
         tuple[str, ...],

@@ -29,7 +29,7 @@ class TokensAreNames:
         """As the identity service would."""
         if token == "bad":
             raise Unauthorized("The request you have made requires authentication.")
-        roles = frozenset({"admin"}) if token == "admin" else frozenset({"member"})
+        roles = frozenset({"member", "reader"}) | ({"admin"} if token == "admin" else set())
         return Caller(user_id=token, project_id=None if token == "unscoped" else f"p-{token}", roles=roles)
 
 

@@ -44,8 +44,8 @@ class Tokens:
     def authenticate(self, token: str) -> Caller:
         callers = {
             "admin": Caller(user_id="u-admin", project_id="p-admin", roles=frozenset({"admin"})),
-            "member": Caller(user_id="u-member", project_id="p-member", roles=frozenset({"member"})),
-            "other": Caller(user_id="u-other", project_id="p-other", roles=frozenset({"member"})),
+            "member": Caller(user_id="u-member", project_id="p-member", roles=frozenset({"member", "reader"})),
+            "other": Caller(user_id="u-other", project_id="p-other", roles=frozenset({"member", "reader"})),
         }
         if token not in callers:
             raise Unauthorized("The request you have made requires authentication.")

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from nebula.errors import BadRequest, Forbidden, InvalidAttribute
+from nebula.errors import BadRequest, InvalidAttribute
 from nebula.model import accept
 from nebula.model.attribute import Accept, Attribute, Who, describe
 from nebula.model.network import NETWORK
@@ -122,12 +122,11 @@ THING = describe(Thing, "thing", "things")
 
 
 def test_declaration() -> None:
-    """Parsing, records and what is hidden follow from the declaration."""
-    values = THING.parse_post({"size": "5", "x:secret": "true"}, is_admin=True)
+    """Parsing and records follow from the declaration."""
+    values = THING.parse_post({"size": "5", "x:secret": "true"})
     assert THING.make(values) == Thing(size=5, secret=True)
     assert THING.change(Thing(size=5), {"x:secret": True}) == Thing(size=5, secret=True)
     assert THING.show(Thing(size=5)) == {"id": "", "name": "", "size": 5, "x:secret": False}
-    assert THING.hidden(is_admin=False) == {"x:secret"}
 
 
 @pytest.mark.parametrize(
@@ -137,21 +136,20 @@ def test_declaration() -> None:
         ({"size": 10}, InvalidAttribute, "Invalid input for size. Reason: '10' is too large"),
         ({"size": 1, "id": "x"}, BadRequest, "id"),
         ({"size": 1, "colour": 1}, BadRequest, "Unrecognized attribute.s. 'colour'"),
-        ({"size": 1, "x:secret": True}, Forbidden, "rule:create_thing:x:secret is disallowed by policy"),
         ([], BadRequest, "not a JSON object"),
     ],
 )
 def test_refused_bodies(body: object, error: type[Exception], message: str) -> None:
     """Each names the attribute."""
     with pytest.raises(error, match=message):
-        THING.parse_post(body, is_admin=False)
+        THING.parse_post(body)
 
 
 def test_put_takes_only_what_changes() -> None:
     """An attribute that is fixed at creation cannot be sent later."""
-    assert THING.parse_put({"name": "x"}, is_admin=False) == {"name": "x"}
+    assert THING.parse_put({"name": "x"}) == {"name": "x"}
     with pytest.raises(BadRequest, match="Cannot update read-only attribute size"):
-        THING.parse_put({"size": 1}, is_admin=False)
+        THING.parse_put({"size": 1})
 
 
 def test_field_without_attribute() -> None:

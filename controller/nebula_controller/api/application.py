@@ -14,6 +14,7 @@ from starlette.types import Lifespan
 
 from nebula_controller.api.context import Authenticator
 from nebula_controller.api.endpoint import Beyond, Endpoint, Nowhere, Operation, Service
+from nebula_controller.api.policy import Policy
 
 
 def create_application(
@@ -21,21 +22,29 @@ def create_application(
     services: Sequence[Service],
     lifespan: Lifespan[Starlette] | None = None,
     beyond: Beyond | None = None,
+    policy: Policy | None = None,
 ) -> Starlette:
     """One route per path, in the services' order; ``lifespan`` is Starlette's, for what runs beside the requests.
 
-    ``beyond`` grants what changing calls of all services may ask for by headers.
+    ``beyond`` grants what changing calls of all services may ask for by headers. ``policy`` None: the defaults.
     """
+    if policy is None:
+        policy = Policy(default_rules(services))
     routes = []
     for service in services:
         paths: defaultdict[str, list[Operation]] = defaultdict(list)
         for operation in service.operations:
             paths[service.prefix + operation.path].append(operation)
         routes += [
-            Route(path, Endpoint(operations, service.shape, authenticator, beyond), methods=None)
+            Route(path, Endpoint(operations, service.shape, authenticator, policy, beyond), methods=None)
             for path, operations in paths.items()
         ]
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False
     application.router.default = Nowhere(services, authenticator)
     return application
+
+
+def default_rules(services: Sequence[Service]) -> dict[str, str]:
+    """The policy's defaults of all services."""
+    return {name: text for service in services for name, text in service.rules.items()}

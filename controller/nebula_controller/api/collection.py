@@ -7,17 +7,19 @@ sees a row, what else an answer holds, and what create, update and delete do.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select
 
-from nebula.errors import BadRequest, Forbidden, NotFound, PreconditionFailed
+from nebula.errors import BadRequest, NotFound, PreconditionFailed
 from nebula.model import accept
 from nebula.model.standard import Nameless
 from nebula_controller.api import query as queries
+from nebula_controller.api.authority import Authority
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.policy import Target
 from nebula_controller.api.tags import TagOperations
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.records import RecordTable
@@ -38,11 +40,16 @@ class Collection(ABC, Generic[S]):
     """One resource below ``/v2.0<prefix>/<plural>``."""
 
     prefix: ClassVar[str] = ""
+    rule_noun: str = ""
+    """What stands for the resource in the names of its rules; empty: its name."""
+    rule_texts: ClassVar[Mapping[str, str]] = {}
+    """The rules that are not the usual ones: see ``Authority``."""
 
     def __init__(self, database: Database, rows: RecordTable[S]) -> None:
         self.database = database
         self.rows = rows
         self.resource = rows.resource
+        self.authority = Authority(self.resource, self.rule_noun or self.resource.singular, self.rule_texts)
         table = rows.table
         shown = [a for a in self.resource.attributes.values() if a.attribute.stored and a.attribute.sent]
         self._names = [a.name for a in shown]
@@ -86,10 +93,15 @@ class Collection(ABC, Generic[S]):
         """Add to the rows what depends on who asks; as ``expand`` otherwise."""
         del tx, context, rows
 
-    def may_change(self, tx: Transaction, context: RequestContext, old: S) -> bool:
-        """Whether such a caller, who is no admin and sees it, may change or delete it."""
-        del tx
-        return old.project_id == context.project_id
+    def owners(self, tx: Transaction, context: RequestContext, values: Row) -> Target:
+        """What else the rules may ask of an object with these values, as ``network:project_id``: functions."""
+        del tx, context, values
+        return {}
+
+    def asked(self, old: S, values: Row) -> Iterable[str]:
+        """The attributes that an update with these values sets, as far as rules ask."""
+        del old
+        return values
 
     def record(self, tx: Transaction, key: str) -> S:
         """The whole record, with what is in other tables; the caller knows that it is there."""
@@ -129,10 +141,10 @@ class Collection(ABC, Generic[S]):
         """One object as the API shows it to such a caller; raises ``NotFound``."""
         statement = self._select_one if context.is_admin else self._select_one_visible
         found = tx.execute(statement, {"key": key, "project": context.project_id}).one_or_none()
-        if found is None:
+        rows = [] if found is None else self._permitted(tx, context, [dict(zip(self._names, found, strict=True))])
+        if not rows:
             raise self.not_found(key)
-        row = dict(zip(self._names, found, strict=True))
-        return self._present(tx, context, [row], frozenset())[0]
+        return self._present(tx, context, rows, frozenset())[0]
 
     def fetch_all(self, tx: Transaction, context: RequestContext, keys: Sequence[str]) -> list[Row]:
         """Those of these objects that such a caller may know of, by id."""
@@ -140,17 +152,19 @@ class Collection(ABC, Generic[S]):
         if not context.is_admin:
             statement = statement.where(self._visible)
         found = tx.execute(statement.order_by(self.rows.table.c.id), {"keys": keys, "project": context.project_id})
-        rows = [dict(zip(self._names, row, strict=True)) for row in found]
+        rows = self._permitted(tx, context, [dict(zip(self._names, row, strict=True)) for row in found])
         return self._present(tx, context, rows, frozenset())
 
-    def load(self, tx: Transaction, context: RequestContext, call: Call) -> S:
-        """The record that a call is about to change; raises ``NotFound``, ``Forbidden`` or ``PreconditionFailed``."""
+    def load(self, tx: Transaction, context: RequestContext, call: Call, rule: str = "") -> S:
+        """The record that a call is about to change by this rule (empty: that of update or delete).
+
+        Raises ``NotFound``, ``Forbidden`` or ``PreconditionFailed``.
+        """
         key = call.path["id"]
         self.fetch(tx, context, key)
         record = self.record(tx, key)
-        if not context.is_admin and not self.may_change(tx, context, record):
-            verb = {"DELETE": "delete"}.get(context.method, "update")
-            raise Forbidden(f"rule:{verb}_{self.resource.singular} is disallowed by policy")
+        verb = "delete" if context.method == "DELETE" else "update"
+        context.require(rule or self.authority.name(verb), self.target(tx, context, self.resource.show(record)))
         wanted = call.headers.get("if-match", "")
         if wanted.startswith("revision_number="):
             revision = wanted.removeprefix("revision_number=")
@@ -161,6 +175,16 @@ class Collection(ABC, Generic[S]):
         elif wanted:
             raise BadRequest("If-Match must be revision_number=NUMBER", type_name="HTTPBadRequest")
         return record
+
+    def target(self, tx: Transaction, context: RequestContext, values: Row) -> dict[str, object]:
+        """What the rules may ask of an object with these values."""
+        return {**values, **self.owners(tx, context, values)}
+
+    def authorise_new(self, tx: Transaction, context: RequestContext, values: Row) -> None:
+        """``Forbidden`` unless the caller may make one with these values."""
+        target = self.target(tx, context, values)
+        self.authority.require(context, "create", target)
+        self.authority.require_attributes(context, "create", values, target)
 
     def _list(self, call: Call) -> Answer:
         context = call.context
@@ -176,14 +200,15 @@ class Collection(ABC, Generic[S]):
             marker = self._marker(tx, context, query.marker)
             statement = queries.ordered(statement, self.resource, self.rows.table, query, marker)
             names = self._names
-            rows = [dict(zip(names, row, strict=True)) for row in tx.execute(statement, project).all()]
+            found = tx.execute(statement, project).all() if self.authority.may_list(context) else ()
+            rows = self._permitted(tx, context, [dict(zip(names, row, strict=True)) for row in found])
             if query.page_reverse:
                 rows.reverse()
             ids = [str(row["id"]) for row in rows]
             body: dict[str, object] = {self.resource.plural: self._present(tx, context, rows, query.fields)}
-        found = queries.links(call.url, call.query, query, ids)
-        if found:
-            body[f"{self.resource.plural}_links"] = found
+        links = queries.links(call.url, call.query, query, ids)
+        if links:
+            body[f"{self.resource.plural}_links"] = links
         return Answer(200, body)
 
     def _show(self, call: Call) -> Answer:
@@ -205,17 +230,21 @@ class Collection(ABC, Generic[S]):
         return Answer(201, {singular: self._create_all(call.context, [wrapped(body, singular)])[0]})
 
     def _create_all(self, context: RequestContext, items: Sequence[object]) -> list[Row]:
-        parsed = [self._owned(context, self.resource.parse_post(i, is_admin=context.is_admin)) for i in items]
+        parsed = [self._owned(context, self.resource.parse_post(i)) for i in items]
         with self.database.write(context, status=201) as tx:
+            for values in parsed:
+                self.authorise_new(tx, context, values)
             self.limit(tx, [str(values["project_id"]) for values in parsed])
             made = [self.create(tx, context, values) for values in parsed]
             return [self.fetch(tx, context, record.id) for record in made]
 
     def _update(self, call: Call) -> Answer:
         context, singular = call.context, self.resource.singular
-        values = self.resource.parse_put(wrapped(call.json(), singular), is_admin=context.is_admin)
+        values = self.resource.parse_put(wrapped(call.json(), singular))
         with self.database.write(context) as tx:
             old = self.load(tx, context, call)
+            target = self.target(tx, context, {**self.resource.show(old), **values})
+            self.authority.require_attributes(context, "update", self.asked(old, values), target)
             self.update(tx, context, old, values)
             return Answer(200, {singular: self.fetch(tx, context, old.id)})
 
@@ -246,13 +275,24 @@ class Collection(ABC, Generic[S]):
         table = self.rows.table
         return dict(tx.execute(select(table).where(table.c.id == key)).one()._mapping)
 
+    def _permitted(self, tx: Transaction, context: RequestContext, rows: Sequence[Row]) -> list[Row]:
+        """The rows that the policy lets the caller see; by default SQL has chosen them already."""
+        rule = self.authority.name("get")
+        if self.authority.is_usual(context):
+            return list(rows) if self.authority.may_list(context) else []
+        return [row for row in rows if context.allows(rule, self.target(tx, context, row))]
+
+    def _hidden(self, tx: Transaction, context: RequestContext, rows: Sequence[Row]) -> list[frozenset[str]]:
+        if self.authority.hides_by_object(context):
+            return [self.authority.hidden(context, self.target(tx, context, row)) for row in rows]
+        return [self.authority.hidden(context)] * len(rows)
+
     def _present(
         self, tx: Transaction, context: RequestContext, rows: Sequence[Row], fields: frozenset[str]
     ) -> list[Row]:
         self.expand(tx, rows)
         self.expand_for(tx, context, rows)
-        hidden = self.resource.hidden(is_admin=context.is_admin)
-        for row in rows:
+        for row, hidden in zip(rows, self._hidden(tx, context, rows), strict=True):
             for name, default in self._unstored:
                 row.setdefault(name, default)
             row["tenant_id"] = row["project_id"]

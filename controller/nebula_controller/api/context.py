@@ -12,7 +12,10 @@ from typing import Protocol
 
 import msgspec
 
-ADMIN_ROLE = "admin"
+from nebula_controller.api.policy import ADMIN_ROLE, Policy, Target
+
+NO_RULES = Policy({})
+"""Administrators may do everything, others nothing."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +49,15 @@ class Authenticator(Protocol):
 
 
 class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
-    """One request: its id (``req-<uuid>``), method and path, and who makes it (None where nobody logged in)."""
+    """One request: its id (``req-<uuid>``), method and path, who makes it (None where nobody logged in), and by
+    which rules it is judged.
+    """
 
     request_id: str
     method: str
     path: str
     caller: Caller | None = None
+    policy: Policy = NO_RULES
     dry_run: bool = False
     """Nothing is to be kept: a write ends with ``store.database.Rehearsed``."""
 
@@ -82,8 +88,16 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_admin(self) -> bool:
-        """May see and do everything."""
+        """Sees the objects of every project. What may be done with them is the policy's (``allows``)."""
         return self.caller is not None and self.caller.is_admin
+
+    def allows(self, rule: str, target: Target) -> bool:
+        """Whether the policy's rule lets the caller."""
+        return self.policy.allows(self.caller, rule, target)
+
+    def require(self, rule: str, target: Target) -> None:
+        """``Forbidden`` unless ``allows``."""
+        self.policy.require(self.caller, rule, target)
 
 
 def new_request_id() -> str:

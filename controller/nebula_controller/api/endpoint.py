@@ -25,7 +25,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from nebula.errors import BadRequest, NebulaError, NotFound, Unauthorized, Unavailable
-from nebula_controller.api.context import Authenticator, Caller, RequestContext, new_request_id
+from nebula_controller.api.context import NO_RULES, Authenticator, Caller, RequestContext, new_request_id
 from nebula_controller.api.errors import (
     ErrorShape,
     InternalError,
@@ -34,6 +34,7 @@ from nebula_controller.api.errors import (
     keystone_shape,
     neutron_shape,
 )
+from nebula_controller.api.policy import Policy
 from nebula_controller.store.database import Rehearsed
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,8 @@ Handler = Callable[[Call], Answer | Awaitable[Answer]]
 class Operation(msgspec.Struct, frozen=True):
     """One method on one path of a service. ``open``: no token is asked for (log in, versions, a node's own secret).
 
-    A body larger than ``limit_bytes`` is answered with 413 and not read.
+    ``rule``: the policy's, asked before the handler with the caller's own project and user as the object; handlers ask
+    for what depends on an object. A body larger than ``limit_bytes`` is answered with 413 and not read.
     """
 
     method: str
@@ -89,14 +91,19 @@ class Operation(msgspec.Struct, frozen=True):
     handler: Handler
     open: bool = False
     limit_bytes: int = BODY_LIMIT_BYTES
+    rule: str = ""
 
 
 class Service(msgspec.Struct, frozen=True):
-    """An OpenStack service (or one of ours) below ``prefix``, with its shape of errors."""
+    """An OpenStack service (or one of ours) below ``prefix``, with its shape of errors.
+
+    ``rules``: its policy's defaults, expressions by name.
+    """
 
     prefix: str
     operations: Sequence[Operation]
     shape: ErrorShape = neutron_shape
+    rules: Mapping[str, str] = {}
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -133,22 +140,28 @@ class Endpoint:
         operations: Iterable[Operation],
         shape: ErrorShape,
         authenticator: Authenticator,
+        policy: Policy,
         beyond: Beyond | None = None,
     ) -> None:
         self._operations = {operation.method: operation for operation in operations}
         self._shape = shape
         self._authenticator = authenticator
+        self._policy = policy
         self._beyond = beyond
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; answers exactly once, whatever happens."""
         started = time.perf_counter()
-        context = RequestContext(request_id=new_request_id(), method=scope["method"], path=scope["path"])
+        context = RequestContext(
+            request_id=new_request_id(), method=scope["method"], path=scope["path"], policy=self._policy
+        )
         try:
             operation = self._operation(scope)
             headers = Headers(scope=scope)
             if not operation.open:
                 context = msgspec.structs.replace(context, caller=self._authenticate(headers))
+                if operation.rule:
+                    context.require(operation.rule, {"project_id": context.project_id, "user_id": context.user_id})
             answer = await self._answer(operation, context, scope, headers, receive)
         except ClientGone:
             return
@@ -218,7 +231,7 @@ class Nowhere(Endpoint):
     """What answers on a path that no operation has: 404 in the shape of the service that the path is below."""
 
     def __init__(self, services: Sequence[Service], authenticator: Authenticator) -> None:
-        super().__init__((), neutron_shape, authenticator)
+        super().__init__((), neutron_shape, authenticator, NO_RULES)
         self._services = services
 
     def _operation(self, scope: Scope) -> Operation:

@@ -77,7 +77,7 @@ class TagOperations:
     ) -> Sequence[str]:
         collection = self._collection
         with collection.database.write(call.context, status=status) as tx:
-            old = collection.load(tx, call.context, call)
+            old = collection.load(tx, call.context, call, collection.authority.name("update"))
             wanted = list(old.tags) if tags is None else tags
             if remove is not None:
                 if remove not in wanted:

@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
 
-from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NebulaError, NotFound
+from nebula.errors import BadRequest, InvalidAttribute, NebulaError, NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
 from nebula_controller.compute import attributes, static
 from nebula_controller.compute import servers as instances
 from nebula_controller.compute.servers import Server
-from nebula_controller.store.database import Database
+from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables.compute import servers
 
 MOST_LISTED = 1000
@@ -49,10 +49,10 @@ def compute_services(database: Database) -> list[Service]:
         Operation("GET", "/", _compute_versions, open=True),
         Operation("GET", "/v2.1", _compute_version, open=True),
         Operation("GET", "/v2.1/", _compute_version, open=True),
-        Operation("GET", "/v2.1/flavors", _flavors),
-        Operation("GET", "/v2.1/flavors/detail", _flavors),
-        Operation("GET", "/v2.1/flavors/{id}", _flavor),
-        Operation("GET", "/v2.1/flavors/{id}/os-extra_specs", lambda _call: Answer(200, {"extra_specs": {}})),
+        Operation("GET", "/v2.1/flavors", _flavors, rule="os_compute_api:flavors"),
+        Operation("GET", "/v2.1/flavors/detail", _flavors, rule="os_compute_api:flavors"),
+        Operation("GET", "/v2.1/flavors/{id}", _flavor, rule="os_compute_api:flavors"),
+        Operation("GET", "/v2.1/flavors/{id}/os-extra_specs", _extra_specs, rule="os_compute_api:flavors"),
         Operation("POST", "/v2.1/servers", api.create),
         Operation("GET", "/v2.1/servers", api.list_brief),
         Operation("GET", "/v2.1/servers/detail", api.list_detail),
@@ -63,10 +63,24 @@ def compute_services(database: Database) -> list[Service]:
     image = [
         Operation("GET", "", _image_versions, open=True),
         Operation("GET", "/", _image_versions, open=True),
-        Operation("GET", "/v2/images", _images),
-        Operation("GET", "/v2/images/{id}", _image),
+        Operation("GET", "/v2/images", _images, rule="get_images"),
+        Operation("GET", "/v2/images/{id}", _image, rule="get_image"),
     ]
-    return [Service("/compute", compute, nova_shape), Service("/image", image, nova_shape)]
+    return [Service("/compute", compute, nova_shape, RULES), Service("/image", image, nova_shape)]
+
+
+_SERVERS, _MEMBER, _READER = "os_compute_api:servers", "rule:project_member_or_admin", "rule:project_reader_or_admin"
+RULES = {
+    "project_member_or_admin": "role:admin or (role:member and project_id:%(project_id)s)",
+    "project_reader_or_admin": "role:admin or (role:reader and project_id:%(project_id)s)",
+    **{f"{_SERVERS}:{verb}": _MEMBER for verb in ("create", "update", "delete")},
+    **{f"{_SERVERS}:{verb}": _READER for verb in ("index", "detail", "show")},
+    **{f"{_SERVERS}:{verb}:get_all_tenants": "role:admin" for verb in ("index", "detail")},
+    "os_compute_api:flavors": "@",
+    "get_image": "@",
+    "get_images": "@",
+}
+"""Nova's and Glance's defaults, as far as there are calls."""
 
 
 class Servers:
@@ -78,6 +92,7 @@ class Servers:
     def create(self, call: Call) -> Answer:
         """202, as Nova: the ports are not wired yet."""
         wanted = attributes.parse(call.json())
+        _require(call, "os_compute_api:servers:create")
         if call.context.project_id is None:
             raise BadRequest("The token is not scoped to a project.")
         with self._database.write(call.context, status=202) as tx:
@@ -89,18 +104,20 @@ class Servers:
     def show(self, call: Call) -> Answer:
         """By id."""
         with self._database.read() as tx:
-            server = instances.show(tx, call.context, call.path["id"])
+            server = self._one(tx, call, "show")
         return Answer(200, {"server": _shown(server, _base(call))})
 
     def list_brief(self, call: Call) -> Answer:
         """Ids and names."""
         return self._list(
-            call, lambda server, url: {"id": server.id, "name": server.name, "links": _links(url, server.id)}
+            call,
+            "os_compute_api:servers:index",
+            lambda server, url: {"id": server.id, "name": server.name, "links": _links(url, server.id)},
         )
 
     def list_detail(self, call: Call) -> Answer:
         """All of it."""
-        return self._list(call, _shown)
+        return self._list(call, "os_compute_api:servers:detail", _shown)
 
     def update(self, call: Call) -> Answer:
         """The name."""
@@ -109,7 +126,7 @@ class Servers:
             raise InvalidAttribute("server", "only 'name' can be changed")
         name = attributes.name(values["name"])
         with self._database.write(call.context) as tx:
-            server = instances.show(tx, call.context, call.path["id"])
+            server = self._one(tx, call, "update")
             if server.name != name:
                 instances.change(tx, server.id, {"name": name})
             return Answer(200, {"server": _shown(instances.show(tx, call.context, server.id), _base(call))})
@@ -117,13 +134,21 @@ class Servers:
     def delete(self, call: Call) -> Answer:
         """204, as Nova."""
         with self._database.write(call.context, status=204) as tx:
-            instances.remove(tx, instances.show(tx, call.context, call.path["id"]).id)
+            instances.remove(tx, self._one(tx, call, "delete").id)
         return Answer(204)
 
-    def _list(self, call: Call, shape: Callable[[Server, str], dict[str, Any]]) -> Answer:
+    def _one(self, tx: Transaction, call: Call, verb: str) -> Server:
+        """The instance that is called for; raises ``NotFound``, and ``Forbidden`` where the policy does not let."""
+        server = instances.show(tx, call.context, call.path["id"])
+        target = {"project_id": server.project_id, "user_id": server.user_id}
+        call.context.require(f"os_compute_api:servers:{verb}", target)
+        return server
+
+    def _list(self, call: Call, rule: str, shape: Callable[[Server, str], dict[str, Any]]) -> Answer:
         query = dict(call.query)
         limit = _limit(query.get("limit"))
-        statement, url = _selected(call, query), _base(call)
+        _require(call, rule)
+        statement, url = _selected(call, rule, query), _base(call)
         with self._database.read() as tx:
             marker = query.get("marker")
             if marker is not None:
@@ -140,12 +165,17 @@ class Servers:
         return Answer(200, body)
 
 
-def _selected(call: Call, query: dict[str, str]) -> Select[Any]:
+def _require(call: Call, rule: str) -> None:
+    """For what is done to no single instance: judged by the caller's own project."""
+    call.context.require(rule, {"project_id": call.context.project_id, "user_id": call.context.user_id})
+
+
+def _selected(call: Call, rule: str, query: dict[str, str]) -> Select[Any]:
     """The newest first, as Nova; ``name`` and the others narrow it down, what we do not know narrows nothing."""
     statement = select(servers).order_by(servers.c.created_at.desc(), servers.c.id.desc())
     everyone = any(query.get(key, "").lower() in ("1", "true") for key in ("all_tenants", "all_projects"))
-    if everyone and not call.context.is_admin:
-        raise Forbidden("Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.")
+    if everyone:
+        _require(call, f"{rule}:get_all_tenants")
     if not everyone:
         statement = statement.where(servers.c.project_id == (call.context.project_id or ""))
     elif project := query.get("project_id") or query.get("tenant_id"):
@@ -236,6 +266,10 @@ def _compute_version(call: Call) -> Answer:
 
 def _flavors(call: Call) -> Answer:
     return Answer(200, {"flavors": [static.flavor(_base(call))]})
+
+
+def _extra_specs(_call: Call) -> Answer:
+    return Answer(200, {"extra_specs": {}})
 
 
 def _flavor(call: Call) -> Answer:

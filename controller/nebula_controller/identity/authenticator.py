@@ -17,7 +17,8 @@ import msgspec
 from sqlalchemy import Row, bindparam, select
 
 from nebula.errors import Unauthorized
-from nebula_controller.api.context import Caller
+from nebula_controller.api.context import NO_RULES, Caller
+from nebula_controller.api.policy import Policy
 from nebula_controller.identity import grants
 from nebula_controller.identity.grants import RoleRef
 from nebula_controller.identity.passwordrules import PasswordState
@@ -62,6 +63,7 @@ class Principal(msgspec.Struct, frozen=True):
     roles: tuple[RoleRef, ...]
     caller: Caller
     application_credential: UsedCredential | None = None
+    policy: Policy = NO_RULES
 
     def has_role(self, name: str) -> bool:
         """True when the token's roles hold one of this name."""

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from sqlalchemy import Table, insert, select, update
 
-from nebula_controller.api.context import ADMIN_ROLE, internal
+from nebula_controller.api.context import internal
+from nebula_controller.api.policy import ADMIN_ROLE
 from nebula_controller.identity.domains import DEFAULT_DOMAIN
 from nebula_controller.identity.grants import SYSTEM_ID
 from nebula_controller.identity.services import PUBLIC_URL

@@ -1,17 +1,14 @@
 """Who may do what on identity: Keystone's default policy.
 
 Pure. An administrator (role ``admin`` on whatever scope) may do everything. A reader of the system sees
-everything, a reader of a domain what belongs to that domain. Everybody sees themselves. What has no row here
-only an administrator may do.
+everything, a reader of a domain what belongs to that domain. Everybody sees themselves. A policy file
+may change each rule, as ``identity:list_users``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
-from nebula.errors import Forbidden
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.token import ScopeKind
 
@@ -24,115 +21,105 @@ class Target(msgspec.Struct, frozen=True):
     user_id: str = ""
 
 
-Rule = Callable[[Principal, Target], bool]
+PREFIX = "identity:"
+_ADMIN = "role:admin"
+_SELF = f"{_ADMIN} or user_id:%(user_id)s"
+_SYSTEM_READER = f"{_ADMIN} or (role:reader and system_scope:all)"
+_SYSTEM_READER_OR_SELF = f"{_SYSTEM_READER} or user_id:%(user_id)s"
+_READER = f"{_SYSTEM_READER} or (role:reader and domain_id:%(domain_id)s)"
+_READER_OR_SELF = f"{_READER} or user_id:%(user_id)s"
+_READER_OR_SCOPE = (
+    f"{_READER} or project_id:%(project_id)s or domain_id:%(only_domain_id)s or project_domain_id:%(only_domain_id)s"
+)
+"""A reader, or whose token is scoped to just this project (or, for a domain, to it or a project in it)."""
 
+_NOUNS = ("domain", "endpoint", "group", "policy", "project", "region", "role", "service", "user")
+_FOR_ADMINS = (
+    *(f"{verb}_{noun}" for verb in ("create", "update", "delete") for noun in _NOUNS),
+    *("create_limits", "update_limit", "delete_limit"),
+    *("create_registered_limits", "update_registered_limit", "delete_registered_limit"),
+    *("create_grant", "revoke_grant", "create_implied_role", "delete_implied_role"),
+    *("create_project_tag", "update_project_tags", "delete_project_tag", "delete_project_tags"),
+    *("add_user_to_group", "remove_user_from_group"),
+)
 
-def _nobody(_principal: Principal, _target: Target) -> bool:
-    return False
-
-
-def _anybody(_principal: Principal, _target: Target) -> bool:
-    return True
-
-
-def _system_reader(principal: Principal, _target: Target) -> bool:
-    return is_system_reader(principal)
-
-
-def _reader(principal: Principal, target: Target) -> bool:
-    return is_system_reader(principal) or (_is_domain_reader(principal) and _scope_id(principal) == target.domain_id)
-
-
-def _self(principal: Principal, target: Target) -> bool:
-    return principal.user.id == target.user_id
-
-
-def _system_reader_or_self(principal: Principal, target: Target) -> bool:
-    return is_system_reader(principal) or _self(principal, target)
-
-
-def _reader_or_self(principal: Principal, target: Target) -> bool:
-    return _reader(principal, target) or _self(principal, target)
-
-
-def _reader_or_scope(principal: Principal, target: Target) -> bool:
-    """A reader, or whose token is scoped to just this project (or, for a domain, to it or a project in it)."""
-    if _reader(principal, target):
-        return True
-    if principal.scope is None:
-        return False
-    if target.project_id:
-        return principal.content.scope is ScopeKind.PROJECT and principal.scope.id == target.project_id
-    return target.domain_id in {principal.scope.domain_id, principal.scope.id}
-
-
-_RULES: dict[str, Rule] = {
-    "get_domain": _reader_or_scope,
-    "list_domains": _reader,
-    "get_project": _reader_or_scope,
-    "list_projects": _reader,
-    "list_user_projects": _reader_or_self,
-    "list_project_tags": _reader_or_scope,
-    "get_user": _reader_or_self,
-    "list_users": _reader,
-    "get_group": _reader,
-    "list_groups": _reader,
-    "list_groups_for_user": _reader_or_self,
-    "list_users_in_group": _reader,
-    "check_user_in_group": _reader,
-    "get_role": _system_reader,
-    "list_roles": _system_reader,
-    "get_implied_role": _system_reader,
-    "list_implied_roles": _system_reader,
-    "list_role_inference_rules": _system_reader,
-    "list_grants": _reader,
-    "check_grant": _reader,
-    "list_role_assignments": _reader,
-    "get_region": _anybody,
-    "list_regions": _anybody,
-    "get_service": _system_reader,
-    "list_services": _system_reader,
-    "get_endpoint": _system_reader,
-    "list_endpoints": _system_reader,
-    "get_registered_limit": _anybody,
-    "list_registered_limits": _anybody,
-    "get_limit_model": _anybody,
-    "get_limit": _reader_or_scope,
-    "list_limits": _anybody,
-    "get_policy": _system_reader,
-    "list_policies": _system_reader,
-    "create_application_credential": _self,
-    "list_application_credentials": _system_reader_or_self,
-    "get_application_credential": _system_reader_or_self,
-    "delete_application_credential": _self,
-    "create_credential": _self,
-    "list_credentials": _system_reader,
-    "get_credential": _system_reader_or_self,
-    "update_credential": _self,
-    "delete_credential": _self,
-    "ec2_create_credential": _self,
-    "ec2_list_credentials": _system_reader_or_self,
-    "ec2_get_credential": _system_reader_or_self,
-    "ec2_delete_credential": _self,
-    "ec2_validate_signature": lambda principal, _target: principal.has_role("service"),
-    "validate_token": _reader_or_self,
-    "revoke_token": _self,
+_DEFAULTS: dict[str, str] = {
+    **dict.fromkeys(_FOR_ADMINS, _ADMIN),
+    "get_domain": _READER_OR_SCOPE,
+    "list_domains": _READER,
+    "get_project": _READER_OR_SCOPE,
+    "list_projects": _READER,
+    "list_user_projects": _READER_OR_SELF,
+    "list_project_tags": _READER_OR_SCOPE,
+    "get_user": _READER_OR_SELF,
+    "list_users": _READER,
+    "get_group": _READER,
+    "list_groups": _READER,
+    "list_groups_for_user": _READER_OR_SELF,
+    "list_users_in_group": _READER,
+    "check_user_in_group": _READER,
+    "get_role": _SYSTEM_READER,
+    "list_roles": _SYSTEM_READER,
+    "get_implied_role": _SYSTEM_READER,
+    "list_implied_roles": _SYSTEM_READER,
+    "list_role_inference_rules": _SYSTEM_READER,
+    "list_grants": _READER,
+    "check_grant": _READER,
+    "list_role_assignments": _READER,
+    "get_region": "@",
+    "list_regions": "@",
+    "get_service": _SYSTEM_READER,
+    "list_services": _SYSTEM_READER,
+    "get_endpoint": _SYSTEM_READER,
+    "list_endpoints": _SYSTEM_READER,
+    "get_registered_limit": "@",
+    "list_registered_limits": "@",
+    "get_limit_model": "@",
+    "get_limit": _READER_OR_SCOPE,
+    "list_limits": "@",
+    "get_policy": _SYSTEM_READER,
+    "list_policies": _SYSTEM_READER,
+    "create_application_credential": "user_id:%(user_id)s",
+    "list_application_credentials": _SYSTEM_READER_OR_SELF,
+    "get_application_credential": _SYSTEM_READER_OR_SELF,
+    "delete_application_credential": _SELF,
+    "create_credential": _SELF,
+    "list_credentials": _SYSTEM_READER,
+    "get_credential": _SYSTEM_READER_OR_SELF,
+    "update_credential": _SELF,
+    "delete_credential": _SELF,
+    "ec2_create_credential": _SELF,
+    "ec2_list_credentials": _SYSTEM_READER_OR_SELF,
+    "ec2_get_credential": _SYSTEM_READER_OR_SELF,
+    "ec2_delete_credential": _SELF,
+    "ec2_validate_signature": f"{_ADMIN} or role:service",
+    "validate_token": _READER_OR_SELF,
+    "revoke_token": _SELF,
 }
-_ONLY_ONESELF = frozenset({"create_application_credential"})
-"""What not even an administrator does for somebody else."""
+
+
+RULES = {f"{PREFIX}{action}": text for action, text in _DEFAULTS.items()}
+"""By the names that a policy file has for them."""
 
 
 def allowed(principal: Principal, action: str, target: Target = Target()) -> bool:
     """True when the principal may do ``action`` (Keystone's name, without ``identity:``) on the target."""
-    if action in _ONLY_ONESELF:
-        return _self(principal, target)
-    return principal.caller.is_admin or _RULES.get(action, _nobody)(principal, target)
+    return principal.policy.allows(principal.caller, f"{PREFIX}{action}", _asked(target))
 
 
 def require(principal: Principal, action: str, target: Target = Target()) -> None:
     """Forbidden, in Keystone's words, unless ``allowed``."""
-    if not allowed(principal, action, target):
-        raise Forbidden(f"You are not authorized to perform the requested action: identity:{action}.")
+    principal.policy.require(principal.caller, f"{PREFIX}{action}", _asked(target))
+
+
+def _asked(target: Target) -> dict[str, object]:
+    """What rules may ask; ``only_domain_id`` is that of an object which belongs to no project."""
+    return {
+        "user_id": target.user_id,
+        "project_id": target.project_id,
+        "domain_id": target.domain_id,
+        "only_domain_id": "" if target.project_id else target.domain_id,
+    }
 
 
 def require_any(principal: Principal, action: str, *targets: Target) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
 from nebula_controller.api.errors import keystone_shape
+from nebula_controller.identity import policy
 from nebula_controller.identity.appcreds import ApplicationCredentials
 from nebula_controller.identity.assignments import Assignments
 from nebula_controller.identity.collection import Values
@@ -51,7 +52,7 @@ def identity_service(site: Site) -> Service:
     ]
     for part in _PARTS:
         operations += [site.directories.prepared(operation) for operation in part(site).operations()]
-    return Service(PREFIX, operations, keystone_shape)
+    return Service(PREFIX, operations, keystone_shape, policy.RULES)
 
 
 class _Versions:

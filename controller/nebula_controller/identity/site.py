@@ -44,7 +44,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def principal(self, call: Call) -> Principal:
         """Who calls. Unauthorized where the call has no valid token."""
-        return self.authenticator.principal(call.headers.get("x-auth-token", ""))
+        principal = self.authenticator.principal(call.headers.get("x-auth-token", ""))
+        return msgspec.structs.replace(principal, policy=call.context.policy)
 
     @contextmanager
     def change(self, call: Call) -> Iterator[Transaction]:

@@ -100,8 +100,8 @@ def operations() -> list[Operation]:
         Operation("GET", "/", _versions, open=True),
         Operation("GET", "/v2.0", _resources, open=True),
         Operation("GET", "/v2.0/", _resources, open=True),
-        Operation("GET", "/v2.0/extensions", _extensions),
-        Operation("GET", "/v2.0/extensions/{alias}", _extension),
+        Operation("GET", "/v2.0/extensions", _extensions, rule="get_extension"),
+        Operation("GET", "/v2.0/extensions/{alias}", _extension, rule="get_extension"),
     ]
 
 

@@ -69,7 +69,7 @@ class IpAvailability:
         for name, values in query.filters.items():
             statement = statement.where(_FILTERS[name].in_(_typed(name, values)))
         found: list[dict[str, Any]] = []
-        if call.context.is_admin:
+        if call.context.allows("get_network_ip_availability", {}):
             with self._database.read() as tx:
                 found = _availabilities(tx, statement)
         return Answer(200, {"network_ip_availabilities": [_only(row, query.fields) for row in found]})
@@ -77,7 +77,7 @@ class IpAvailability:
     def _show(self, call: Call) -> Answer:
         key = call.path["id"]
         found = []
-        if call.context.is_admin:
+        if call.context.allows("get_network_ip_availability", {}):
             with self._database.read() as tx:
                 found = _availabilities(tx, _subnets.where(networks.c.id == key))
         if not found:

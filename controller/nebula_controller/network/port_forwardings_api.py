@@ -35,6 +35,8 @@ _UNDER = "floatingip_id"
 class PortForwardings(Collection[PortForwarding]):
     """Those of a floating IP that the caller sees; who may change the floating IP may change them."""
 
+    rule_noun = "floatingip_port_forwarding"
+
     def __init__(self, database: Database, floating_ips: FloatingIps) -> None:
         super().__init__(database, floating_rows.FORWARDINGS)
         self._floating_ips = floating_ips
@@ -135,10 +137,10 @@ class PortForwardings(Collection[PortForwarding]):
 
     def _create(self, call: Call) -> Answer:
         context, body = call.context, call.json()
-        values = self.resource.parse_post(
-            body.get("port_forwarding") if isinstance(body, dict) else None, is_admin=context.is_admin
-        )
+        values = self.resource.parse_post(body.get("port_forwarding") if isinstance(body, dict) else None)
         with self.database.write(context, status=201) as tx:
+            above = floating_rows.floating_ip(tx, call.path[_UNDER])
+            self.authorise_new(tx, context, {**values, "project_id": above.project_id})
             made = self.create(tx, context, {**values, _UNDER: call.path[_UNDER], "project_id": ""})
             return Answer(201, {"port_forwarding": self.fetch(tx, context, made.id)})
 

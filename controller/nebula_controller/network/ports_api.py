@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from nebula.errors import BadRequest, Conflict, Forbidden
+from nebula.errors import BadRequest, Conflict
 from nebula.ids import Owner, OwnerKind, SubnetId
-from nebula.model.network import Network
+from nebula.model.attribute import Who
 from nebula.model.port import DHCP, SERVICE_OWNED, Port
 from nebula.rules import ports as rules
 from nebula.view.records import FixedIp
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
+from nebula_controller.api.policy import Target
 from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import groups, ports, qos, rows
-from nebula_controller.network.visibility import network_for
+from nebula_controller.network.visibility import network_for, network_owner
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables.security import port_security_groups
@@ -43,8 +44,20 @@ _FIXED_AT_SERVICES = ("device_id", "device_owner", "fixed_ips", "mac_address")
 """What only the service that owns a port changes of it."""
 
 
+_OWNER = "not rule:network_device or rule:admin_or_net_owner_member"
+
+
 class Ports(Collection[Port]):
     """A project sees its own ports, and all that are on its networks."""
+
+    rule_texts = {
+        "get": "rule:admin_or_net_owner_reader or rule:admin_or_project_reader",
+        "delete": "rule:admin_or_net_owner_member or rule:admin_or_project_member",
+        "create:device_owner": _OWNER,
+        "update:device_owner": _OWNER,
+        "create:fixed_ips:ip_address": "rule:admin_or_net_owner_member",
+        "update:fixed_ips:ip_address": "rule:admin_or_net_owner_member",
+    }
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, rows.PORTS)
@@ -53,10 +66,15 @@ class Ports(Collection[Port]):
         mine = select(tables.networks.c.id).where(tables.networks.c.project_id == PROJECT)
         return or_(table.c.project_id == PROJECT, table.c.network_id.in_(mine))
 
-    def may_change(self, tx: Transaction, context: RequestContext, old: Port) -> bool:
-        if old.project_id == context.project_id:
-            return True
-        return rows.network(tx, old.network_id).project_id == context.project_id
+    def owners(self, tx: Transaction, context: RequestContext, values: Row) -> Target:
+        return network_owner(tx, context, values)
+
+    def asked(self, old: Port, values: Row) -> Iterable[str]:
+        """Clients send back what they read: what stays as it is needs no right, unless it is an administrator's."""
+        current = self._comparable(old)
+        return [
+            n for n, v in values.items() if current[n] != v or self.resource.attributes[n].attribute.set_by is Who.ADMIN
+        ]
 
     def record(self, tx: Transaction, key: str) -> Port:
         return rows.port(tx, key)
@@ -65,8 +83,7 @@ class Ports(Collection[Port]):
         ports.touch(tx, record)
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> Port:
-        network = network_for(tx, context, str(values["network_id"]))
-        self._may_set("create", context, network, values)
+        network_for(tx, context, str(values["network_id"]))
         ports.refuse_service_owner(values.get("device_owner"))
         _check_groups(tx, context, values.get("security_groups"))
         qos.may_assign(tx, context, values)
@@ -75,8 +92,7 @@ class Ports(Collection[Port]):
         return ports.create(tx, values)
 
     def update(self, tx: Transaction, context: RequestContext, old: Port, values: Row) -> None:
-        network = rows.network(tx, old.network_id)
-        current = {n: list(v) if isinstance(v, tuple) else v for n, v in self.resource.show(old).items()}
+        current = self._comparable(old)
         if values.get("security_groups") is not None:
             values = {**values, "security_groups": sorted(map(str, _listed(values["security_groups"])))}
         if "extra_dhcp_opts" in values:
@@ -85,9 +101,6 @@ class Ports(Collection[Port]):
         changed = {name: value for name, value in values.items() if current[name] != value}
         _check_groups(tx, context, changed.get("security_groups"))
         qos.may_assign(tx, context, changed, old.qos_policy_id)
-        self._may_set("update", context, network, changed)
-        if "mac_address" in changed and not context.is_admin:
-            raise _forbidden("update", "mac_address")
         ports.refuse_service_owner(changed.get("device_owner"))
         if old.device_owner in SERVICE_OWNED or old.device_owner == DHCP:
             frozen = [name for name in _FIXED_AT_SERVICES if name in changed]
@@ -128,18 +141,9 @@ class Ports(Collection[Port]):
     def filters(self) -> Mapping[str, FilterMaker]:
         return {"fixed_ips": _by_fixed_ips, "security_groups": _by_security_groups}
 
-    def _may_set(self, verb: str, context: RequestContext, network: Network, values: Row) -> None:
-        """Neutron's default policy for what only an administrator or the network's owner may set."""
-        if context.is_admin or network.project_id == context.project_id:
-            return
-        if str(values.get("device_owner", "")).startswith("network:"):
-            raise _forbidden(verb, "device_owner")
-        for name in ("mac_address", "port_security_enabled", "allowed_address_pairs"):
-            if name in values:
-                raise _forbidden(verb, name)
-        wanted = values.get("fixed_ips")
-        if isinstance(wanted, list) and any("ip_address" in entry for entry in wanted):
-            raise _forbidden(verb, "fixed_ips:ip_address")
+    def _comparable(self, old: Port) -> Row:
+        """The port's values as a request would have them."""
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in self.resource.show(old).items()}
 
 
 def _listed(value: object) -> list[object]:
@@ -164,10 +168,6 @@ def _same_addresses(frozen: Sequence[str], current: Row, changed: Row) -> bool:
     before, after = current["fixed_ips"], changed["fixed_ips"]
     assert isinstance(before, list) and isinstance(after, list)
     return sorted(map(str, before)) == sorted(map(str, after))
-
-
-def _forbidden(verb: str, name: str) -> Forbidden:
-    return Forbidden(f"rule:{verb}_port:{name} is disallowed by policy")
 
 
 def _by_fixed_ips(values: Sequence[str]) -> ColumnElement[bool]:

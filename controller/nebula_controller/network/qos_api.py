@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import ColumnElement, true
 
-from nebula.errors import Forbidden, NotFound
+from nebula.errors import NotFound
 from nebula.model.attribute import raise_all
 from nebula.model.qos import DSCP_MARKS, QOS_RULES, QosPolicy, QosRule, rule_type
 from nebula.rules import qos as rules
+from nebula_controller.api.authority import ADMIN
 from nebula_controller.api.collection import Collection, Row, wrapped
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
@@ -27,11 +28,16 @@ from nebula_controller.store.records import RecordTable
 _UNDER = "policy_id"
 
 
+_CHANGED_BY_ADMINS = dict.fromkeys(("create", "update", "delete"), ADMIN)
+
+
 class QosPolicies(Shareable[QosPolicy]):
     """A project sees its own policies, and those that are shared with it."""
 
     object_type = "qos_policy"
     prefix = "/qos"
+    rule_noun = "policy"
+    rule_texts = _CHANGED_BY_ADMINS
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, qos.POLICIES)
@@ -42,11 +48,8 @@ class QosPolicies(Shareable[QosPolicy]):
     def limit(self, tx: Transaction, projects: Sequence[str]) -> None:
         """As many as one wants: Neutron has no quota for them."""
 
-    def may_change(self, tx: Transaction, context: RequestContext, old: QosPolicy) -> bool:
-        return False
-
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> QosPolicy:
-        _only_admin(context, "create_policy")
+        del context
         policy = msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
         qos.refuse_second_default(tx, policy)
         made = qos.POLICIES.insert(tx, policy)
@@ -74,7 +77,10 @@ class QosPolicies(Shareable[QosPolicy]):
 class QosRules(Collection[QosRule]):
     """One kind of rules, below its policy; also under Neutron's alias path, without the policy."""
 
+    rule_texts = {**_CHANGED_BY_ADMINS, "get": "role:admin or role:reader"}
+
     def __init__(self, database: Database, rows: RecordTable[QosRule], policies: QosPolicies) -> None:
+        self.rule_noun = f"policy_{rows.resource.singular}"
         super().__init__(database, rows)
         self._policies = policies
         self._alias = f"alias_{self.resource.singular}"
@@ -100,11 +106,8 @@ class QosRules(Collection[QosRule]):
     def filters(self) -> dict[str, FilterMaker]:
         return {_UNDER: self.rows.table.c.qos_policy_id.in_}
 
-    def may_change(self, tx: Transaction, context: RequestContext, old: QosRule) -> bool:
-        return False
-
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> QosRule:
-        _only_admin(context, f"create_policy_{self.resource.singular}")
+        del context
         policy_id = str(values[_UNDER])
         draft = self.resource.make({name: value for name, value in values.items() if name != _UNDER})
         rule = msgspec.structs.replace(draft, id=str(uuid.uuid4()), qos_policy_id=policy_id)
@@ -128,8 +131,9 @@ class QosRules(Collection[QosRule]):
 
     def _create(self, call: Call) -> Answer:
         context, singular = call.context, self.resource.singular
-        values = self.resource.parse_post(wrapped(call.json(), singular), is_admin=context.is_admin)
+        values = self.resource.parse_post(wrapped(call.json(), singular))
         with self.database.write(context, status=201) as tx:
+            self.authorise_new(tx, context, values)
             made = self.create(tx, context, {**values, _UNDER: call.path[_UNDER]})
             return Answer(201, {singular: self.fetch(tx, context, made.id)})
 
@@ -186,13 +190,13 @@ def rule_type_operations() -> list[Operation]:
 
 
 def _rule_types(call: Call) -> Answer:
-    known = [{"type": rule_type(kind)} for kind in QOS_RULES] if call.context.is_admin else []
+    known = [{"type": rule_type(kind)} for kind in QOS_RULES] if call.context.allows("get_rule_type", {}) else []
     return Answer(200, {"rule_types": known})
 
 
 def _rule_type(call: Call) -> Answer:
     for kind in QOS_RULES:
-        if call.context.is_admin and rule_type(kind) == call.path["rule_type"]:
+        if call.context.allows("get_rule_type", {}) and rule_type(kind) == call.path["rule_type"]:
             own = [name for name, bound in kind.attributes.items() if bound.attribute.post]
             parameters = [{"parameter_name": name, **_VALUES[name]} for name in own]
             drivers = [{"name": "openvswitch", "supported_parameters": parameters}]
@@ -220,8 +224,3 @@ def _rule_not_found(key: str, policy_id: str) -> NotFound:
     return NotFound(
         f"QoS rule {key[:100]} for policy {policy_id[:100]} could not be found.", type_name="QosRuleNotFound"
     )
-
-
-def _only_admin(context: RequestContext, rule: str) -> None:
-    if not context.is_admin:
-        raise Forbidden(f"rule:{rule} is disallowed by policy")

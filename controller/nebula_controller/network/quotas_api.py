@@ -32,7 +32,7 @@ class Quotas:
         ]
 
     def _list(self, call: Call) -> Answer:
-        _only_admin(call.context)
+        _require(call.context, "get_quota", "")
         with self._database.read() as tx:
             found = [
                 {"project_id": project, "tenant_id": project, **quotas.limits(tx, project)}
@@ -59,7 +59,7 @@ class Quotas:
         return Answer(200, {"quota": shown})
 
     def _update(self, call: Call) -> Answer:
-        _only_admin(call.context)
+        _require(call.context, "update_quota", call.path["project_id"])
         project, (wanted, checked) = call.path["project_id"], _wanted(call.json())
         with self._database.write(call.context) as tx:
             if checked:
@@ -68,7 +68,7 @@ class Quotas:
             return Answer(200, {"quota": quotas.limits(tx, project)})
 
     def _delete(self, call: Call) -> Answer:
-        _only_admin(call.context)
+        _require(call.context, "delete_quota", call.path["project_id"])
         project = call.path["project_id"]
         with self._database.write(call.context, status=204) as tx:
             if not quotas.forget(tx, project):
@@ -105,14 +105,14 @@ def _check_usage(tx: Transaction, project: str, wanted: dict[str, int]) -> None:
         )
 
 
-def _only_admin(context: RequestContext) -> None:
-    if not context.is_admin:
+def _require(context: RequestContext, rule: str, project: str) -> None:
+    if not context.allows(rule, {"project_id": project}):
         raise Forbidden("User does not have admin privileges: Only admin is authorized to access quotas.")
 
 
 def _project(call: Call) -> str:
     """The project that is asked about; raises ``Forbidden`` for another project's."""
     project = call.path["project_id"]
-    if project != call.context.project_id:
-        _only_admin(call.context)
+    if project != call.context.project_id or not call.context.allows("get_own_quota", {"project_id": project}):
+        _require(call.context, "get_quota", project)
     return project

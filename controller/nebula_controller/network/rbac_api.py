@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, String, bindparam, select
 
 from nebula.errors import BadRequest, Conflict, Forbidden, NotFound
 from nebula.ids import Owner, OwnerKind
-from nebula.model.rbac import EVERYBODY, EXTERNAL, RbacPolicy
+from nebula.model.rbac import EXTERNAL, RbacPolicy
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Operation
@@ -32,6 +32,8 @@ _gateways = select(routers.c.id).where(routers.c.gateway_network_id == bindparam
 class RbacPolicies(Limited[RbacPolicy]):
     """A project sees the policies that it made, not those that are made for it."""
 
+    rule_texts = dict.fromkeys(("create:target_tenant", "update:target_tenant"), "rule:restrict_wildcard")
+
     def __init__(self, database: Database) -> None:
         super().__init__(database, sharing.POLICIES)
 
@@ -46,7 +48,7 @@ class RbacPolicies(Limited[RbacPolicy]):
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> RbacPolicy:
         policy = msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
-        _may_target(context, "create", policy)
+        _may_make_external(context, "create", policy)
         if policy.object_type not in sharing.TYPES:
             raise _invalid(f"'{policy.object_type}' is not a valid RBAC object type")
         actions = list(sharing.TYPES[policy.object_type].users)
@@ -68,7 +70,7 @@ class RbacPolicies(Limited[RbacPolicy]):
         new = self.resource.change(old, values)
         if new.target_tenant == old.target_tenant:
             return
-        _may_target(context, "update", new)
+        _may_make_external(context, "update", new)
         owner = self._owner(tx, context, old)
         if any(p.target_tenant == new.target_tenant for p in sharing.policies_of(tx, old.object_id, old.action)):
             raise _duplicate()
@@ -93,13 +95,9 @@ class RbacPolicies(Limited[RbacPolicy]):
         return str(owner)
 
 
-def _may_target(context: RequestContext, verb: str, policy: RbacPolicy) -> None:
-    """To everybody, only an administrator shares; and only one makes a network external, as by ``router:external``."""
-    if context.is_admin:
-        return
-    if policy.target_tenant == EVERYBODY:
-        raise Forbidden(f"rule:{verb}_rbac_policy:target_tenant is disallowed by policy")
-    if policy.action == EXTERNAL:
+def _may_make_external(context: RequestContext, verb: str, policy: RbacPolicy) -> None:
+    """Only an administrator makes a network external, as by ``router:external``."""
+    if policy.action == EXTERNAL and not context.is_admin:
         raise Forbidden(f"rule:{verb}_rbac_policy:action is disallowed by policy")
 
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from sqlalchemy import ColumnElement, select
 
-from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound
+from nebula.errors import BadRequest, InvalidAttribute, NotFound
 from nebula.ids import Owner, OwnerKind
 from nebula.model import accept
 from nebula.model.attribute import raise_all
 from nebula.model.port import Port
 from nebula.model.router import Router
 from nebula.rules import routers as rules
+from nebula_controller.api.authority import ADMIN, MEMBER
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
@@ -27,6 +28,9 @@ from nebula_controller.store.tables import network as tables
 table = tables.routers
 
 GATEWAY = "external_gateway_info"
+
+_FOR_ADMINS = ("enable_snat", "external_fixed_ips")
+_ACTIONS = ("add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes")
 
 Routes = list[dict[str, str]]
 """Routes as JSON has them."""
@@ -54,6 +58,11 @@ _placed = (
 
 class Routers(Limited[Router]):
     """A project sees its own routers."""
+
+    rule_texts = {
+        **{f"{verb}:{GATEWAY}:{name}": ADMIN for verb in ("create", "update") for name in _FOR_ADMINS},
+        **dict.fromkeys(_ACTIONS, MEMBER),
+    }
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, rows.ROUTERS)
@@ -131,10 +140,6 @@ class Routers(Limited[Router]):
     def _set_gateway(
         self, tx: Transaction, context: RequestContext, router: Router, wish: Mapping[str, object]
     ) -> Router:
-        if not context.is_admin:
-            for name in ("enable_snat", "external_fixed_ips"):
-                if name in wish:
-                    raise Forbidden(f"rule:update_router:{GATEWAY}:{name} is disallowed by policy")
         qos.may_assign(tx, context, wish, router.gateway_qos_policy_id)
         network = network_for(tx, context, str(wish["network_id"]))
         return routers.set_gateway(tx, router, network, wish)
@@ -144,7 +149,7 @@ class Routers(Limited[Router]):
         if subnet_id is not None and port_id is not None:
             raise rules.bad_request("Cannot specify both subnet-id and port-id")
         with self.database.write(call.context) as tx:
-            router = self.load(tx, call.context, call)
+            router = self.load(tx, call.context, call, "add_router_interface")
             if port_id is not None:
                 port = routers.add_port(tx, router, _port_for(tx, call.context, port_id))
             else:
@@ -154,25 +159,29 @@ class Routers(Limited[Router]):
     def _remove_interface(self, call: Call) -> Answer:
         subnet_id, port_id = _interface(call.json())
         with self.database.write(call.context) as tx:
-            router = self.load(tx, call.context, call)
+            router = self.load(tx, call.context, call, "remove_router_interface")
             return Answer(200, _shown(router, routers.remove_interface(tx, router, subnet_id, port_id)))
 
     def _add_routes(self, call: Call) -> Answer:
-        return self._change_routes(call, lambda have, given: [*have, *[route for route in given if route not in have]])
+        return self._change_routes(
+            call, "add_extraroutes", lambda have, given: [*have, *[route for route in given if route not in have]]
+        )
 
     def _remove_routes(self, call: Call) -> Answer:
-        return self._change_routes(call, lambda have, given: [route for route in have if route not in given])
+        return self._change_routes(
+            call, "remove_extraroutes", lambda have, given: [route for route in have if route not in given]
+        )
 
-    def _change_routes(self, call: Call, combine: Callable[[Routes, Routes], Routes]) -> Answer:
+    def _change_routes(self, call: Call, rule: str, combine: Callable[[Routes, Routes], Routes]) -> Answer:
         """Extension ``extraroute-atomic``: some routes more or less, whatever the others are."""
         body = call.json()
         wrapped = body.get("router") if isinstance(body, dict) else None
         if not isinstance(wrapped, dict) or set(wrapped) != {"routes"}:
             raise BadRequest("Unable to find 'router' with 'routes' in request body", type_name="HTTPBadRequest")
-        given = self.resource.parse_put(wrapped, is_admin=call.context.is_admin)["routes"]
+        given = self.resource.parse_put(wrapped)["routes"]
         assert isinstance(given, list)
         with self.database.write(call.context) as tx:
-            router = self.load(tx, call.context, call)
+            router = self.load(tx, call.context, call, rule)
             have = [msgspec.structs.asdict(route) for route in router.routes]
             self.update(tx, call.context, router, {"routes": combine(have, given)})
             return Answer(200, {"router": self.fetch(tx, call.context, router.id)})

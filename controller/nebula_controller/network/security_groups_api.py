@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import ColumnElement, literal_column, or_, select
 
-from nebula.errors import Conflict, Forbidden, NotFound
+from nebula.errors import Conflict, NotFound
 from nebula.model.attribute import raise_all
 from nebula.model.security_group import SecurityGroup, SecurityGroupRule
 from nebula.rules import security_groups as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call
+from nebula_controller.api.policy import Target
 from nebula_controller.network import groups, rows, sharing
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.sharing import Shareable
@@ -31,6 +32,12 @@ _oldest_first: ColumnElement[int] = literal_column("security_group_rules.rowid")
 class SecurityGroupRules(Limited[SecurityGroupRule]):
     """A project sees its own rules, and all of its groups'. Rules are made and deleted, never changed."""
 
+    rule_texts = {
+        "create": "rule:admin_or_sg_owner_member",
+        "get": "rule:admin_or_sg_owner_reader or rule:admin_or_project_reader",
+        "delete": "rule:admin_or_sg_owner_member or rule:admin_or_project_member",
+    }
+
     def __init__(self, database: Database) -> None:
         super().__init__(database, groups.RULES)
         self._of_groups = self._select.where(rows.among(rule_table.c.security_group_id)).order_by(
@@ -44,17 +51,18 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
     def not_found(self, key: str) -> NotFound:
         return NotFound(f"Security group rule {key[:100]} does not exist", type_name="SecurityGroupRuleNotFound")
 
-    def may_change(self, tx: Transaction, context: RequestContext, old: SecurityGroupRule) -> bool:
-        if old.project_id == context.project_id:
-            return True
-        return groups.group(tx, old.security_group_id).project_id == context.project_id
+    def owners(self, tx: Transaction, context: RequestContext, values: Row) -> Target:
+        key = str(values["security_group_id"])
+
+        def project() -> str:
+            return (groups.group(tx, key) if "id" in values else groups.group_for(tx, context, key)).project_id
+
+        return {"security_group:project_id": project}
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> SecurityGroupRule:
         rule = rules.complete(msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4())))
         raise_all(rules.check(rule))
         group = groups.group_for(tx, context, rule.security_group_id)
-        if group.project_id != context.project_id and not context.is_admin:
-            raise Forbidden("rule:create_security_group_rule is disallowed by policy")
         if rule.remote_group_id is not None:
             groups.group_for(tx, context, rule.remote_group_id)
         if rule.remote_address_group_id is not None:
@@ -67,7 +75,7 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
     def _create_all(self, context: RequestContext, items: Sequence[object]) -> list[Row]:
         """Several rules are of one group, and no two of them allow the same."""
         if len(items) > 1:
-            parsed = [self.resource.parse_post(item, is_admin=context.is_admin) for item in items]
+            parsed = [self.resource.parse_post(item) for item in items]
             raise_all(rules.check_bulk([rules.complete(self.resource.make(values)) for values in parsed]))
         return super()._create_all(context, items)
 

@@ -17,6 +17,7 @@ from nebula_controller.network.address_scopes_api import AddressScopes
 from nebula_controller.network.floating_ips_api import FloatingIps
 from nebula_controller.network.ip_availability import IpAvailability
 from nebula_controller.network.networks_api import Networks
+from nebula_controller.network.policies import BASE_RULES, OTHER_RULES
 from nebula_controller.network.port_forwardings_api import PortForwardings
 from nebula_controller.network.ports_api import Ports
 from nebula_controller.network.qos_api import QosPolicies, QosRules, rule_type_operations
@@ -64,4 +65,9 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
             *IpAvailability(database).operations(),
             *operations,
         ],
+        rules={
+            **BASE_RULES,
+            **OTHER_RULES,
+            **{name: text for collection in collections for name, text in collection.authority.rules.items()},
+        },
     )

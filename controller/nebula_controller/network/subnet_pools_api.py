@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NebulaError, NotFound
+from nebula.errors import BadRequest, InvalidAttribute, NebulaError, NotFound
 from nebula.ids import Owner, OwnerKind
 from nebula.model import accept
 from nebula.model.attribute import raise_all
 from nebula.model.subnet import Subnet
 from nebula.model.subnet_pool import SubnetPool
 from nebula.rules import subnet_pools as rules
+from nebula_controller.api.authority import MEMBER
 from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
@@ -27,6 +28,7 @@ class SubnetPools(Shareable[SubnetPool]):
     """A project sees its own, and those that are shared with it."""
 
     object_type = "subnetpool"
+    rule_texts = dict.fromkeys(("add_prefixes", "remove_prefixes", "onboard_network_subnets"), MEMBER)
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, subnet_pools.POOLS)
@@ -87,7 +89,7 @@ class SubnetPools(Shareable[SubnetPool]):
     def _add_prefixes(self, call: Call) -> Answer:
         given = _prefixes(call)
         with self.database.write(call.context) as tx:
-            old = self.load(tx, call.context, call)
+            old = self.load(tx, call.context, call, "add_prefixes")
             wanted = (*old.prefixes, *given)
             raise_all(rules.check_prefixes(wanted, old.ip_version))
             saved = self._change(tx, call.context, old, msgspec.structs.replace(old, prefixes=wanted))
@@ -97,7 +99,7 @@ class SubnetPools(Shareable[SubnetPool]):
         """Prefixes that the pool does not have are left out of account, as in Neutron."""
         given = _prefixes(call)
         with self.database.write(call.context) as tx:
-            old = self.load(tx, call.context, call)
+            old = self.load(tx, call.context, call, "remove_prefixes")
             raise_all(rules.check_removed(given, subnet_pools.allocated(tx, old.id)))
             left = rules.minus(old.prefixes, given)
             for gone in rules.minus(old.prefixes, left):
@@ -109,10 +111,9 @@ class SubnetPools(Shareable[SubnetPool]):
         """The subnets of a network, of the pool's IP version, become the pool's, and their blocks its prefixes."""
         network_id = _network_id(call)
         with self.database.write(call.context) as tx:
-            pool = self.load(tx, call.context, call)
+            pool = self.load(tx, call.context, call, "onboard_network_subnets")
             network = network_for(tx, call.context, network_id)
-            if not call.context.is_admin and network.project_id != call.context.project_id:
-                raise Forbidden("rule:onboard_network_subnets is disallowed by policy")
+            call.context.require("onboard_network_subnets", {"project_id": network.project_id})
             subnets = [s for s in rows.subnets_of(tx, network.id) if s.ip_version == pool.ip_version]
             pairs = [(subnet.id, subnet.cidr) for subnet in subnets]
             raise_all(rules.check_onboarding(pool, pairs, subnet_pools.allocated(tx, pool.id)))

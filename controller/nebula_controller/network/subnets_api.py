@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import ColumnElement, bindparam, or_, select
 
-from nebula.errors import Conflict, Forbidden
+from nebula.errors import Conflict
 from nebula.ids import Owner, OwnerKind
 from nebula.model.attribute import raise_all
 from nebula.model.port import AUTO_DELETED, ROUTER_INTERFACE
@@ -17,9 +17,10 @@ from nebula.rules import ipv6
 from nebula.rules import subnets as rules
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
+from nebula_controller.api.policy import Target
 from nebula_controller.network import addresses, ports, routers, rows, sharing, subnet_pools
 from nebula_controller.network.limited import Limited
-from nebula_controller.network.visibility import network_for
+from nebula_controller.network.visibility import network_for, network_owner
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables import network as tables
 
@@ -51,6 +52,13 @@ _pools_of = (
 class Subnets(Limited[Subnet]):
     """A project sees its own subnets, and those of its networks and of shared ones."""
 
+    rule_texts = {
+        "create": "rule:admin_or_net_owner_member",
+        "get": "rule:admin_or_net_owner_reader or rule:admin_or_project_reader",
+        "update": "rule:admin_or_net_owner_member or rule:admin_or_project_member",
+        "delete": "rule:admin_or_net_owner_member or rule:admin_or_project_member",
+    }
+
     def __init__(self, database: Database) -> None:
         super().__init__(database, rows.SUBNETS)
 
@@ -60,10 +68,8 @@ class Subnets(Limited[Subnet]):
         granted = sharing.granted_ids("network")
         return or_(table.c.project_id == PROJECT, table.c.network_id.in_(mine), table.c.network_id.in_(granted))
 
-    def may_change(self, tx: Transaction, context: RequestContext, old: Subnet) -> bool:
-        if old.project_id == context.project_id:
-            return True
-        return rows.network(tx, old.network_id).project_id == context.project_id
+    def owners(self, tx: Transaction, context: RequestContext, values: Row) -> Target:
+        return network_owner(tx, context, values)
 
     def record(self, tx: Transaction, key: str) -> Subnet:
         return rows.subnet(tx, key)
@@ -73,8 +79,6 @@ class Subnets(Limited[Subnet]):
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> Subnet:
         network = network_for(tx, context, str(values["network_id"]))
-        if not context.is_admin and network.project_id != context.project_id:
-            raise Forbidden("rule:create_subnet is disallowed by policy")
         subnet = self._draft(tx, context, values)
         if "gateway_ip" not in values:
             subnet = msgspec.structs.replace(subnet, gateway_ip=rules.default_gateway(subnet.cidr))

@@ -7,7 +7,9 @@ from nebula.model.network import Network
 from nebula.model.port import Port
 from nebula.model.rbac import EXTERNAL
 from nebula.model.subnet import Subnet
+from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
+from nebula_controller.api.policy import Target
 from nebula_controller.network import rows, sharing
 from nebula_controller.store.database import Transaction
 
@@ -18,6 +20,19 @@ def network_for(tx: Transaction, context: RequestContext, network_id: str) -> Ne
     if is_user(tx, context, network) or sharing.is_granted(tx, network.id, context.project_id, EXTERNAL):
         return network
     raise NotFound(f"Network {network_id} could not be found.", type_name="NetworkNotFound")
+
+
+def network_owner(tx: Transaction, context: RequestContext, values: Row) -> Target:
+    """The project of the network that an object with these values is, or shall be, on.
+
+    Who names a network in a request has to know of it: else asking would tell that it is there.
+    """
+    key = str(values["network_id"])
+
+    def project() -> str:
+        return (rows.network(tx, key) if "id" in values else network_for(tx, context, key)).project_id
+
+    return {"network:project_id": project}
 
 
 def is_user(tx: Transaction, context: RequestContext, network: Network) -> bool:

@@ -17,7 +17,7 @@ RESOURCES = ("network", "router")
 
 def operations() -> list[Operation]:
     """For the ``Service`` whose prefix is the network service's."""
-    return [Operation("GET", "/v2.0/availability_zones", _zones)]
+    return [Operation("GET", "/v2.0/availability_zones", _zones, rule="get_availability_zone")]
 
 
 def check(hints: Sequence[str]) -> list[NebulaError]:

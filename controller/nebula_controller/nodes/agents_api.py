@@ -10,6 +10,7 @@ from typing import Any
 
 from nebula.errors import BadRequest, InvalidAttribute, NotFound
 from nebula.model import accept
+from nebula_controller.api.authority import ADMIN
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
 from nebula_controller.nodes.agents import agent, agents, delete_agent, set_agent
 from nebula_controller.nodes.hosting_api import Hosting
@@ -29,6 +30,16 @@ _FILTERS = (
 _IGNORED = ("fields", "limit", "marker", "page_reverse", "sort_dir", "sort_key")
 
 
+RULES = dict.fromkeys(
+    (
+        *("get_agent", "update_agent", "delete_agent"),
+        *("get_dhcp-agents", "get_dhcp-networks", "create_dhcp-network", "delete_dhcp-network"),
+        *("get_l3-agents", "get_l3-routers", "create_l3-router", "delete_l3-router"),
+    ),
+    ADMIN,
+)
+
+
 class AgentsApi:
     """The operations."""
 
@@ -46,37 +57,38 @@ class AgentsApi:
                 Operation("DELETE", "/v2.0/agents/{id}", self._delete),
                 *Hosting(self._database).operations(),
             ],
+            rules=RULES,
         )
 
     def _list(self, call: Call) -> Answer:
         filters = _filters(call.query)
-        if not call.context.is_admin:
+        if not call.context.allows("get_agent", {}):
             return Answer(200, {"agents": []})
         with self._database.read() as tx:
             found = [row for row in agents(tx) if all(_matches(row[name], values) for name, values in filters.items())]
         return Answer(200, {"agents": [_only(row, call.query) for row in found]})
 
     def _show(self, call: Call) -> Answer:
-        _for_admins(call)
+        _require(call, "get_agent")
         with self._database.read() as tx:
             return Answer(200, {"agent": _only(agent(tx, call.path["id"]), call.query)})
 
     def _update(self, call: Call) -> Answer:
-        _for_admins(call)
+        _require(call, "update_agent")
         values = _given(call.json())
         with self._database.write(call.context) as tx:
             set_agent(tx, call.path["id"], **values)
             return Answer(200, {"agent": agent(tx, call.path["id"])})
 
     def _delete(self, call: Call) -> Answer:
-        _for_admins(call)
+        _require(call, "delete_agent")
         with self._database.write(call.context, status=204) as tx:
             delete_agent(tx, call.path["id"])
         return Answer(204)
 
 
-def _for_admins(call: Call) -> None:
-    if not call.context.is_admin:
+def _require(call: Call, rule: str) -> None:
+    if not call.context.allows(rule, {}):
         raise NotFound(f"Agent {call.path['id'][:64]} could not be found.", type_name="AgentNotFound")
 
 

@@ -25,6 +25,7 @@ from nebula_controller.store.tables.nodes import nodes
 from nebula_controller.watch import Views
 
 MOST_WAIT_S = 60.0
+RULE = "nebula:ask_nodes"
 _NODES = select(nodes.c.host, nodes.c.down).order_by(nodes.c.host)
 
 
@@ -47,10 +48,10 @@ class AskingApi:
         self._questions = questions
 
     def service(self) -> Service:
-        return Service("/nebula", [Operation("POST", "/v1/questions", self._ask)])
+        return Service("/nebula", [Operation("POST", "/v1/questions", self._ask)], rules={RULE: "role:admin"})
 
     async def _ask(self, call: Call) -> Answer:
-        if not call.context.is_admin:
+        if not call.context.allows(RULE, {}):
             raise Forbidden("The nodes are the administrators': they hold what is of all projects.")
         try:
             asked = msgspec.json.decode(call.raw, type=Asked)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nebula.errors import BadRequest, Conflict, Forbidden, InvalidAttribute, NotFound
+from nebula.errors import BadRequest, Conflict, InvalidAttribute, NotFound
 from nebula.model import accept
 from nebula_controller import scheduler
-from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.network import rows
 from nebula_controller.network.networks_api import Networks
@@ -47,35 +46,35 @@ class Hosting:
         ]
 
     def _dhcp_agents(self, call: Call) -> Answer:
-        _only_admin(call.context, "get_dhcp-agents")
+        call.context.require("get_dhcp-agents", {})
         with self._database.read() as tx:
             network = rows.network(tx, call.path["id"])
             wanted = {agent_id(host, DHCP_AGENT) for host in scheduler.dhcp_hosts(tx, network.id)}
             return Answer(200, {"agents": [row for row in agents(tx) if row["id"] in wanted]})
 
     def _l3_agents(self, call: Call) -> Answer:
-        _only_admin(call.context, "get_l3-agents")
+        call.context.require("get_l3-agents", {})
         with self._database.read() as tx:
             host = scheduler.router_host(tx, rows.router(tx, call.path["id"]).id)
             wanted = None if host is None else agent_id(host, L3_AGENT)
             return Answer(200, {"agents": [row for row in agents(tx) if row["id"] == wanted]})
 
     def _served_networks(self, call: Call) -> Answer:
-        _only_admin(call.context, "get_dhcp-networks")
+        call.context.require("get_dhcp-networks", {})
         with self._database.read() as tx:
             known = agent(tx, call.path["id"])
             there = scheduler.dhcp_networks(tx, known["host"]) if known["agent_type"] == DHCP_AGENT.agent_type else []
             return Answer(200, {"networks": self._networks.fetch_all(tx, call.context, there)})
 
     def _routers_there(self, call: Call) -> Answer:
-        _only_admin(call.context, "get_l3-routers")
+        call.context.require("get_l3-routers", {})
         with self._database.read() as tx:
             known = agent(tx, call.path["id"])
             there = scheduler.routers_on(tx, known["host"]) if known["agent_type"] == L3_AGENT.agent_type else []
             return Answer(200, {"routers": self._routers.fetch_all(tx, call.context, there)})
 
     def _add_network(self, call: Call) -> Answer:
-        _only_admin(call.context, "create_dhcp-network")
+        call.context.require("create_dhcp-network", {})
         network_id = _given(call, "network_id")
         with self._database.write(call.context, status=201) as tx:
             network = rows.network(tx, network_id)
@@ -93,7 +92,7 @@ class Hosting:
         return Answer(201, _NOTHING)
 
     def _remove_network(self, call: Call) -> Answer:
-        _only_admin(call.context, "delete_dhcp-network")
+        call.context.require("delete_dhcp-network", {})
         with self._database.write(call.context, status=204) as tx:
             known, network_id = agent(tx, call.path["id"]), call.path["network_id"]
             is_dhcp = known["agent_type"] == DHCP_AGENT.agent_type
@@ -106,7 +105,7 @@ class Hosting:
         return Answer(204)
 
     def _add_router(self, call: Call) -> Answer:
-        _only_admin(call.context, "create_l3-router")
+        call.context.require("create_l3-router", {})
         router_id = _given(call, "router_id")
         with self._database.write(call.context, status=201) as tx:
             router = rows.router(tx, router_id)
@@ -128,7 +127,7 @@ class Hosting:
         return Answer(201, _NOTHING)
 
     def _remove_router(self, call: Call) -> Answer:
-        _only_admin(call.context, "delete_l3-router")
+        call.context.require("delete_l3-router", {})
         with self._database.write(call.context, status=204) as tx:
             known, router_id = agent(tx, call.path["id"]), call.path["router_id"]
             is_l3 = known["agent_type"] == L3_AGENT.agent_type
@@ -154,8 +153,3 @@ def _given(call: Call, name: str) -> str:
         return str(accept.identifier(body[name]))
     except ValueError as error:
         raise InvalidAttribute(name, str(error)) from None
-
-
-def _only_admin(context: RequestContext, rule: str) -> None:
-    if not context.is_admin:
-        raise Forbidden(f"rule:{rule} is disallowed by policy")

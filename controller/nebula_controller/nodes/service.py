@@ -32,6 +32,8 @@ MOST_WAIT_S = 60.0
 RECEIPT_LIMIT_BYTES = 16 * 1024 * 1024
 """A node of 1,000 ports makes some 15,000 changes in its first pass, half a kilobyte each."""
 MOST_RECEIPTS = 1000
+RECEIPTS = "nebula:get_receipts"
+"""The policy's rule for all that says what calls did to the nodes."""
 
 T = TypeVar("T")
 
@@ -81,6 +83,7 @@ class NodesApi:
                 Operation("GET", "/v1/receipts/{request_id}", self._show_receipts),
                 Operation("GET", "/v1/calls", self._list_calls),
             ],
+            rules={RECEIPTS: "role:admin"},
         )
 
     def _known(self, handler: Handler) -> Handler:
@@ -249,5 +252,5 @@ def _limit(text: str) -> int:
 
 
 def _require_admin(call: Call) -> None:
-    if not call.context.is_admin:
+    if not call.context.allows(RECEIPTS, {}):
         raise Forbidden("Receipts name objects of all projects: they are for administrators.")
