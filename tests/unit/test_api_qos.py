@@ -123,7 +123,7 @@ def test_who_makes_and_who_uses(api: Api) -> None:
     assert (port["qos_policy_id"], port["qos_network_policy_id"]) == (foreign["id"], own["id"])
     assert [p["id"] for p in api.get(f"/ports?qos_policy_id={foreign['id']}")["ports"]] == [port["id"]]
     answer = change(api, foreign, shared=False)
-    assert (answer.status, answer.kind) == (409, "InvalidSharedSetting")
+    assert (answer.status, answer.kind) == (409, "RbacPolicyInUse")
     assert api.put("port", port["id"], qos_policy_id=None).json["port"]["qos_policy_id"] is None
     assert change(api, foreign, shared=False).status == 200
     assert api.put("port", port["id"], "admin", qos_policy_id=foreign["id"]).status == 200

@@ -74,14 +74,14 @@ class RbacPolicies(Limited[RbacPolicy]):
         owner = self._owner(tx, context, old)
         if any(p.target_tenant == new.target_tenant for p in sharing.policies_of(tx, old.object_id, old.action)):
             raise _duplicate()
-        _refuse_in_use(tx, old, owner, new.target_tenant)
+        sharing.refuse_in_use(tx, old, owner, new.target_tenant)
         sharing.POLICIES.save(tx, old, new)
         _reached(tx, new)
 
     def delete(self, tx: Transaction, context: RequestContext, old: RbacPolicy) -> None:
         del context
         owner = tx.execute(_OWNERS[old.object_type], {"key": old.object_id}).scalar_one()
-        _refuse_in_use(tx, old, owner)
+        sharing.refuse_in_use(tx, old, owner)
         sharing.POLICIES.delete(tx, old.id)
         _reached(tx, old)
 
@@ -110,23 +110,11 @@ def _reached(tx: Transaction, policy: RbacPolicy) -> None:
     if policy.action == EXTERNAL:
         external = bool(sharing.policies_of(tx, network.id, EXTERNAL))
         if not external and tx.execute(_gateways, {"network": network.id}).first():
-            raise _in_use(policy, "There are routers attached to this network that depend on this policy for access.")
+            raise sharing.in_use(
+                policy, "There are routers attached to this network that depend on this policy for access."
+            )
     rows.NETWORKS.save(tx, network, msgspec.structs.replace(network, external=external), always=True)
     tx.touch(Owner(OwnerKind.NETWORK, network.id))
-
-
-def _refuse_in_use(tx: Transaction, policy: RbacPolicy, owner: str, new_target: str | None = None) -> None:
-    users = sharing.depend_on(tx, policy, owner, new_target)
-    if users:
-        raise _in_use(policy, f"project_id={', '.join(sorted(users))}")
-
-
-def _in_use(policy: RbacPolicy, details: str) -> Conflict:
-    return Conflict(
-        f"RBAC policy on object {policy.object_id} cannot be removed because other objects depend on it.\nDetails: "
-        f"{details}",
-        type_name="RbacPolicyInUse",
-    )
 
 
 def _duplicate() -> Conflict:

@@ -176,6 +176,22 @@ def depend_on(tx: Transaction, policy: RbacPolicy, owner: str, new_target: str |
     return users - others - {owner, new_target}
 
 
+def refuse_in_use(tx: Transaction, policy: RbacPolicy, owner: str, new_target: str | None = None) -> None:
+    """Raises ``RbacPolicyInUse`` where any project depends on the policy; see ``depend_on``."""
+    users = depend_on(tx, policy, owner, new_target)
+    if users:
+        raise in_use(policy, f"project_id={', '.join(sorted(users))}")
+
+
+def in_use(policy: RbacPolicy, details: str) -> Conflict:
+    """Neutron's words."""
+    return Conflict(
+        f"RBAC policy on object {policy.object_id} cannot be removed because other objects depend on it.\nDetails: "
+        f"{details}",
+        type_name="RbacPolicyInUse",
+    )
+
+
 class Shareable(Limited[S], ABC):
     """A collection whose objects can be shared: a project sees its own, and those that are shared with it.
 
@@ -202,7 +218,7 @@ class Shareable(Limited[S], ABC):
     def share(self, tx: Transaction, of: S, values: Row) -> bool:
         """Do what a request says of ``shared``, the policy for everybody; True where that changed something.
 
-        Raises ``InvalidSharedSetting`` where other projects use the object by it.
+        Raises ``RbacPolicyInUse`` where other projects use the object by it; for networks, ``InvalidSharedSetting``.
         """
         wanted = values.get("shared")
         everybody = [p for p in policies_of(tx, of.id, SHARED) if p.target_tenant == EVERYBODY]
@@ -211,10 +227,11 @@ class Shareable(Limited[S], ABC):
         if wanted:
             grant(tx, self.object_type, of, SHARED)
         for policy in everybody:
-            if depend_on(tx, policy, of.project_id):
+            if self.object_type != "network":
+                refuse_in_use(tx, policy, of.project_id)
+            elif depend_on(tx, policy, of.project_id):
                 raise Conflict(
-                    f"Unable to reconfigure sharing settings for {self.object_type.replace('_', ' ')} {of.id}. "
-                    "Multiple tenants are using it.",
+                    f"Unable to reconfigure sharing settings for network {of.id}. Multiple tenants are using it.",
                     type_name="InvalidSharedSetting",
                 )
             POLICIES.delete(tx, policy.id)
