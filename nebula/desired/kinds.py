@@ -81,15 +81,24 @@ class Address(msgspec.Struct, frozen=True):
         return (Key(VethPair.kind, self.veth),)
 
 
+class NextHop(msgspec.Struct, frozen=True, order=True):
+    """Where a route leads: by ``device`` to the neighbour ``via`` (None: on link). ``veth``: the pair's node end."""
+
+    via: str | None
+    device: str
+    veth: str = ""
+
+
 class Route(msgspec.Struct, frozen=True):
-    """A route of the namespace's main table, ``proto static``. ``via`` None: on link."""
+    """A route of the namespace's main table, ``proto static``. Several next hops share the traffic equally (ECMP).
+
+    ``hops`` are distinct and sorted; there is at least one.
+    """
 
     kind: ClassVar[str] = "route"
     namespace: str
     destination: str
-    via: str | None
-    device: str
-    veth: str
+    hops: tuple[NextHop, ...]
     owner: Owner
 
     @property
@@ -98,7 +107,7 @@ class Route(msgspec.Struct, frozen=True):
 
     @property
     def requires(self) -> tuple[Key, ...]:
-        return (Key(VethPair.kind, self.veth),)
+        return tuple(Key(VethPair.kind, veth) for veth in dict.fromkeys(hop.veth for hop in self.hops))
 
 
 class Sysctl(msgspec.Struct, frozen=True):

@@ -166,10 +166,12 @@ def _put_veth(item: VethPair, *, exists: bool) -> tuple[str, ...]:
 
 def _route(verb: str, item: Route) -> str:
     destination = "default" if item.destination == "0.0.0.0/0" else item.destination
-    via = ("via", item.via) if item.via is not None else ()
     family = ("-6",) if ":" in item.destination else ()
-    where = ("dev", item.device, "proto", "static")
-    return _line("ip", *family, "-n", item.namespace, "route", verb, destination, *via, *where)
+    argv = ["ip", *family, "-n", item.namespace, "route", verb, destination]
+    hops = [(*(("via", hop.via) if hop.via is not None else ()), "dev", hop.device) for hop in item.hops]
+    if len(hops) == 1:
+        return _line(*argv, *hops[0], "proto", "static")
+    return _line(*argv, "proto", "static", *(word for hop in hops for word in ("nexthop", *hop)))
 
 
 def _put_bridge(item: Bridge) -> tuple[str, ...]:

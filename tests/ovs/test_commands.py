@@ -24,6 +24,7 @@ sys.path.append(str(Path(__file__).parents[1] / "scenarios"))
 from golden import HERE, load
 
 _NAMESPACES = ("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc")
+SCENARIOS = ["case-study-net1", "case-study-compute1", "two-subnets-on-a-router", "routers-joined-by-transit"]
 _PRELUDE = """
 set -e
 export PATH=/usr/sbin:/sbin:$PATH
@@ -70,7 +71,7 @@ def _script(state: NodeState, *, remove: bool) -> str:
     return "\n".join(command(change) for change in changes)
 
 
-@pytest.mark.parametrize("scenario", ["case-study-net1", "case-study-compute1", "two-subnets-on-a-router"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_commands_make_the_state(scenario: str) -> None:
     """Namespaces, addresses, routes, rules, flows and daemons are there as desired after the commands."""
     state = compile_node(*load(HERE / scenario))
@@ -82,8 +83,9 @@ def test_commands_make_the_state(scenario: str) -> None:
         "links": "ip -o link show type veth | cut -d: -f2 | cut -d@ -f1 | sort",
         "addresses": "for n in $(ip netns list | cut -d' ' -f1); do ip -n $n -o -4 address show | grep -v ' lo ' |"
         " awk -v n=$n '{print n, $2, $4}'; done | sort",
-        "routes": "for n in $(ip netns list | cut -d' ' -f1); do ip -n $n route show proto static |"
-        " awk -v n=$n '{print n, $1, $3, $5}'; done | sort",
+        "routes": "for n in $(ip netns list | cut -d' ' -f1); do ip -o -n $n route show proto static |"
+        ' awk -v n=$n \'{for (i = 1; i < NF; i++) { if ($i == "via") v = $(i + 1);'
+        ' if ($i == "dev") print n, $1, v, $(i + 1) }}\'; done | sort',
         "processes": "ps -ewwo args= | grep -E '^(dnsmasq|udhcpc) ' | sort",
         **{f"rules {name}": f"ip netns exec {name} iptables-save" for name in rulesets},
         **{f"flows {name}": f"ovs-ofctl -O OpenFlow14 --names --no-stats dump-flows {name}" for name in bridges},
@@ -100,9 +102,10 @@ def test_commands_make_the_state(scenario: str) -> None:
     addresses = sorted(f"{item.namespace} {item.device} {item.cidr}" for item in items if isinstance(item, Address))
     assert actual["addresses"].splitlines() == addresses
     routes = sorted(
-        f"{item.namespace} {item.destination.replace('0.0.0.0/0', 'default')} {item.via} {item.device}"
+        f"{item.namespace} {item.destination.replace('0.0.0.0/0', 'default')} {hop.via} {hop.device}"
         for item in items
         if isinstance(item, Route)
+        for hop in item.hops
     )
     assert actual["routes"].splitlines() == routes
     processes = sorted(" ".join(item.argv) for item in items if isinstance(item, Process))

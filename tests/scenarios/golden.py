@@ -123,7 +123,8 @@ def _namespace(space: Namespace, items: list[KernelObject]) -> Iterator[str]:
             case Address(namespace=where) if where == name:
                 yield f"  address  {item.cidr} on {item.device}\n"
             case Route(namespace=where) if where == name:
-                yield f"  route    {item.destination} via {item.via} on {item.device}\n"
+                hops = " and ".join(f"via {hop.via} on {hop.device}" for hop in item.hops)
+                yield f"  route    {item.destination} {hops}\n"
             case Sysctl(namespace=where) if where == name:
                 yield f"  sysctl   {item.name} = {item.value}{' once the rules are in' if item.after_rules else ''}\n"
             case Process(namespace=where) if where == name:

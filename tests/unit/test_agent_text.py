@@ -63,9 +63,20 @@ def test_address_message_carries_our_mark_and_the_broadcast() -> None:
 
 def test_route_message_of_the_default_route() -> None:
     """Main table, proto static, no destination attribute."""
-    message = rtnl.route("0.0.0.0/0", "203.0.113.1", 3)
+    message = rtnl.route("0.0.0.0/0", [("203.0.113.1", 3)])
     assert message.body[:8] == struct.pack("=BBBBBBBB", 2, 0, 0, 0, 254, 4, 0, 1)
     assert dict(rtnl.attributes(message.body, 12)) == {5: bytes([203, 0, 113, 1]), 4: struct.pack("=I", 3)}
+
+
+def test_route_message_reads_back() -> None:
+    """Whatever its next hops and family, the kernel's form of a route is read as what was asked for."""
+    for destination, hops in (
+        ("10.9.0.0/16", (("10.0.0.2", 3), ("10.1.0.2", 4))),
+        ("fd00:9::/64", (("fd00::2", 3), ("fd00::3", 3))),
+        ("10.9.0.0/16", ((None, 3),)),
+    ):
+        message = rtnl.route(destination, hops)
+        assert rtnl.parse_route(message.body) == rtnl.LinkRoute(destination, hops, 4, 254)
 
 
 @pytest.mark.parametrize(

@@ -181,14 +181,22 @@ def test_router_that_is_down_has_no_namespace() -> None:
         ((), [("0.0.0.0/0", "203.0.113.1")]),
         ((HostRoute("0.0.0.0/0", "192.168.50.9"),), [("0.0.0.0/0", "192.168.50.9")]),
         ((HostRoute("10.9.0.0/16", "192.168.50.9"),), [("0.0.0.0/0", "203.0.113.1"), ("10.9.0.0/16", "192.168.50.9")]),
+        (
+            (HostRoute("10.9.0.0/16", "203.0.113.7"), HostRoute("10.9.0.0/16", "192.168.50.9")),
+            [("0.0.0.0/0", "203.0.113.1"), ("10.9.0.0/16", "192.168.50.9 203.0.113.7")],
+        ),
         ((HostRoute("10.9.0.0/16", "172.16.0.1"),), [("0.0.0.0/0", "203.0.113.1")]),
     ],
 )
 def test_routes(routes: tuple[HostRoute, ...], expected: list[tuple[str, str]]) -> None:
-    """The default route is the gateway's unless the user gave one; a next hop on no interface is left out."""
+    """The default route is the gateway's unless the user gave one; next hops of one destination are one route.
+
+    A next hop on no interface is left out.
+    """
     view, facts = scenario("case-study-net1")
     state = compile_node(_router(view, routes=routes), facts)
-    assert sorted((route.destination, route.via or "") for route in _all(state, Route)) == expected
+    found = [(route.destination, " ".join(hop.via or "" for hop in route.hops)) for route in _all(state, Route)]
+    assert sorted(found) == expected
 
 
 def test_router_without_gateway_has_empty_rules() -> None:
@@ -300,7 +308,7 @@ def test_instance_without_dhcp_gets_its_addresses() -> None:
     """As a config drive would set them: address, and a default route where the subnet has a gateway."""
     state = compile_node(*scenario("flat-provider-port"))
     addresses = [(item.device, item.cidr) for item in _all(state, Address)]
-    routes = [(item.destination, item.via) for item in _all(state, Route)]
+    routes = [(item.destination, hop.via) for item in _all(state, Route) for hop in item.hops]
     assert (addresses, routes, _all(state, Process)) == (
         [("eth0", "203.0.113.50/24")],
         [("0.0.0.0/0", "203.0.113.1")],

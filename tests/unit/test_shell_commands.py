@@ -19,6 +19,7 @@ from nebula.desired.kinds import (
     KernelObject,
     LocalVlan,
     Namespace,
+    NextHop,
     Process,
     Route,
     Ruleset,
@@ -57,7 +58,7 @@ OBJECTS: dict[str, tuple[KernelObject, str, str]] = {
         "ip -n ns address delete 10.0.0.1/24 dev eth0",
     ),
     "route": (
-        Route("ns", "0.0.0.0/0", "10.0.0.1", "eth0", "tap1", PORT),
+        Route("ns", "0.0.0.0/0", (NextHop("10.0.0.1", "eth0", "tap1"),), PORT),
         "ip -n ns route replace default via 10.0.0.1 dev eth0 proto static",
         "ip -n ns route delete default via 10.0.0.1 dev eth0 proto static",
     ),
@@ -105,6 +106,15 @@ OBJECTS: dict[str, tuple[KernelObject, str, str]] = {
         'kill "$(cat /s/pid)"',
     ),
 }
+
+
+def test_route_with_two_next_hops() -> None:
+    """ip-route's form of a multipath route, the same to delete it."""
+    hops = (NextHop("10.0.0.2", "qr-1", "tap1"), NextHop("10.1.0.2", "qr-2", "tap2"))
+    route = Route("ns", "10.9.0.0/16", hops, PORT)
+    words = "10.9.0.0/16 proto static nexthop via 10.0.0.2 dev qr-1 nexthop via 10.1.0.2 dev qr-2"
+    assert command(Change(Action.ADD, None, route)) == f"ip -n ns route replace {words}"
+    assert command(Change(Action.REMOVE, route, None)) == f"ip -n ns route delete {words}"
 
 
 def test_every_kind_is_tested() -> None:

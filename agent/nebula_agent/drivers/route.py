@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from nebula.desired.diff import Change
-from nebula.desired.kinds import KernelObject, Key, Route
+from nebula.desired.kinds import KernelObject, Key, NextHop, Route
 from nebula.desired.state import NodeState
 from nebula.errors import KernelRefused
 from nebula.view.report import Action
@@ -46,10 +46,11 @@ class RouteDriver:
             for found in space.routes:
                 if found.protocol != rtnl.RTPROT_STATIC or found.table != rtnl.RT_TABLE_MAIN:
                     continue
-                device = devices.get(found.index, "")
-                route = Route(space.name, found.destination, found.via, device, "", space.owner)
+                hops = sorted((via or "", devices.get(index, "")) for via, index in found.hops)
+                known = tuple(NextHop(via or None, device) for via, device in hops)
+                route = Route(space.name, found.destination, known, space.owner)
                 wanted = desired.get(route.key)
-                same = isinstance(wanted, Route) and (wanted.via, wanted.device) == (found.via, device)
+                same = isinstance(wanted, Route) and sorted((hop.via or "", hop.device) for hop in wanted.hops) == hops
                 yield wanted if same and wanted is not None else route
 
     def apply(self, changes: Sequence[Change]) -> Failures:
@@ -65,15 +66,13 @@ class RouteDriver:
         remove = action is Action.REMOVE
         try:
             with self._kernel.space(wanted.namespace).netlink() as netlink:
-                index = interface_index(netlink.fileno(), wanted.device)
-                request = rtnl.route(
-                    wanted.destination, wanted.via, index, delete=remove, replace=action is Action.CHANGE
-                )
+                hops = [(hop.via, interface_index(netlink.fileno(), hop.device)) for hop in wanted.hops]
+                request = rtnl.route(wanted.destination, hops, delete=remove, replace=action is Action.CHANGE)
                 answer = netlink.requests([request])[0]
         except KernelRefused as error:
             if remove and error.errno_name in _GONE:
                 return
             raise
         if answer is not None and not (remove and answer.errno_name in _GONE):
-            via = f" via {wanted.via}" if wanted.via else ""
+            via = "".join(f" via {hop.via}" for hop in wanted.hops if hop.via)
             raise KernelRefused(f"route {wanted.destination}{via}: {answer.message}", answer.errno_name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -38,11 +38,12 @@ _RTEXT_FILTER_SKIP_STATS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_PROTO = 1, 2, 4, 11
 ADDRESS_MARK = 0x4E
 """Our protocol number of addresses ('N'), kept by the kernel since Linux 5.18."""
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 5, 9, 15
 _TYPE_MASK = 0x3FFF
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=BBBBBBBBI")
+_RTNEXTHOP = struct.Struct("=HBBI")
 _ATTR = struct.Struct("=HH")
 _U32 = struct.Struct("=I")
 
@@ -72,11 +73,10 @@ class LinkAddress(msgspec.Struct, frozen=True):
 
 
 class LinkRoute(msgspec.Struct, frozen=True):
-    """A unicast route with one next hop. ``via`` is None on link; ``protocol`` 4 is static."""
+    """A unicast route; ``protocol`` 4 is static. ``hops``: the neighbour (None: on link) and the link's index."""
 
     destination: str
-    via: str | None
-    index: int
+    hops: tuple[tuple[str | None, int], ...]
     protocol: int
     table: int
 
@@ -191,20 +191,34 @@ def address(cidr: str, index: int, *, delete: bool = False) -> Message:
     return Message(RTM_DELADDR, 0, body) if delete else Message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
-def route(destination: str, via: str | None, index: int, *, delete: bool = False, replace: bool = False) -> Message:
-    """Add (refused when there), replace or delete a static route of the main table."""
+def route(
+    destination: str, hops: Sequence[tuple[str | None, int]], *, delete: bool = False, replace: bool = False
+) -> Message:
+    """Add (refused when there), replace or delete a static route of the main table; ``hops`` as in ``LinkRoute``.
+
+    Several next hops have equal weight (``RTA_MULTIPATH``).
+    """
     network = ipaddress.ip_network(destination)
     family = socket.AF_INET if network.version == 4 else socket.AF_INET6
-    scope = _RT_SCOPE_LINK if via is None and network.version == 4 else _RT_SCOPE_UNIVERSE
+    on_link = all(via is None for via, _index in hops)
+    scope = _RT_SCOPE_LINK if on_link and network.version == 4 else _RT_SCOPE_UNIVERSE
     body = _RTMSG.pack(family, network.prefixlen, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, _RTN_UNICAST, 0)
     if network.prefixlen:
         body += attribute(_RTA_DST, network.network_address.packed)
-    if via is not None:
-        body += attribute(_RTA_GATEWAY, ipaddress.ip_address(via).packed)
-    body += attribute(_RTA_OIF, _u32(index))
+    if len(hops) == 1:
+        via, index = hops[0]
+        body += _gateway(via) + attribute(_RTA_OIF, _u32(index))
+    else:
+        paths = [(_gateway(via), index) for via, index in hops]
+        nexthops = (_RTNEXTHOP.pack(_RTNEXTHOP.size + len(gateway), 0, 0, index) + gateway for gateway, index in paths)
+        body += attribute(_RTA_MULTIPATH, b"".join(nexthops))
     if delete:
         return Message(RTM_DELROUTE, 0, body)
     return Message(RTM_NEWROUTE, NLM_F_CREATE | (NLM_F_REPLACE if replace else NLM_F_EXCL), body)
+
+
+def _gateway(via: str | None) -> bytes:
+    return b"" if via is None else attribute(_RTA_GATEWAY, ipaddress.ip_address(via).packed)
 
 
 def dump_links() -> Message:
@@ -269,14 +283,30 @@ def parse_address(body: bytes) -> LinkAddress:
 
 
 def parse_route(body: bytes) -> LinkRoute | None:
-    """A route from the body of RTM_NEWROUTE; None for other than unicast, or with several next hops."""
+    """A route from the body of RTM_NEWROUTE; None for other than unicast."""
     family, length, _src, _tos, table, protocol, _scope, kind, _flags = _RTMSG.unpack_from(body)
     found = dict(attributes(body, _RTMSG.size))
-    if kind != _RTN_UNICAST or _RTA_OIF not in found:
+    if kind != _RTN_UNICAST or not (_RTA_OIF in found or _RTA_MULTIPATH in found):
         return None
     empty = b"\0" * (4 if family == socket.AF_INET else 16)
     destination = f"{ipaddress.ip_address(found.get(_RTA_DST, empty))}/{length}"
-    via = str(ipaddress.ip_address(found[_RTA_GATEWAY])) if _RTA_GATEWAY in found else None
     if _RTA_TABLE in found:
         table = _U32.unpack(found[_RTA_TABLE])[0]
-    return LinkRoute(destination, via, _U32.unpack(found[_RTA_OIF])[0], protocol, table)
+    if _RTA_MULTIPATH in found:
+        return LinkRoute(destination, tuple(_nexthops(found[_RTA_MULTIPATH])), protocol, table)
+    hop = (_via(found), _U32.unpack(found[_RTA_OIF])[0])
+    return LinkRoute(destination, (hop,), protocol, table)
+
+
+def _nexthops(value: bytes) -> Iterator[tuple[str | None, int]]:
+    offset = 0
+    while offset + _RTNEXTHOP.size <= len(value):
+        length, _flags, _weight, index = _RTNEXTHOP.unpack_from(value, offset)
+        if length < _RTNEXTHOP.size:
+            return
+        yield _via(dict(attributes(value[offset : offset + length], _RTNEXTHOP.size))), index
+        offset += (length + 3) & ~3
+
+
+def _via(found: Mapping[int, bytes]) -> str | None:
+    return str(ipaddress.ip_address(found[_RTA_GATEWAY])) if _RTA_GATEWAY in found else None

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from nebula.compile.features.routing import DEFAULT_ROUTE
 from nebula.compile.render import dnsmasq
 from nebula.compile.wiring import WiredPort, Wiring
-from nebula.desired.kinds import Address, BridgePort, KernelObject, Key, Namespace, Process, Route, VethPair
+from nebula.desired.kinds import Address, BridgePort, KernelObject, Key, Namespace, NextHop, Process, Route, VethPair
 from nebula.ids import InstanceId, Owner, OwnerKind, instance_namespace
 from nebula.view.records import InstanceView
 
@@ -78,6 +78,6 @@ def _static_route(ports: tuple[WiredPort, ...], namespace: str, owner: Owner) ->
                 if subnet.gateway_ip is None or subnet.ip_version != 4:
                     continue
                 if IPv4Address(subnet.gateway_ip) in interface.network:
-                    gateway = subnet.gateway_ip
-                    yield Route(namespace, DEFAULT_ROUTE, gateway, port.inner_device, port.device, owner)
+                    hop = NextHop(subnet.gateway_ip, port.inner_device, port.device)
+                    yield Route(namespace, DEFAULT_ROUTE, (hop,), owner)
                     return

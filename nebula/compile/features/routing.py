@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from nebula.compile.wiring import WiredPort, Wiring
-from nebula.desired.kinds import Address, KernelObject, Namespace, Route, Sysctl
+from nebula.desired.kinds import Address, KernelObject, Namespace, NextHop, Route, Sysctl
 from nebula.ids import Owner, OwnerKind, RouterId, router_namespace
 from nebula.view.records import RouterView
 
@@ -76,22 +76,27 @@ def _router(node: Wiring, router: RouterView) -> Iterator[KernelObject]:
 
 
 def _routes(node: Wiring, router: RouterView, ports: tuple[WiredPort, ...], owner: Owner) -> Iterator[Route]:
-    """The user's routes, then the default route by the external subnet's gateway unless the user gave one."""
+    """The user's routes, then the default route by the external subnet's gateway unless the user gave one.
+
+    All next hops of a destination are one route, which shares the traffic among them (ECMP).
+    """
     namespace = router_namespace(router.id)
-    taken: set[str] = set()
-    for route in sorted(router.routes):
-        destination = str(ip_network(route.destination))
+    hops: dict[str, set[NextHop]] = {}
+    for route in router.routes:
         port = _towards(ports, route.nexthop)
-        if port is not None and destination not in taken:
-            taken.add(destination)
-            yield Route(namespace, destination, route.nexthop, port.inner_device, port.device, owner)
+        if port is not None:
+            hop = NextHop(str(ip_address(route.nexthop)), port.inner_device, port.device)
+            hops.setdefault(str(ip_network(route.destination)), set()).add(hop)
+    for destination in sorted(hops):
+        yield Route(namespace, destination, tuple(sorted(hops[destination])), owner)
     gateway = gateway_port(node, router)
-    if gateway is None or DEFAULT_ROUTE in taken:
+    if gateway is None or DEFAULT_ROUTE in hops:
         return
     subnets = {fixed_ip.subnet_id for fixed_ip in gateway.port.fixed_ips}
     for subnet in sorted(gateway.network.subnets, key=lambda item: item.id):
         if subnet.id in subnets and subnet.ip_version == 4 and subnet.gateway_ip is not None:
-            yield Route(namespace, DEFAULT_ROUTE, subnet.gateway_ip, gateway.inner_device, gateway.device, owner)
+            hop = NextHop(subnet.gateway_ip, gateway.inner_device, gateway.device)
+            yield Route(namespace, DEFAULT_ROUTE, (hop,), owner)
             return
 
 
