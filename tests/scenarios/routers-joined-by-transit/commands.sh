@@ -70,8 +70,11 @@ ip netns exec qrouter-b72f1bcd-e229-57e2-bb24-d01077785f16 sysctl -q -w net.ipv4
 
 # bridge
 ovs-vsctl --may-exist add-br br-ex -- set Bridge br-ex datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:net1"'
+ovs-vsctl -- --id=@t0 create Flow_Table name=PROVIDER -- set Bridge br-ex flow_tables=0=@t0
 ovs-vsctl --may-exist add-br br-int -- set Bridge br-int datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:net1"'
+ovs-vsctl -- --id=@t0 create Flow_Table name=LOCAL_SWITCHING -- --id=@t24 create Flow_Table name=ARP_SPOOF -- --id=@t25 create Flow_Table name=MAC_SPOOF -- --id=@t60 create Flow_Table name=TRANSIENT -- --id=@t71 create Flow_Table name=BASE_EGRESS -- --id=@t72 create Flow_Table name=RULES_EGRESS -- --id=@t73 create Flow_Table name=ACCEPT_OR_INGRESS -- --id=@t74 create Flow_Table name=FLOOD_MORE -- --id=@t81 create Flow_Table name=BASE_INGRESS -- --id=@t82 create Flow_Table name=RULES_INGRESS -- --id=@t91 create Flow_Table name=EGRESS_COMMIT -- --id=@t92 create Flow_Table name=INGRESS_COMMIT -- --id=@t93 create Flow_Table name=DROPPED_TRAFFIC -- --id=@t94 create Flow_Table name=ACCEPTED_EGRESS -- --id=@t95 create Flow_Table name=DELIVERY -- set Bridge br-int flow_tables=0=@t0,24=@t24,25=@t25,60=@t60,71=@t71,72=@t72,73=@t73,74=@t74,81=@t81,82=@t82,91=@t91,92=@t92,93=@t93,94=@t94,95=@t95
 ovs-vsctl --may-exist add-br br-tun -- set Bridge br-tun datapath_type=netdev fail_mode=secure 'external_ids:nebula-owner="nebula:node:net1"'
+ovs-vsctl -- --id=@t0 create Flow_Table name=TUN_INPUT -- --id=@t2 create Flow_Table name=PATCH_LV_TO_TUN -- --id=@t4 create Flow_Table name=VXLAN_TUN_TO_LV -- --id=@t20 create Flow_Table name=UCAST_TO_TUN -- --id=@t21 create Flow_Table name=ARP_RESPONDER -- --id=@t22 create Flow_Table name=FLOOD_TO_TUN -- set Bridge br-tun flow_tables=0=@t0,2=@t2,4=@t4,20=@t20,21=@t21,22=@t22
 
 # local-vlan
 ovs-vsctl set Bridge br-int external_ids:nebula-vlan-0712e595-e4ee-5e56-9be1-57e29c128727=1
