@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test unit lint bench golden lock clean
+.PHONY: help setup ansible demo test unit lint bench golden lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -16,10 +16,16 @@ $(VENV)/.done: requirements.lock pyproject.toml setup.sh debian-packages.txt
 	PYTHON=$(PYTHON) ./setup.sh $(VENV)
 	@touch $@
 
+ansible: setup $(VENV)/ansible/.done ## Ansible in an environment of its own, for the tests
+
+$(VENV)/ansible/.done: tests/system/ansible/setup.sh tests/system/ansible/requirements.lock tests/system/ansible/collection.lock
+	PYTHON=$(PYTHON) tests/system/ansible/setup.sh $(VENV)/ansible
+	@touch $@
+
 demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 	$(BIN)/python -m nebula_lab.demo $(if $(KEEP),--keep)
 
-test: setup lint ## every test of the project
+test: setup lint ansible ## every test of the project
 	$(PYTEST) tests -n 2 --dist loadfile -rs $(ARGS)
 
 unit: setup ## the tests that need nothing but Python
@@ -38,6 +44,7 @@ bench: setup ## the figures of docs/performance.md on this machine
 
 lock: setup ## pin the newest allowed versions in requirements.lock
 	$(BIN)/uv pip compile -q --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header tests/system/ansible/requirements.in -o tests/system/ansible/requirements.lock
 
 clean: ## remove what make made here
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

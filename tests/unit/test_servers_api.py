@@ -307,6 +307,21 @@ def test_flavor_and_image_say_what_an_instance_is(world: World) -> None:
     assert world.call("GET", "/compute/v2.1", headers={}, expect=200)["version"]["id"] == "v2.1"
 
 
+def test_instances_are_not_limited(world: World) -> None:
+    """Clients that ask every service for quotas get one; a limit that nobody would keep is refused."""
+    project = create(world, networks=[{"uuid": network(world)}])["tenant_id"]
+    path = f"/compute/v2.1/os-quota-sets/{project}"
+    assert world.call("GET", path, headers=MEMBER, expect=200)["quota_set"]["instances"] == -1
+    usage = world.call("GET", f"{path}/detail", headers=MEMBER, expect=200)["quota_set"]
+    assert (usage["instances"]["in_use"], usage["cores"]["in_use"]) == (1, 0)
+    assert world.status_of("GET", path, headers=OTHER) == 403
+    assert world.status_of("PUT", path, {"quota_set": {"instances": -1}}, headers=MEMBER) == 403
+    assert world.status_of("PUT", path, {"quota_set": {"instances": -1}}) == 200
+    for body in ({"quota_set": {"instances": 3}}, {"quota_set": {"moons": -1}}, {"quota_set": 7}, {}, []):
+        assert world.status_of("PUT", path, body) == 400, body
+    assert world.status_of("DELETE", path) == 202
+
+
 def test_instance_outlives_a_restart(world: World) -> None:
     """The view after a restart of the controller is that before it."""
     create(world, networks=[{"uuid": network(world)}])

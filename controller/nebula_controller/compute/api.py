@@ -14,7 +14,7 @@ from sqlalchemy import Select, and_, or_, select
 
 from nebula.errors import BadRequest, InvalidAttribute, NebulaError, NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
-from nebula_controller.compute import attributes, static
+from nebula_controller.compute import attributes, quotas, static
 from nebula_controller.compute import servers as instances
 from nebula_controller.compute.servers import Server
 from nebula_controller.store.database import Database, Transaction
@@ -59,6 +59,7 @@ def compute_services(database: Database) -> list[Service]:
         Operation("GET", "/v2.1/servers/{id}", api.show),
         Operation("PUT", "/v2.1/servers/{id}", api.update),
         Operation("DELETE", "/v2.1/servers/{id}", api.delete),
+        *quotas.operations(database),
     ]
     image = [
         Operation("GET", "", _image_versions, open=True),
