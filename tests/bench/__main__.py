@@ -6,10 +6,15 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import api, lab, node
+from tests.bench import api, identity, lab, node
 from tests.bench.figures import Figure, machine, table
 
-SECTIONS: dict[str, Callable[[], list[Figure]]] = {"api": api.figures, "lab": lab.figures, "node": node.figures}
+SECTIONS: dict[str, Callable[[], list[Figure]]] = {
+    "identity": identity.figures,
+    "api": api.figures,
+    "lab": lab.figures,
+    "node": node.figures,
+}
 
 
 def main(names: list[str]) -> int:

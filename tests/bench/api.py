@@ -1,173 +1,141 @@
-"""The control plane alone: one controller process on 127.0.0.1, a database of its own, no agents."""
+"""The network API alone: with 1,000 ports in the database, with 10,000, and the same calls with 100,000."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import msgspec
 from nebula_runtime.http import Client
 
+from tests.bench.controller import BIN, Controller, Load, controller, milliseconds, rate
 from tests.bench.figures import Figure, pss_mib, quantile
+from tests.bench.seed import seed_ports
 
-BIN = Path(sys.executable).parent
-PORTS = 1000
-
-
-class Controller(msgspec.Struct):
-    """A running controller with an admin's token."""
-
-    pid: int
-    url: str
-    password: str
-    token: str = ""
-
-    def call(self, client: Client, method: str, path: str, body: object = None) -> dict[str, object]:
-        answer = client.request(
-            method,
-            path,
-            headers={"X-Auth-Token": self.token, "Content-Type": "application/json"},
-            body=None if body is None else json.dumps(body).encode(),
-        )
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {answer.body[:200]!r}")
-        return json.loads(answer.body) if answer.body else {}
-
-    def login(self, client: Client) -> str:
-        domain = {"id": "default"}
-        answer = client.request(
-            "POST",
-            "/identity/v3/auth/tokens",
-            headers={"Content-Type": "application/json"},
-            body=json.dumps(
-                {
-                    "auth": {
-                        "identity": {
-                            "methods": ["password"],
-                            "password": {"user": {"name": "admin", "domain": domain, "password": self.password}},
-                        },
-                        "scope": {"project": {"name": "admin", "domain": domain}},
-                    }
-                }
-            ).encode(),
-        )
-        if answer.status != 201:
-            raise RuntimeError(f"no token: {answer.status} {answer.body[:200]!r}")
-        return answer.headers["x-subject-token"]
+FEW, MORE, MANY = 1000, 10_000, 100_000
+_PAGE = 1000
+_BULK = 500
+_PORTS = "/network/v2.0/ports"
 
 
-@contextlib.contextmanager
-def controller() -> Iterator[Controller]:
-    """A controller with an empty database; gone, with its files, afterwards."""
-    with tempfile.TemporaryDirectory(prefix="nebula-bench-") as folder:
-        import socket
+class Bench:
+    """What is measured at each size of the database: the same calls on the same network."""
 
-        listener = socket.create_server(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        password = secrets.token_urlsafe(12)
-        for name in ("password", "secret"):
-            path = Path(folder) / name
-            path.touch(mode=0o600)
-            path.write_text(password)
-        argv = [str(BIN / "nebula-controller"), "--state-dir", f"{folder}/state", "--listen-fd", str(listener.fileno())]
-        argv += ["--admin-password-file", f"{folder}/password", "--node-secret-file", f"{folder}/secret"]
-        argv += ["--pid-file", f"{folder}/pid", "--log-level", "warning"]
-        process = subprocess.Popen(argv, pass_fds=(listener.fileno(),))
-        listener.close()
-        try:
-            it = Controller(process.pid, url, password)
-            it.token = it.login(Client(url))
-            yield it
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+    def __init__(self, it: Controller) -> None:
+        self.it = it
+        client = Client(it.url)
+        self.network = _made(it, client, "network", name="bench")
+        _made(it, client, "subnet", network_id=self.network, cidr="10.0.0.0/16", ip_version=4)
+        self.port = {"port": {"network_id": self.network}}
+        it.call(client, "POST", _PORTS, self.port)
+
+    def network_list(self) -> list[float]:
+        return Load(self.it, "GET", "/network/v2.0/networks?limit=10").times(300)
+
+    def port_list(self) -> list[float]:
+        """1,000 ports: a page, whatever there is."""
+        load = Load(self.it, "GET", f"{_PORTS}?limit={_PAGE}")
+        assert load.send().count(b"mac_address") >= _PAGE
+        return load.times(15)
+
+    def last_page(self) -> list[float]:
+        """By the links to the end: the times of all pages."""
+        times: list[float] = []
+        path = f"{_PORTS}?limit={_PAGE}"
+        while path:
+            load = Load(self.it, "GET", path)
+            answers: list[bytes] = []
+            times.append(milliseconds(lambda load=load, answers=answers: answers.append(load.send())))  # type: ignore[misc]
+            links = json.loads(answers[0]).get("ports_links", [])
+            path = next((link["href"].removeprefix(self.it.url) for link in links if link["rel"] == "next"), "")
+        return times
+
+    def port_create(self) -> list[float]:
+        return Load(self.it, "POST", _PORTS, self.port).times(300)
+
+    def bulk(self) -> list[float]:
+        """500 ports in one request; they go again, so that the next size finds the same network."""
+        load = Load(self.it, "POST", _PORTS, {"ports": [self.port["port"]] * _BULK})
+        return load.times(3)
+
+    def filtered(self) -> list[float]:
+        """What clients ask most: a port by its name, which nobody has."""
+        return Load(self.it, "GET", f"{_PORTS}?name=nobody").times(100)
 
 
-def _milliseconds(action: object) -> float:
-    started_at = time.perf_counter()
-    action()  # type: ignore[operator]
-    return (time.perf_counter() - started_at) * 1000
+_SAME: tuple[tuple[str, Callable[[Bench], list[float]], str], ...] = (
+    ("GET /v2.0/networks", Bench.network_list, "3"),
+    (f"GET /v2.0/ports, {_PAGE} of them", Bench.port_list, "40"),
+    ("GET /v2.0/ports?name=", Bench.filtered, ""),
+    ("POST /v2.0/ports", Bench.port_create, "5"),
+    (f"POST /v2.0/ports, {_BULK} at once", Bench.bulk, "600"),
+)
+
+
+def _made(it: Controller, client: Client, kind: str, **values: object) -> str:
+    answer = it.call(client, "POST", f"/network/v2.0/{kind}s", {kind: values})
+    return str(answer[kind]["id"])  # type: ignore[index]
 
 
 def figures() -> list[Figure]:
-    """Port creation by one and by eight clients, lists, a whole nebulactl call, memory."""
+    """Each call with few ports; pages of more; each call with many, and the ratio; a nebulactl call; memory."""
     found: list[Figure] = []
     with controller() as it:
-        client = Client(it.url)
-        network = it.call(client, "POST", "/network/v2.0/networks", {"network": {"name": "bench"}})["network"]["id"]  # type: ignore[index]
-        subnet = {"network_id": network, "cidr": "10.0.0.0/16", "ip_version": 4}
-        it.call(client, "POST", "/network/v2.0/subnets", {"subnet": subnet})
-        body = {"port": {"network_id": network}}
+        bench = Bench(it)
+        seed_ports(it.database, bench.network, FEW)
+        few: dict[str, float] = {}
+        for name, measure, goal in _SAME:
+            times = measure(bench)
+            few[name] = quantile(times, 0.5)
+            found += _both(f"{name}, {FEW} in the database", times, goal)
+        eight = rate([Load(it, "POST", _PORTS, bench.port) for _ in range(8)], 50)
+        found.append(Figure("POST /v2.0/ports, eight clients", "1/s", (eight,), "200", "3"))
+        found.append(Figure("nebulactl network list, a process", "ms", _nebulactl(it), "200", "1960"))
+        found.append(Figure("controller's memory with 3,500 ports (PSS)", "MiB", (pss_mib(it.pid),), "80"))
 
-        def create(own: Client) -> None:
-            it.call(own, "POST", "/network/v2.0/ports", body)
-
-        for _ in range(20):
-            create(client)
-        one = [_milliseconds(lambda: create(client)) for _ in range(PORTS - 420)]
-        found += [
-            Figure("POST /v2.0/ports, one client, p50", "ms", (quantile(one, 0.5),), "5", "288"),
-            Figure("POST /v2.0/ports, one client, p99", "ms", (quantile(one, 0.99),), "20"),
-        ]
-
-        def burst() -> None:
-            own = Client(it.url)
-            for _ in range(50):
-                create(own)
-
-        threads = [threading.Thread(target=burst) for _ in range(8)]
-        started_at = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        rate = 400 / (time.perf_counter() - started_at)
-        found.append(Figure("POST /v2.0/ports, eight clients", "1/s", (rate,), "200", "3"))
-
-        def listing() -> None:
-            answer = it.call(client, "GET", "/network/v2.0/ports")
-            assert len(answer["ports"]) == PORTS, len(answer["ports"])  # type: ignore[arg-type]
-
-        lists = tuple(_milliseconds(listing) for _ in range(15))
-        found.append(Figure(f"GET /v2.0/ports of {PORTS}, client's JSON parsing included", "ms", lists, "40", "620"))
+        seed_ports(it.database, bench.network, MORE)
         found.append(
-            Figure("token by password", "ms", tuple(_milliseconds(lambda: it.login(client)) for _ in range(5)))
+            Figure(f"GET /v2.0/ports, {MORE} in pages of {_PAGE}: a page", "ms", tuple(bench.last_page()), "40")
         )
 
-        environment = {
-            **os.environ,
-            "OS_AUTH_URL": f"{it.url}/identity/v3",
-            "OS_USERNAME": "admin",
-            "OS_PASSWORD": it.password,
-            "OS_PROJECT_NAME": "admin",
-            "OS_USER_DOMAIN_ID": "default",
-            "OS_PROJECT_DOMAIN_ID": "default",
-        }
-        with tempfile.TemporaryDirectory() as cache:
-            environment["XDG_CACHE_HOME"] = cache
-
-            def command() -> None:
-                argv = [str(BIN / "nebulactl"), "network", "list"]
-                subprocess.run(argv, env=environment, check=True, stdout=subprocess.DEVNULL)
-
-            command()
-            found.append(
-                Figure(
-                    "nebulactl network list, a process",
-                    "ms",
-                    tuple(_milliseconds(command) for _ in range(10)),
-                    "200",
-                    "1960",
-                )
-            )
-        found.append(Figure(f"controller's memory with {PORTS} ports (PSS)", "MiB", (pss_mib(it.pid),), "80"))
+        seed_ports(it.database, bench.network, MANY)
+        for name, measure, _goal in _SAME:
+            times = measure(bench)
+            found += _both(f"{name}, {MANY} in the database", times, "")
+            found.append(Figure(f"{name}: {MANY} / {FEW}", "ratio", (quantile(times, 0.5) / few[name],), "2"))
+        pages = tuple(bench.last_page())
+        found.append(Figure(f"GET /v2.0/ports, {MANY} in pages of {_PAGE}: a page", "ms", pages, "40"))
+        found.append(Figure(f"controller's memory with {MANY} ports (PSS)", "MiB", (pss_mib(it.pid),)))
     return found
+
+
+def _both(name: str, times: list[float], goal: str) -> list[Figure]:
+    if len(times) < 100:
+        return [Figure(name, "ms", tuple(times), goal)]
+    return [
+        Figure(f"{name}, p50", "ms", (quantile(times, 0.5),), goal),
+        Figure(f"{name}, p99", "ms", (quantile(times, 0.99),)),
+    ]
+
+
+def _nebulactl(it: Controller) -> tuple[float, ...]:
+    environment = {
+        **os.environ,
+        "OS_AUTH_URL": f"{it.url}/identity/v3",
+        "OS_USERNAME": "admin",
+        "OS_PASSWORD": it.password,
+        "OS_PROJECT_NAME": "admin",
+        "OS_USER_DOMAIN_ID": "default",
+        "OS_PROJECT_DOMAIN_ID": "default",
+    }
+    argv = [str(BIN / "nebulactl"), "network", "list"]
+    with tempfile.TemporaryDirectory() as cache:
+        environment["XDG_CACHE_HOME"] = cache
+
+        def command() -> None:
+            subprocess.run(argv, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+        command()
+        return tuple(milliseconds(command) for _ in range(10))
