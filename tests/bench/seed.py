@@ -29,7 +29,6 @@ def seed_ports(database: Path, network_id: str, total: int) -> None:
             while missing > 0:
                 _network_of_ports(connection, network_id, min(missing, _ON_EACH))
                 missing -= _ON_EACH
-        connection.execute("PRAGMA optimize")
     finally:
         connection.close()
 
@@ -55,7 +54,9 @@ def _network_of_ports(connection: sqlite3.Connection, model_id: str, count: int)
         key = f"{number * _ON_EACH + index:08x}"  # unique, as the API's are
         port_id = key + str(uuid.uuid4())[8:]
         mac = "fa:16:3e:" + index.to_bytes(3, "big").hex(":")
-        made.append({**port, "id": port_id, "key": key, "mac_address": mac, "network_id": network_id})
+        made.append(
+            {**port, "id": port_id, "key": key, "name": f"port-{key}", "mac_address": mac, "network_id": network_id}
+        )
         address = str(ipaddress.ip_address(first + index))
         addresses.append({"port_id": port_id, "position": 0, "subnet_id": subnet_id, "ip_address": address})
         members += [{**group, "port_id": port_id} for group in groups]
