@@ -1,8 +1,8 @@
 """Ports by SQL, as the API would have written them: 100,000 by calls take five minutes.
 
 Effects: writes the database of a running controller. A port of the network that the API made is the model of all; the
-others are on networks of their own, 1,000 on each, copied from that port's network and subnet. Their VNIs are taken
-from the top, and not out of the free ones: no network is to be made by the API afterwards.
+others are on networks of their own, 1,000 on each, copied from that port's network and subnet. Their VNIs are
+above those that the API would give.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 _ON_EACH = 1000
+_FIRST_VNI = 10_000_000
 _Rows = list[dict[str, Any]]
 
 
@@ -40,8 +41,9 @@ def _network_of_ports(connection: sqlite3.Connection, model_id: str, count: int)
     pools = _rows(connection, "allocation_pools", "subnet_id", subnet["id"])
     free = _rows(connection, "free_addresses", "subnet_id", subnet["id"])
     network_id, subnet_id = str(uuid.uuid4()), str(uuid.uuid4())
-    number = connection.execute("SELECT max(segmentation_id) FROM networks").fetchone()[0]
-    _insert(connection, "networks", [{**network, "id": network_id, "segmentation_id": number + 1, "name": "seeded"}])
+    number = connection.execute("SELECT count(*) FROM networks").fetchone()[0]
+    vni = _FIRST_VNI + number
+    _insert(connection, "networks", [{**network, "id": network_id, "segmentation_id": vni, "name": "seeded"}])
     _insert(connection, "subnets", [{**subnet, "id": subnet_id, "network_id": network_id}])
     _insert(connection, "allocation_pools", [{**row, "subnet_id": subnet_id} for row in pools])
     first = int(ipaddress.ip_address("10.0.0.2"))
