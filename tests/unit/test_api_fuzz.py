@@ -16,6 +16,8 @@ from nebula.model.address_scope import ADDRESS_SCOPE
 from nebula.model.floating_ip import FLOATING_IP, PORT_FORWARDING
 from nebula.model.network import NETWORK
 from nebula.model.port import PORT
+from nebula.model.qos import QOS_POLICY, QOS_RULES
+from nebula.model.rbac import RBAC_POLICY
 from nebula.model.router import ROUTER
 from nebula.model.security_group import ADDRESS_GROUP, SECURITY_GROUP, SECURITY_GROUP_RULE
 from nebula.model.subnet import IPV6_MODES, SUBNET
@@ -28,14 +30,31 @@ RESOURCES: dict[str, Any] = {
         *(NETWORK, SUBNET, PORT, ROUTER),
         *(SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP, FLOATING_IP),
         *(SUBNET_POOL, ADDRESS_SCOPE),
+        *(RBAC_POLICY, QOS_POLICY, *QOS_RULES),
     )
 }
+PATHS = {
+    "policy": "/qos/policies",
+    "rbac_policy": "/rbac-policies",
+    **{rules.singular: f"/qos/policies/POLICY/{rules.plural}" for rules in QOS_RULES},
+}
+"""Where those are whose path does not follow from their name."""
 NEEDED: dict[str, dict[str, object]] = {
     "port": {"network_id": "NETWORK"},
     "security_group_rule": {"security_group_id": "SECURITY_GROUP", "direction": "ingress"},
     "floatingip": {"floating_network_id": "PUBLIC"},
     "subnetpool": {"name": "pool", "prefixes": ["10.8.0.0/16"]},
     "address_scope": {"ip_version": 4},
+    "rbac_policy": {
+        "object_type": "network",
+        "object_id": "NETWORK",
+        "action": "access_as_shared",
+        "target_tenant": "p-admin",
+    },
+    "bandwidth_limit_rule": {"max_kbps": 10},
+    "dscp_marking_rule": {"dscp_mark": 10},
+    "minimum_bandwidth_rule": {"min_kbps": 9},
+    "minimum_packet_rate_rule": {"min_kpps": 9},
     "port_forwarding": {
         "protocol": "tcp",
         "internal_port_id": "PORT",
@@ -57,6 +76,9 @@ IDS = (
     "SUBNETPOOL",
     "ADDRESS_SCOPE",
     "EMPTY",
+    "POLICY",
+    "RBAC_POLICY",
+    "BANDWIDTH_LIMIT_RULE",
 )
 MISSING = "00000000-0000-4000-8000-000000000000"
 
@@ -107,6 +129,10 @@ scalars = st.one_of(
             "true",
             *IPV6_MODES,
             "compute:nova",
+            "qos_policy",
+            "access_as_external",
+            "*",
+            "egress",
         ]
     ),
 )
@@ -122,6 +148,9 @@ members = st.sampled_from(
         "enable_snat",
         "external_fixed_ips",
         "mac_address",
+        "opt_name",
+        "opt_value",
+        "qos_policy_id",
     ]
 )
 forwarded = st.sampled_from(sorted(PORT_FORWARDING.attributes))
@@ -143,7 +172,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, object]:
         body[noun] = {"network_id": network, "ip_version": draw(st.sampled_from([4, 6])), **source, **body[noun]}
     kind = draw(st.sampled_from(["POST", "PUT", "DELETE", "interface", "forwarding", "pool", "odd"]))
     key = draw(st.sampled_from([noun.upper(), MISSING, "x"]))
-    path = f"/{noun.replace('_', '-')}s"
+    path = PATHS.get(noun, f"/{noun.replace('_', '-')}s")
     if kind == "POST":
         return "POST", path, body
     if kind == "forwarding":
@@ -177,7 +206,33 @@ def _with_ids(api: Api) -> dict[str, str]:
     pool = api.make("subnetpool", "admin", name="pool", prefixes=["10.0.0.0/16"], default_prefixlen=24)
     scope = api.make("address_scope", "admin", ip_version=4)
     empty = api.make("network", "admin")
-    objects = (network, subnet, port, router, public, group, addresses_of, floating, pool, scope, empty)
+    qos = api.call("POST", "/qos/policies", {"policy": {"name": "slow"}}, token="admin").json["policy"]
+    rules = {"bandwidth_limit_rule": {"max_kbps": 10}}
+    path = f"/qos/policies/{qos['id']}/bandwidth_limit_rules"
+    rule = api.call("POST", path, rules, token="admin").json["bandwidth_limit_rule"]
+    shared = {
+        "object_type": "qos_policy",
+        "object_id": qos["id"],
+        "action": "access_as_shared",
+        "target_tenant": "p-bob",
+    }
+    rbac = api.call("POST", "/rbac-policies", {"rbac_policy": shared}, token="admin").json["rbac_policy"]
+    objects = (
+        network,
+        subnet,
+        port,
+        router,
+        public,
+        group,
+        addresses_of,
+        floating,
+        pool,
+        scope,
+        empty,
+        qos,
+        rbac,
+        rule,
+    )
     return {name: made["id"] for name, made in zip(IDS, objects, strict=True)}
 
 
