@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from nebula.errors import InvalidAttribute, NebulaError
+from nebula.eui64 import interface_identifier
 from nebula.model.subnet import DHCPV6_STATELESS, SLAAC, Subnet
 
 AUTO_PREFIX_LENGTH = 64
@@ -18,10 +19,8 @@ def is_auto_address(subnet: Subnet) -> bool:
 
 
 def eui64(cidr: str, mac_address: str) -> str:
-    """The address of a /64 that a host with this MAC address makes (RFC 4291 appendix A)."""
-    octets = bytes.fromhex(mac_address.replace(":", ""))
-    identifier = bytes([octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]])
-    return str(ipaddress.IPv6Network(cidr)[int.from_bytes(identifier, "big")])
+    """The address of a /64 that a host with this MAC address makes (RFC 4862 section 5.5)."""
+    return str(ipaddress.IPv6Network(cidr)[interface_identifier(mac_address)])
 
 
 def check_modes(subnet: Subnet) -> list[NebulaError]:

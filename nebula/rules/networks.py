@@ -39,10 +39,23 @@ def check(network: Network, underlay_mtu_bytes: int, *, has_ipv6: bool = False) 
             InvalidAttribute("provider:physical_network", "physical_network specified for vxlan provider network")
         )
     largest = largest_mtu_bytes(network.network_type, underlay_mtu_bytes)
-    smallest = MTU_SMALLEST_IPV6_BYTES if has_ipv6 else MTU_SMALLEST_BYTES
-    if network.mtu and not smallest <= network.mtu <= largest:
-        problems.append(InvalidAttribute("mtu", f"{network.mtu} is not in the range {smallest} to {largest} bytes"))
-    return problems
+    if network.mtu and not MTU_SMALLEST_BYTES <= network.mtu <= largest:
+        problems.append(
+            InvalidAttribute("mtu", f"{network.mtu} is not in the range {MTU_SMALLEST_BYTES} to {largest} bytes")
+        )
+    return [*problems, *check_mtu(network, has_ipv6=has_ipv6)]
+
+
+def check_mtu(network: Network, *, has_ipv6: bool) -> list[NebulaError]:
+    """IPv6 subnets need larger packets than IPv4's, when the network changes and when they come."""
+    if not has_ipv6 or not network.mtu or network.mtu >= MTU_SMALLEST_IPV6_BYTES:
+        return []
+    return [
+        Conflict(
+            f"MTU of {network.id} is not valid, subnet requires a minimum of {MTU_SMALLEST_IPV6_BYTES}",
+            type_name="NetworkMTUSubnetConflict",
+        )
+    ]
 
 
 def in_use(network_id: str, ports: Sequence[str]) -> list[NebulaError]:

@@ -193,3 +193,15 @@ def test_refused_service_types(api: Api, token: str, value: object, status: int)
     """An administrator names device owners."""
     _, made = api.network("10.0.0.0/24")
     assert api.put("subnet", made["id"], token, service_types=value).status == status
+
+
+def test_ipv6_needs_1280_bytes(api: Api) -> None:
+    """A network with less gets no IPv6 subnet, and one with such a subnet does not get less."""
+    small = api.make("network", mtu=1279)
+    body = {"network_id": small["id"], "cidr": "fd00::/64", "ip_version": 6}
+    refused = api.call("POST", "/subnets", {"subnet": body})
+    assert (refused.status, refused.kind) == (409, "NetworkMTUSubnetConflict")
+    assert api.put("network", small["id"], mtu=1280).status == 200
+    assert api.call("POST", "/subnets", {"subnet": body}).status == 201
+    refused = api.put("network", small["id"], mtu=1279)
+    assert (refused.status, refused.kind) == (409, "NetworkMTUSubnetConflict")

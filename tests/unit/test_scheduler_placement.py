@@ -240,3 +240,15 @@ def test_dhcp_server_has_the_address_that_it_makes(world: World) -> None:
     assert [fixed["ip_address"] for fixed in port["fixed_ips"]] == [own]
     world.call("DELETE", f"/network/v2.0/subnets/{six['id']}", expect=204)
     assert dhcp_ports(world, network) == []
+
+
+def test_a_slaac_subnet_reaches_bound_ports(world: World) -> None:
+    """The node of a port that was there before is told the port's new address, which its firewall lets through."""
+    world.node("c1", 1, COMPUTE)
+    network = world.made("networks", name="a")["id"]
+    subnet(world, network, enable_dhcp=False)
+    port = world.made("ports", **{"network_id": network, "binding:host_id": "c1"})
+    subnet(world, network, "fd00::/64", ip_version=6, ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    (bound,) = view(world, "c1").ports
+    own = eui64("fd00::/64", port["mac_address"])
+    assert sorted(fixed.ip_address for fixed in bound.fixed_ips) == ["192.168.50.2", own]

@@ -15,6 +15,7 @@ from nebula.model.port import AUTO_DELETED, ROUTER_INTERFACE
 from nebula.model.subnet import Subnet
 from nebula.rules import ipv6
 from nebula.rules import subnets as rules
+from nebula.rules.networks import check_mtu
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.policy import Target
@@ -85,7 +86,8 @@ class Subnets(Limited[Subnet]):
         if not subnet.allocation_pools:
             pools = rules.default_pools(subnet.cidr, subnet.gateway_ip)
             subnet = msgspec.structs.replace(subnet, allocation_pools=pools)
-        raise_all(rules.check(subnet, rows.subnets_of(tx, network.id)))
+        problems = rules.check(subnet, rows.subnets_of(tx, network.id))
+        raise_all([*problems, *check_mtu(network, has_ipv6=subnet.ip_version == 6)])
         made = rows.SUBNETS.insert(tx, subnet)
         addresses.set_pools(tx, made)
         if ipv6.is_auto_address(made):

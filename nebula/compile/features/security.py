@@ -24,6 +24,7 @@ from nebula.compile.pipeline import (
 from nebula.compile.pipeline.tables import Table
 from nebula.compile.wiring import WiredPort, Wiring
 from nebula.desired.kinds import Flow, KernelObject
+from nebula.eui64 import interface_identifier
 from nebula.ids import Owner, OwnerKind
 from nebula.view.records import SecurityRule
 
@@ -49,9 +50,8 @@ def objects(node: Wiring) -> Iterator[KernelObject]:
 
 
 def link_local(mac_address: str) -> IPv6Network:
-    """The address that a guest makes itself of a MAC (RFC 4291, appendix A)."""
-    value = int(mac_address.replace(":", ""), 16) ^ 0x02 << 40
-    return IPv6Network(IPv6Address(_LINK_LOCAL | value >> 24 << 40 | 0xFFFE << 24 | value & 0xFFFFFF))
+    """The address that a guest makes itself of a MAC."""
+    return IPv6Network(IPv6Address(_LINK_LOCAL | interface_identifier(mac_address)))
 
 
 def _pairs(port: WiredPort) -> list[tuple[str, Network]]:
