@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ansible demo test unit lint bench golden lock clean
+.PHONY: help setup ansible demo test unit lint bench golden deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -41,6 +41,9 @@ golden: setup ## write the golden files of tests/scenarios anew
 
 bench: setup ## the figures of docs/performance.md on this machine
 	$(BIN)/python -m tests.bench $(ARGS)
+
+deb: setup ## Debian packages of the checkout, in dist/
+	$(BIN)/python deb/build.py
 
 lock: setup ## pin the newest allowed versions in requirements.lock
 	$(BIN)/uv pip compile -q --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock

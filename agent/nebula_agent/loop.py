@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from nebula_runtime.daemon import notify, watchdog_s
 from nebula_runtime.log import event
 
 from nebula.errors import NebulaError
@@ -71,6 +72,8 @@ class Loop:
         self._retry_pause_s = _FIRST_RETRY_S
         self._retry_at = self._drift_at = self._refetch_at = self._tell_at = _NEVER
         self._full_at = time.monotonic() + _FULL_OBSERVE_S
+        self._watchdog_s = watchdog_s()
+        self._alive_at = time.monotonic() if self._watchdog_s else _NEVER
 
     def deliver(self, view: NodeView) -> None:
         """A view has come; from any thread."""
@@ -119,6 +122,9 @@ class Loop:
             self._plugs = plugs
             self._told_plugs(plugs)
         now = time.monotonic()
+        if now >= self._alive_at:
+            self._alive_at = now + self._watchdog_s
+            notify("WATCHDOG=1")
         if now >= self._refetch_at and self._source is not None:
             self._refetch_at = _NEVER
             self._source.refetch()
@@ -194,9 +200,10 @@ class Loop:
         poller = Waiter()
         self._node.ovsdb.wait(poller)
         poller.fd_wait(self._node.watch.fileno(), select.POLLIN)
-        due = min(self._retry_at, self._drift_at, self._full_at, self._refetch_at, self._tell_at)
-        idle = paused or due == _NEVER
-        poller.timer_wait(60_000 if idle else max(0, int((due - time.monotonic()) * 1000) + 1))
+        due = self._alive_at
+        if not paused:
+            due = min(due, self._retry_at, self._drift_at, self._full_at, self._refetch_at, self._tell_at)
+        poller.timer_wait(max(0, int((due - time.monotonic()) * 1000) + 1) if due != _NEVER else 60_000)
         poller.block()
 
 

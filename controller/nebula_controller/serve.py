@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 import uvloop
 from nebula_runtime.config import read_secret
-from nebula_runtime.daemon import notify, pid_file
+from nebula_runtime.daemon import notify, pid_file, watchdog_s
 from nebula_runtime.log import event
 
 from nebula.errors import ConfigError
@@ -87,14 +87,20 @@ async def _serve(controller: Controller, sockets: list[socket.socket], started: 
         controller.release()
         server.should_exit = True
 
-    loop = asyncio.get_running_loop()
+    loop, watched_s = asyncio.get_running_loop(), watchdog_s()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number.name)
+
+    def alive() -> None:
+        notify("WATCHDOG=1")
+        loop.call_later(watched_s, alive)
 
     def ready() -> None:
         gc.freeze()  # what the start made stays: collections need not look at it again
         gc.enable()
         notify("READY=1")
+        if watched_s:
+            alive()
         seconds = round(time.monotonic() - started, 3)
         event(log, logging.INFO, "listening", addresses=listening, start_s=seconds, epoch=controller.database.epoch)
 

@@ -42,6 +42,16 @@ def pid_file(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def watchdog_s() -> float:
+    """How often systemd is to hear ``WATCHDOG=1`` from this process: half of its patience (sd_watchdog_enabled(3)).
+
+    0 where it does not watch.
+    """
+    text = os.environ.get("WATCHDOG_USEC", "")
+    mine = os.environ.get("WATCHDOG_PID", "") in ("", str(os.getpid()))
+    return int(text) / 2_000_000 if mine and text.isascii() and text.isdigit() else 0.0
+
+
 def notify(state: str) -> None:
     """Tell systemd (sd_notify(3)): ``READY=1``, ``STOPPING=1``, ``WATCHDOG=1``, ``STATUS=...``. No systemd: nothing."""
     address = os.environ.get("NOTIFY_SOCKET", "")
