@@ -17,7 +17,8 @@ def test_reader_who_has_enough_ends_plan_quietly(
 ) -> None:
     """``nebula-agent plan | head``: no traceback, whether the pipe breaks while printing or at the end."""
 
-    def plan(_settings: Settings) -> int:
+    def plan(_settings: Settings, *, script: bool) -> int:
+        assert not script
         for number in range(lines):
             print(f"# change {number}")
         return 0

@@ -145,7 +145,7 @@ def test_a_daemon_reads_a_changed_file_again() -> None:
     node.turn(node_state([_NS, process, ConfigFile("/s/host", "a\n", _NS.owner)]))
     node.turn(node_state([_NS, process, ConfigFile("/s/host", "a\nb\n", _NS.owner)]))
     assert node.log == ["change file /s/host", "change process dnsmasq:n"]
-    assert node.result.changes[-1].command == 'kill -HUP "$(cat /s/pid)"'
+    assert node.result.changes[-1].command.splitlines() == ["cat /s/host > /s/loaded", 'kill -HUP "$(cat /s/pid)"']
     node.turn(node_state([_NS, process, ConfigFile("/s/host", "b\n", _NS.owner)]))
     assert node.result.changes[-1].command.splitlines()[0] == 'kill "$(cat /s/pid)"'
 
