@@ -33,6 +33,8 @@ PATCH_INT = "patch-int"
 """End on br-tun of the patch to br-int (Neutron's name)."""
 VXLAN_PORT = "vxlan"
 """The one flow-based tunnel port on br-tun."""
+VXLAN_CHAIN = "nebula-vxlan"
+"""The node's iptables chain that says whose VXLAN packets the kernel takes."""
 
 COOKIE_MARK = 0x4E
 """Top byte ('N') of the cookie of every flow that is ours."""
@@ -135,6 +137,11 @@ def dhcp_namespace(network: NetworkId) -> str:
 def instance_namespace(instance: InstanceId) -> str:
     """Name under /run/netns."""
     return f"instance-{instance}"
+
+
+def vxlan_device_name(vni: int) -> str:
+    """The kernel's VXLAN device of the network with that VNI (Neutron's Linux bridge agent uses the same name)."""
+    return f"vxlan-{vni}"
 
 
 def port_key(port: PortId) -> int:

@@ -41,8 +41,8 @@ def check_machine() -> None:
             raise ConfigError(f"{program} is not installed: run apt-get install {package}")
 
 
-def check_underlay(vtep_ip: str, datapath_type: str, state: OvsState) -> Underlay:
-    """The VTEP address is on this node, and, for OVS's userspace tunnels, on a bridge's own port."""
+def check_underlay(vtep_ip: str, state: OvsState, *, through_ovs: bool) -> Underlay:
+    """The VTEP address is on this node, and, for OVS's userspace tunnels (``through_ovs``), on a bridge's own port."""
     with Netlink() as netlink:
         links = {link.index: link for link in map(rtnl.parse_link, netlink.dump(rtnl.dump_links()))}
         addresses = [rtnl.parse_address(body) for body in netlink.dump(rtnl.dump_addresses())]
@@ -52,10 +52,11 @@ def check_underlay(vtep_ip: str, datapath_type: str, state: OvsState) -> Underla
             f"the VTEP address {vtep_ip} is not on this node: add it to the underlay's device, or set --vtep-ip"
         )
     link = links[found.index]
-    if datapath_type == "netdev" and link.name not in state.bridges:
+    if through_ovs and link.name not in state.bridges:
         raise ConfigError(
             f"the VTEP address {vtep_ip} is on {link.name}, but OVS's userspace datapath (netdev) sends tunnels only "
             f"through a bridge of its own: make one (ovs-vsctl add-br br-phy -- set bridge br-phy "
-            f"datapath_type=netdev -- add-port br-phy {link.name}) and move the address to br-phy"
+            f"datapath_type=netdev -- add-port br-phy {link.name}) and move the address to br-phy, "
+            "or set --overlay kernel"
         )
     return Underlay(link.name, link.mtu_bytes)

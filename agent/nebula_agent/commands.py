@@ -46,6 +46,11 @@ _SCRIPT_HEAD = """#!/bin/bash -e
 # object; the comment says what it is and for which object of the API."""
 _log = logging.getLogger(__name__)
 
+_OFFLOAD = (
+    "ovs-vsctl set Open_vSwitch . other_config:userspace-tso-enable=true, and restart ovs-vswitchd "
+    "(Debian: systemctl restart openvswitch-switch)"
+)
+
 
 def run(settings: Settings, version: str, applied: Callable[[Change], None] | None) -> int:
     """The daemon. Returns at SIGTERM; the dataplane stays as it is. Raises NebulaError at the start."""
@@ -67,7 +72,9 @@ def run(settings: Settings, version: str, applied: Callable[[Change], None] | No
 def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
     assert node.ovsdb is not None
     state = node.ovsdb.state()
-    underlay = checks.check_underlay(settings.vtep_ip, node.datapath_type, state)
+    userspace = node.datapath_type == "netdev"
+    userspace_tunnels = userspace and not node.vxlan_devices
+    underlay = checks.check_underlay(settings.vtep_ip, state, through_ovs=userspace_tunnels)
     node.install_client_script()
     cache = _cache(settings)
     reporter: Reporter | None = None
@@ -86,9 +93,8 @@ def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
         if reporter is not None:
             reporter.report(msgspec.structs.replace(report, plugged=plugs))
 
-    userspace = node.datapath_type == "netdev"
     upcalls = UpcallCheck(Path(settings.socket_path()).with_name("ovs-vswitchd.pid"))
-    warmth = Warmth(settings.vtep_ip) if userspace else None
+    warmth = Warmth(settings.vtep_ip) if userspace_tunnels else None
     answers = Answers(node, turns, Host(settings.host))
     loop = Loop(node, turns, warmth, told_plugs, answers=answers, upcalls=None if userspace else upcalls)
     questions: Questions | None = None
@@ -106,11 +112,14 @@ def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
         host=settings.host,
         version=version,
         datapath_type=node.datapath_type,
+        overlay="kernel" if node.vxlan_devices else "ovs",
         vtep=f"{settings.vtep_ip} on {underlay.device}",
         underlay_mtu_bytes=underlay.mtu_bytes,
         ovs=state.version,
         kept_revision=kept.revision if kept is not None else 0,
     )
+    if userspace and not node.facts().segmentation_offload:
+        event(_log, logging.WARNING, "TCP is slow here: ovs-vswitchd runs without segmentation offload", do=_OFFLOAD)
     notify("READY=1")
     try:
         loop.run(source)

@@ -28,6 +28,7 @@ _FLAGS = {
     "controller": "URL of the controller, http://HOST:PORT",
     "node-secret-file": "file with the secret that nodes show to the controller",
     "datapath-type": "auto, system or netdev (default: auto)",
+    "overlay": "auto, kernel (a VXLAN device for each network) or ovs (OVS's own tunnels); see datapaths.md",
     "vtep-ip": "this node's address on the underlay network",
     "ovs-db": "OVSDB socket (default: unix:/run/openvswitch/db.sock)",
     "run-dir": "folder of the pid file (default: /run/nebula)",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
+
 from nebula.compile.facts import Facts
 from nebula.desired.diff import Change
 from nebula.desired.order import RANK
@@ -15,6 +17,7 @@ from nebula.ids import Host, Owner, OwnerKind, PortId
 from nebula.view.report import Plug
 from nebula_agent.drivers import openvswitch
 from nebula_agent.drivers.address import AddressDriver
+from nebula_agent.drivers.chain import ChainDriver
 from nebula_agent.drivers.config_file import ConfigFileDriver
 from nebula_agent.drivers.driver import Driver
 from nebula_agent.drivers.flow import FlowDriver
@@ -26,9 +29,12 @@ from nebula_agent.drivers.route import RouteDriver
 from nebula_agent.drivers.ruleset import RulesetDriver
 from nebula_agent.drivers.sysctl import SysctlDriver
 from nebula_agent.drivers.veth import VethDriver
+from nebula_agent.drivers.vxlan import VxlanDriver
 from nebula_agent.edge import files, ioctl
-from nebula_agent.edge.datapath import choose_datapath
+from nebula_agent.edge.datapath import choose_datapath, choose_vxlan_devices
 from nebula_agent.edge.ovsdb import Ovsdb
+from nebula_agent.edge.ovsdb_rows import OvsState
+from nebula_agent.edge.vxlan import takes_unsegmented
 from nebula_agent.edge.watch import Watch
 from nebula_agent.reconcile import Reconciler
 from nebula_agent.settings import Settings
@@ -51,6 +57,9 @@ class Node:
         self.datapath_type = choose_datapath(settings.datapath_type)
         self._flows: FlowDriver | None = None
         self._processes = ProcessDriver(self.kernel, self.watch)
+        self.vxlan_devices = choose_vxlan_devices(settings.overlay, self.datapath_type)
+        self.kernel.root.refresh()  # for the facts; the drivers look for themselves
+        self._vxlan = VxlanDriver(self.kernel, self.watch)
         self.reconciler = Reconciler(self._drivers(), applied=applied)
 
     def pids(self) -> dict[str, int]:
@@ -68,7 +77,9 @@ class Node:
             NamespaceDriver(kernel),
             RulesetDriver(kernel),
             SysctlDriver(kernel),
+            ChainDriver(kernel),
             VethDriver(kernel),
+            self._vxlan,
             AddressDriver(kernel),
             RouteDriver(kernel),
         ]
@@ -100,21 +111,28 @@ class Node:
             state_folder=settings.state_dir,
             dhcp_client_script=str(self.client_script),
             bridge_mappings=settings.mappings(),
+            vxlan_devices=self.vxlan_devices,
         )
         if self.ovsdb is None:
             return facts
         state = self.ovsdb.state()
-        return Facts(
-            host=facts.host,
-            datapath_type=facts.datapath_type,
-            vtep_ip=facts.vtep_ip,
-            state_folder=facts.state_folder,
-            dhcp_client_script=facts.dhcp_client_script,
-            bridge_mappings=facts.bridge_mappings,
+        return msgspec.structs.replace(
+            facts,
             local_vlans=openvswitch.local_vlans(state),
             plugged=openvswitch.plugged(state, ioctl.link_exists),
             foreign_bridges=openvswitch.foreign_bridges(state),
+            segmentation_offload=self._segmentation_offload(state),
         )
+
+    def _segmentation_offload(self, state: OvsState) -> bool:
+        """Whether ovs-vswitchd runs with it: it reads the setting only at its start, and makes its bridges' TAP devices
+        accordingly. Before it has made one, the setting itself must do.
+        """
+        links = self.kernel.root.links
+        for bridge in sorted(state.bridges):
+            if bridge in links and links[bridge].kind == "tun":
+                return takes_unsegmented(links[bridge].info)
+        return state.segmentation_offload
 
     def plugs(self) -> tuple[Plug, ...]:
         """What something else has plugged into br-int."""
@@ -126,6 +144,7 @@ class Node:
 
     def close(self) -> None:
         """Close the edges; nothing on the node changes."""
+        self._vxlan.close()
         self.kernel.close()
         if self.ovsdb is not None:
             self.ovsdb.close()

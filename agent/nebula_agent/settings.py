@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     controller: str = ""
     node_secret_file: str = ""
     datapath_type: str = "auto"
+    overlay: str = "auto"
     vtep_ip: str = ""
     role: tuple[str, ...] = (Role.COMPUTE.value,)
     bridge_mapping: tuple[str, ...] = ()
@@ -58,6 +59,8 @@ def check(settings: Settings) -> None:
     settings.socket_path()
     if settings.datapath_type not in ("auto", "system", "netdev"):
         raise ConfigError(f"--datapath-type {settings.datapath_type!r}: give auto, system or netdev")
+    if settings.overlay not in ("auto", "kernel", "ovs"):
+        raise ConfigError(f"--overlay {settings.overlay!r}: give auto, kernel or ovs")
     if settings.log_format not in ("text", "json"):
         raise ConfigError(f"--log-format {settings.log_format!r}: give text or json")
     if settings.log_level.lower() not in ("debug", "info", "warning", "error"):

@@ -59,11 +59,13 @@ class Turns:
 
     @property
     def facts_changed(self) -> bool:
-        """True when something was plugged or unplugged since the last turn, or a bridge came or went."""
+        """True when something was plugged or unplugged since the last turn, a bridge came or went, or ovs-vswitchd
+        has started with another setting.
+        """
         if self._compiled is None:
             return False
         before, now = self._compiled[1], self._node.facts()
-        return (before.plugged, before.foreign_bridges) != (now.plugged, now.foreign_bridges)
+        return _moving(before) != _moving(now)
 
     def take(self, reason: Reason) -> bool:
         """Observe, compare, change, report. True when all that shall be is; False: try again later.
@@ -158,6 +160,11 @@ class Turns:
             self._told = statuses
             revision = self.guard.revision
             self._send(Receipt(view.host, view.epoch, revision, revision, reason, _now(), 0.0, status=told))
+
+
+def _moving(facts: Facts) -> tuple[object, ...]:
+    """The facts that others change."""
+    return facts.plugged, facts.foreign_bridges, facts.segmentation_offload
 
 
 def _now() -> str:

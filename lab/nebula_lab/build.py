@@ -98,10 +98,8 @@ class Build:
             openvswitch.start_database(space, own)
             self._say(f"{node.name}: ovsdb-server started", quiet=new)
         if not daemons.running(switch, residents):
-            openvswitch.start_switch(space, own)
             openvswitch.configure(space, node.name, self.record.datapath_type)
-            if self.record.datapath_type == "netdev":
-                space.run(["ip", "-batch", "-"], stdin=fabric.underlay_bridge_batch(node))
+            openvswitch.start_switch(space, own)
             self._say(f"{node.name}: ovs-vswitchd started", quiet=new)
         if not daemons.running(agent, residents):
             self.agents_started[node.name] = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())

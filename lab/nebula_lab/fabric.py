@@ -21,8 +21,6 @@ WEB_IP = "198.51.100.10"
 UNDERLAY_MTU_BYTES = 1500
 PHYSICAL_NETWORK = "provider"
 SEGMENTS = ("mgmt", "underlay", "provider")
-UNDERLAY_BRIDGE = "br-phy"
-"""In the netdev datapath the tunnel address must sit on a bridge of OVS itself: this one holds underlay0."""
 
 
 def mgmt_ip(node: NodePlan) -> str:
@@ -62,25 +60,15 @@ def link_batch(place: str, ends: dict[str, str], pid: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def node_batch(node: NodePlan, datapath_type: str) -> str:
+def node_batch(node: NodePlan) -> str:
     """Input of ``ip -batch`` inside a node: its three interfaces."""
     lines = ["link set dev lo up"]
     for device in ("mgmt0", "underlay0", "provider0"):
         lines.append(f"link set dev {device} addrgenmode none")
     lines.append(f"address replace {mgmt_ip(node)}/24 dev mgmt0")
-    if datapath_type == "system":
-        lines.append(f"address replace {underlay_ip(node)}/24 dev underlay0")
+    lines.append(f"address replace {underlay_ip(node)}/24 dev underlay0")
     lines += [f"link set dev {device} up" for device in ("mgmt0", "underlay0", "provider0")]
     return "\n".join(lines) + "\n"
-
-
-def underlay_bridge_batch(node: NodePlan) -> str:
-    """Input of ``ip -batch`` inside a node whose tunnel address sits on a bridge."""
-    return (
-        f"link set dev {UNDERLAY_BRIDGE} addrgenmode none\n"
-        f"address replace {underlay_ip(node)}/24 dev {UNDERLAY_BRIDGE}\n"
-        f"link set dev {UNDERLAY_BRIDGE} up\n"
-    )
 
 
 def lay_segments(fabric: Space) -> None:
@@ -96,10 +84,10 @@ def lay_node(fabric: Space, node: NodePlan, space: Space, datapath_type: str) ->
     ends = {"mgmt": "mgmt0", "underlay": "underlay0", "provider": "provider0"}
     _connect(fabric, node.name, ends, space)
     if datapath_type == "netdev":
-        # OVS in user space takes frames as they are: the kernel must not leave their checksums to a network card.
-        for segment in ("underlay", "provider"):
-            _checksum_in_software(fabric, fabric_end(segment, node.name))
-    space.run(["ip", "-batch", "-"], stdin=node_batch(node, datapath_type))
+        # What leaves the node is whole, as from a network card: segments cut, checksums filled in.
+        for device in ("underlay0", "provider0"):
+            _checksum_in_software(space, device)
+    space.run(["ip", "-batch", "-"], stdin=node_batch(node))
 
 
 def lay_outside(fabric: Space, outside: Space) -> None:

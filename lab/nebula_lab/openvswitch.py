@@ -1,4 +1,4 @@
-"""Open vSwitch of one node: its database server, its switch, the underlay bridge.
+"""Open vSwitch of one node: its database server and its switch.
 
 Effects: starts daemons inside a node, runs ovs-vsctl there. The paths are Debian's defaults, so that
 ``lab exec NODE -- ovs-vsctl show`` needs no flags.
@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from nebula.errors import CommandFailed
-from nebula_lab.fabric import UNDERLAY_BRIDGE, UNDERLAY_MTU_BYTES
 from nebula_lab.preflight import KERNEL_DATAPATH
 from nebula_lab.space import Space
 
@@ -73,14 +72,14 @@ def start_switch(space: Space, folder: Path) -> None:
 
 
 def configure(space: Space, host: str, datapath_type: str) -> None:
-    """Name the system and, in the netdev datapath, put the underlay into a bridge. Raises CommandFailed."""
-    argv = ["ovs-vsctl", "--timeout=20", "set", "open_vswitch", ".", f"external_ids:system-id={host}"]
-    argv.append(f"external_ids:hostname={host}")
+    """Name the system and, for the netdev datapath, let TCP's segments whole. Raises CommandFailed.
+
+    Before ovs-vswitchd starts: it reads the setting of the offload only then.
+    """
+    argv = ["ovs-vsctl", "--no-wait", "--", "init", "--", "set", "open_vswitch", "."]
+    argv += [f"external_ids:system-id={host}", f"external_ids:hostname={host}"]
     if datapath_type == "netdev":
-        argv += ["--", "--may-exist", "add-br", UNDERLAY_BRIDGE]
-        argv += ["--", "set", "bridge", UNDERLAY_BRIDGE, "datapath_type=netdev", "fail_mode=standalone"]
-        argv += ["--", "set", "interface", UNDERLAY_BRIDGE, f"mtu_request={UNDERLAY_MTU_BYTES}"]
-        argv += ["--", "--may-exist", "add-port", UNDERLAY_BRIDGE, "underlay0"]
+        argv.append("other_config:userspace-tso-enable=true")
     space.run(argv)
 
 

@@ -25,6 +25,8 @@ class Facts(msgspec.Struct, frozen=True):
     (absolute). ``local_vlans`` are (network id, tag) as br-int has them now. ``plugged`` are (port id, device) of
     interfaces on br-int that something else plugged. ``foreign_bridges`` exist and are not ours.
     ``dhcp_client_script`` is the absolute path of the script that udhcpc calls.
+    ``vxlan_devices``: the overlay is a VXLAN device of the kernel for each network, not a tunnel port of OVS's.
+    ``segmentation_offload``: OVS's userspace datapath takes and gives unsegmented TCP, checksums unfinished.
     """
 
     host: Host
@@ -36,3 +38,5 @@ class Facts(msgspec.Struct, frozen=True):
     local_vlans: tuple[tuple[str, int], ...] = ()
     plugged: tuple[tuple[str, str], ...] = ()
     foreign_bridges: tuple[str, ...] = ()
+    vxlan_devices: bool = False
+    segmentation_offload: bool = False

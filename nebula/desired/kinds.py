@@ -7,6 +7,7 @@ A new kind comes with its row in ``docs/ownership.md`` and a restart test.
 
 from __future__ import annotations
 
+import enum
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -37,11 +38,23 @@ class Namespace(msgspec.Struct, frozen=True):
         return ()
 
 
+class Offload(enum.StrEnum):
+    """What a sender leaves to its device, as a network card would do it."""
+
+    ALL = "all"
+    """Whatever the kernel can."""
+    TCP = "tcp"
+    """Checksums and TCP's segmentation; not UDP's segmentation nor SCTP's checksum, which OVS 3.1's userspace
+    datapath loses."""
+    NONE = "none"
+    """Nothing: frames come out as they are on a wire."""
+
+
 class VethPair(msgspec.Struct, frozen=True):
     """A veth pair: ``name`` on the node, ``peer_name`` inside ``peer_namespace``; both up, both with our ifalias.
 
-    ``tx_checksum`` off on the peer is needed where OVS's userspace datapath reads the packets: it does not fill
-    in the checksums that the kernel leaves to hardware. Neither end makes IPv6 link-local addresses of its own.
+    ``offload`` is the peer's: OVS's userspace datapath does not finish what the kernel leaves to hardware, and can
+    carry it on only in part. Neither end makes IPv6 link-local addresses of its own.
     """
 
     kind: ClassVar[str] = "veth"
@@ -50,7 +63,7 @@ class VethPair(msgspec.Struct, frozen=True):
     peer_name: str
     peer_mac_address: str
     mtu_bytes: int
-    tx_checksum: bool
+    offload: Offload
     owner: Owner
 
     @property
@@ -181,7 +194,8 @@ class BridgePort(msgspec.Struct, frozen=True):
     """A port with one interface of the same name on an OVS bridge.
 
     ``type`` is '' (a kernel device, such as a veth's end), ``patch`` or ``vxlan``; ``tag`` is the network's local
-    VLAN or None; ``iface_id`` is the port's UUID for what stands for an API port.
+    VLAN or None; ``iface_id`` is the port's UUID for what stands for an API port. ``device`` is the link of ours that
+    is put in, where there is one.
     """
 
     kind: ClassVar[str] = "bridge-port"
@@ -192,7 +206,7 @@ class BridgePort(msgspec.Struct, frozen=True):
     tag: int | None
     iface_id: str
     owner: Owner
-    veth: str = ""
+    device: Key | None = None
 
     @property
     def key(self) -> Key:
@@ -201,7 +215,79 @@ class BridgePort(msgspec.Struct, frozen=True):
     @property
     def requires(self) -> tuple[Key, ...]:
         bridge = Key(Bridge.kind, self.bridge)
-        return (bridge, Key(VethPair.kind, self.veth)) if self.veth else (bridge,)
+        return (bridge, self.device) if self.device is not None else (bridge,)
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """An iptables chain of the node's own namespace, in the table ``mangle``, that INPUT sends some packets to.
+
+    In ``mangle``, because no rule elsewhere can let in again what is dropped there, and few others use it.
+    ``match`` says which packets; ``rules`` follow the chain's name; both in ``iptables-save`` form, comments without.
+    The jump to it bears our mark as its comment; the chain is ours by its name.
+    """
+
+    kind: ClassVar[str] = "chain"
+    name: str
+    match: str
+    rules: tuple[str, ...]
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.name)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return ()
+
+    @property
+    def jump(self) -> str:
+        """The rule of INPUT, in ``iptables-save`` form."""
+        return f'INPUT {self.match} -m comment --comment "{self.owner.mark}" -j {self.name}'
+
+
+class VxlanDevice(msgspec.Struct, frozen=True):
+    """A VXLAN device of the kernel (UDP port 4789), up, with our ifalias; it learns nothing.
+
+    ``needs`` is the chain that keeps strangers out: without it there is no device.
+    """
+
+    kind: ClassVar[str] = "vxlan"
+    name: str
+    vni: int
+    vtep_ip: str
+    mtu_bytes: int
+    needs: str
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.name)
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(Chain.kind, self.needs),)
+
+
+class FdbEntry(msgspec.Struct, frozen=True):
+    """To which node a VXLAN device sends what is for one MAC address, or, with FLOOD as the MAC, a copy of the rest."""
+
+    kind: ClassVar[str] = "fdb"
+    FLOOD: ClassVar[str] = "00:00:00:00:00:00"
+    device: str
+    mac_address: str
+    vtep_ip: str
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        """A MAC is at one place; copies of a flood go to many."""
+        place = f" {self.vtep_ip}" if self.mac_address == self.FLOOD else ""
+        return Key(self.kind, f"{self.device} {self.mac_address}{place}")
+
+    @property
+    def requires(self) -> tuple[Key, ...]:
+        return (Key(VxlanDevice.kind, self.device),)
 
 
 class LocalVlan(msgspec.Struct, frozen=True):
@@ -302,6 +388,9 @@ KernelObject = (
     | Route
     | Sysctl
     | Ruleset
+    | Chain
+    | VxlanDevice
+    | FdbEntry
     | Bridge
     | BridgePort
     | LocalVlan

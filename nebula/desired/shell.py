@@ -18,16 +18,20 @@ from nebula.desired.kinds import (
     Address,
     Bridge,
     BridgePort,
+    Chain,
     ConfigFile,
+    FdbEntry,
     Flow,
     KernelObject,
     LocalVlan,
     Namespace,
+    Offload,
     Process,
     Route,
     Ruleset,
     Sysctl,
     VethPair,
+    VxlanDevice,
 )
 from nebula.desired.openflow import flow_identity, flow_line
 from nebula.ids import BR_INT, Owner
@@ -41,6 +45,12 @@ VLAN_KEY = "nebula-vlan-"
 LOADED = "loaded"
 """Name of the note, beside a daemon's pid file, that holds what its files held when it read them last."""
 
+_FEATURES = {
+    Offload.ALL: ("tx", "on", "tx-udp-segmentation", "on"),
+    Offload.TCP: ("tx", "on", "tx-udp-segmentation", "off", "tx-checksum-sctp", "off"),
+    Offload.NONE: ("tx", "off"),
+}
+"""Arguments of ``ethtool -K DEVICE``."""
 _OFCTL = ("ovs-ofctl", "-O", "OpenFlow14", "--names")
 
 
@@ -68,6 +78,8 @@ def _must_be_remade(before: KernelObject, after: KernelObject) -> bool:
     match before, after:
         case VethPair(), VethPair():
             return (before.peer_namespace, before.peer_name) != (after.peer_namespace, after.peer_name)
+        case VxlanDevice(), VxlanDevice():
+            return (before.vni, before.vtep_ip) != (after.vni, after.vtep_ip)
         case BridgePort(), BridgePort():
             return (before.bridge, before.type) != (after.bridge, after.type)
         case Process(), Process():
@@ -91,6 +103,13 @@ def _put(item: KernelObject, *, exists: bool) -> tuple[str, ...]:  # noqa: PLR09
             return (_inside(item.namespace, "sysctl", "-q", "-w", f"{item.name}={item.value}"),)
         case Ruleset():
             return (_with_input(_inside(item.namespace, "iptables-restore"), item.text),)
+        case Chain():
+            return (_with_input("iptables-restore --noflush", chain_text(item, jump=not exists)),)
+        case VxlanDevice():
+            return _put_vxlan(item, exists=exists)
+        case FdbEntry():
+            verb = "append" if item.mac_address == item.FLOOD else "replace"
+            return (_line("bridge", "fdb", verb, item.mac_address, "dev", item.device, "dst", item.vtep_ip),)
         case Bridge():
             return _put_bridge(item)
         case BridgePort():
@@ -125,6 +144,13 @@ def _remove(item: KernelObject) -> tuple[str, ...]:  # noqa: PLR0911, PLR0912 - 
         case Ruleset():
             tables = [line[1:] for line in item.text.splitlines() if line.startswith("*")]
             return tuple(_inside(item.namespace, "iptables", "-t", table, "-F") for table in tables)
+        case Chain():
+            lines = ("*mangle", f"-D {item.jump}", f"-F {item.name}", f"-X {item.name}", "COMMIT")
+            return (_with_input("iptables-restore --noflush", "\n".join(lines) + "\n"),)
+        case VxlanDevice():
+            return (_line("ip", "link", "delete", item.name),)
+        case FdbEntry():
+            return (_line("bridge", "fdb", "delete", item.mac_address, "dev", item.device, "dst", item.vtep_ip),)
         case Bridge():
             if item.adopt:
                 return (f"# bridge {item.name} stays: it is not ours",)
@@ -158,10 +184,26 @@ def _put_veth(item: VethPair, *, exists: bool) -> tuple[str, ...]:
         lines = [_line(*near, *far)]
     lines.append(_line("ip", "link", "set", item.name, "alias", mark, "addrgenmode", "none"))
     lines.append(_line("ip", "-n", space, "link", "set", peer, "alias", mark, "addrgenmode", "none"))
-    lines.append(_inside(space, "ethtool", "-K", peer, "tx", "on" if item.tx_checksum else "off") + " > /dev/null")
+    lines.append(_inside(space, "ethtool", "-K", peer, *_FEATURES[item.offload]) + " > /dev/null")
     lines.append(_line("ip", "-n", space, "link", "set", peer, "up"))
     lines.append(_line("ip", "link", "set", item.name, "up"))
     return tuple(lines)
+
+
+def chain_text(item: Chain, *, jump: bool) -> str:
+    """Input of ``iptables-restore --noflush``: the chain's rules anew, and the jump to it as INPUT's first rule."""
+    lines = ["*mangle", f":{item.name} - [0:0]", *(f"-A {item.name} {rule}" for rule in item.rules)]
+    lines += [f"-I {item.jump}"] if jump else []
+    return "\n".join((*lines, "COMMIT")) + "\n"
+
+
+def _put_vxlan(item: VxlanDevice, *, exists: bool) -> tuple[str, ...]:
+    mtu = ("mtu", str(item.mtu_bytes))
+    options = ("id", str(item.vni), "dstport", "4789", "local", item.vtep_ip, "nolearning")
+    made = _line("ip", "link", "add", item.name, *mtu, "type", "vxlan", *options)
+    lines = [_line("ip", "link", "set", item.name, *mtu) if exists else made]
+    lines.append(_line("ip", "link", "set", item.name, "alias", item.owner.mark, "addrgenmode", "none"))
+    return (*lines, _line("ip", "link", "set", item.name, "up"))
 
 
 def _route(verb: str, item: Route) -> str:

@@ -80,13 +80,14 @@ class Space:
 class AgentNode(Space):
     """A node of the underlay: Open vSwitch, a device with the VTEP address, and an agent.
 
-    The device is ``underlay0`` itself; in the netdev datapath ``br-phy``, a bridge that has ``underlay0`` in it.
+    The device is ``underlay0`` itself; with ``overlay`` ovs in the netdev datapath it is ``br-phy``, a bridge that has
+    ``underlay0`` in it, and there is no segmentation offload.
     """
 
-    vtep_device = "br-phy" if DATAPATH == "netdev" else "underlay0"
-
-    def __init__(self, host: str, vtep_ip: str) -> None:
+    def __init__(self, host: str, vtep_ip: str, overlay: str = "auto") -> None:
         super().__init__()
+        self.overlay = overlay
+        self.vtep_device = "br-phy" if overlay == "ovs" else "underlay0"
         self.host = host
         self.vtep_ip = vtep_ip
         self.folder = Path(tempfile.mkdtemp(prefix=f"{host}-", dir="/run"))
@@ -100,9 +101,13 @@ class AgentNode(Space):
         self.run("ovsdb-tool", "create", "/run/ovs.db", _SCHEMA)
         log = "--log-file=/run/ovs.log"
         self.run("ovsdb-server", "/run/ovs.db", "--remote=punix:/run/openvswitch/db.sock", "--pidfile", "--detach", log)
-        self.run("ovs-vsctl", "--no-wait", "init")
+        offload = "true" if DATAPATH == "netdev" and self.overlay != "ovs" else "false"
+        setting = f"other_config:userspace-tso-enable={offload}"
+        self.run("ovs-vsctl", "--no-wait", "--", "init", "--", "set", "open_vswitch", ".", setting)
         self.start_vswitchd()
         if DATAPATH == "netdev":
+            self.run("ethtool", "-K", "underlay0", "tx", "off")  # what a network card does: whole frames leave
+        if self.overlay == "ovs":
             bridge = ("set", "bridge", "br-phy", "datapath_type=netdev", "fail_mode=standalone")
             self.run("ovs-vsctl", "add-br", "br-phy", "--", *bridge, "--", "add-port", "br-phy", "underlay0")
         self.set_vtep()
@@ -125,7 +130,16 @@ class AgentNode(Space):
     def flags(self) -> list[str]:
         """The agent's flags here."""
         flags = ["--host", self.host, "--vtep-ip", self.vtep_ip, "--state-dir", str(self.state)]
-        flags += ["--datapath-type", DATAPATH, "--view-file", "/run/view.json", "--log-level", "debug"]
+        flags += [
+            "--overlay",
+            self.overlay,
+            "--datapath-type",
+            DATAPATH,
+            "--view-file",
+            "/run/view.json",
+            "--log-level",
+            "debug",
+        ]
         for mapping in self.mappings:
             flags += ["--bridge-mapping", mapping]
         return flags
@@ -216,9 +230,9 @@ def underlay(*nodes: AgentNode) -> None:
 
 
 @contextlib.contextmanager
-def two_nodes() -> Iterator[tuple[AgentNode, AgentNode]]:
+def two_nodes(overlay: str = "auto") -> Iterator[tuple[AgentNode, AgentNode]]:
     """``net1`` and ``compute1`` with Open vSwitch on one underlay; agents not started."""
-    nodes = (AgentNode("net1", "10.0.0.1"), AgentNode("compute1", "10.0.0.11"))
+    nodes = (AgentNode("net1", "10.0.0.1", overlay), AgentNode("compute1", "10.0.0.11", overlay))
     underlay(*nodes)
     for node in nodes:
         node.start_ovs()

@@ -25,6 +25,7 @@ class Outside(Space):
         super().__init__()
         sh("ip", "link", "add", "inet0", "netns", str(node.pid), "type", "veth", "peer", "seg0", "netns", str(self.pid))
         node.run("ip", "link", "set", "inet0", "up")
+        node.run("ethtool", "-K", "inet0", "tx", "off")  # what a network card does: whole frames leave
         for argv in (
             ("link", "set", "seg0", "up"),
             ("address", "add", f"{GATEWAY}/24", "dev", "seg0"),
@@ -36,9 +37,9 @@ class Outside(Space):
 
 
 class Capture:
-    """Every frame that comes in on the provider segment, from the moment of its making."""
+    """Every frame that comes in on a device of a node (the provider segment's), from the moment of its making."""
 
-    def __init__(self, outside: Outside, device: str = "seg0") -> None:
+    def __init__(self, outside: Space, device: str = "seg0") -> None:
         self._frames: list[bytes] = []
         self._ready = threading.Event()
         self._stopped = False
@@ -56,7 +57,7 @@ class Capture:
         self._ready.set()
         while not self._stopped:
             try:
-                frame, where = sock.recvfrom(2048)
+                frame, where = sock.recvfrom(1 << 16)
             except TimeoutError:
                 continue
             if where[2] != socket.PACKET_OUTGOING:

@@ -5,8 +5,23 @@ from __future__ import annotations
 import signal
 
 import pytest
-from agent_node import AgentNode, eventually, two_nodes, underlay
-from agent_views import DHCP_IP, NET, NS1, NS2, QDHCP, QROUTER, VM2_IP, VM2_PORT, compute1, net1
+from agent_node import DATAPATH, AgentNode, eventually, two_nodes, underlay
+from agent_views import (
+    COMPUTE1_IP,
+    DHCP_IP,
+    MACS,
+    NET,
+    NS1,
+    NS2,
+    QDHCP,
+    QROUTER,
+    VM1_PORT,
+    VM2_IP,
+    VM2_PORT,
+    VNI,
+    compute1,
+    net1,
+)
 
 pytestmark = pytest.mark.sandbox
 
@@ -40,6 +55,10 @@ def _break(node: AgentNode, what: str) -> None:
         "address": ("ip", "-n", QROUTER, "address", "flush", "dev", "qr-285e4d49-5c"),
         "rules": ("ip", "netns", "exec", QROUTER, "iptables", "-t", "nat", "-F"),
         "veth": ("ip", "link", "del", _TAP),
+        "offload": ("ip", "netns", "exec", NS2, "ethtool", "-K", "eth0", "tx-udp-segmentation", "on"),
+        "vxlan": ("ip", "link", "del", f"vxlan-{VNI}"),
+        "fdb": ("bridge", "fdb", "del", MACS[VM1_PORT], "dev", f"vxlan-{VNI}", "dst", COMPUTE1_IP),
+        "chain": ("iptables", "-t", "mangle", "-F", "INPUT"),
         "port": ("ovs-vsctl", "del-port", _TAP),
         "bridge": ("ovs-vsctl", "del-br", "br-int"),
         "dnsmasq": ("sh", "-c", "kill -9 $(cat /run/nebula-state/dhcp/*/pid)"),
@@ -58,6 +77,10 @@ def _is_back(node: AgentNode, what: str) -> bool:
         "address": lambda: shown("192.168.50.1/24", "ip", "-n", QROUTER, "address"),
         "rules": lambda: shown("SNAT", "ip", "netns", "exec", QROUTER, "iptables-save"),
         "veth": lambda: node.status("ip", "link", "show", _TAP) == 0,
+        "offload": lambda: shown("tx-udp-segmentation: off", "ip", "netns", "exec", NS2, "ethtool", "-k", "eth0"),
+        "vxlan": lambda: shown(f"vxlan-{VNI}", "ovs-ofctl", "dump-ports-desc", "br-tun"),
+        "fdb": lambda: shown(f"{MACS[VM1_PORT]} dst {COMPUTE1_IP}", "bridge", "fdb", "show", "dev", f"vxlan-{VNI}"),
+        "chain": lambda: shown("-j nebula-vxlan", "iptables", "-t", "mangle", "-S", "INPUT"),
         "port": lambda: shown(_TAP, "ovs-vsctl", "list-ports", "br-int"),
         "bridge": lambda: shown(_TAP, "ovs-vsctl", "list-ports", "br-int"),
         "dnsmasq": lambda: node.status("pgrep", "-x", "dnsmasq") == 0,
@@ -66,9 +89,11 @@ def _is_back(node: AgentNode, what: str) -> bool:
     return checks[what]()
 
 
-@pytest.mark.parametrize(
-    "what", ["flow", "route", "address", "rules", "veth", "port", "bridge", "dnsmasq", "namespace"]
-)
+_BREAKABLE = ["flow", "route", "address", "rules", "veth", "port", "bridge", "dnsmasq", "namespace"]
+_IN_USERSPACE = ["offload", "vxlan", "fdb", "chain"]
+
+
+@pytest.mark.parametrize("what", _BREAKABLE + (_IN_USERSPACE if DATAPATH == "netdev" else []))
 def test_what_others_break_is_mended(what: str) -> None:
     """The thing is back within seconds, and the instance is served again."""
     node = _net1()
@@ -120,10 +145,12 @@ def test_what_is_not_ours_stays() -> None:
     node.agent("clean")
     objects = node.objects()
     assert objects["namespaces"] == ["theirs"]
-    assert sorted(objects["bridges"]) == ["br-other", "br-phy"]
+    assert sorted(objects["bridges"]) == ["br-other"]
     assert [link for link in objects["links"] if "tap" in link] == ["tapother@if2"]
     assert node.run("ovs-vsctl", "list-ports", "br-other").split() == ["p0"]
-    assert "192.0.2.1" in node.run("iptables-save")
+    assert not [link for link in objects["links"] if "vxlan" in link]
+    rules = node.run("iptables-save")
+    assert ("192.0.2.1" in rules, "nebula" in rules) == (True, False)
     assert node.run("cat", "/run/nebula-state/mine/file") == "kept\n"
     assert node.run("sh", "-c", "pgrep -x dnsmasq; pgrep -x udhcpc; true") == ""
     assert node.run("ls", "/run/nebula-state") == "mine\n"

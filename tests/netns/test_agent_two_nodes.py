@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from agent_node import eventually, two_nodes
+from agent_node import DATAPATH, eventually, two_nodes
 from agent_views import NS1, NS2, VM1_IP, VM2_IP, compute1, net1
 
 pytestmark = pytest.mark.sandbox
 
 
+@pytest.mark.skipif(DATAPATH == "system", reason="the kernel's datapath has one overlay")
+def test_ping_through_tunnels_of_ovs() -> None:
+    """The same with OVS's own userspace tunnels in place of the kernel's VXLAN devices."""
+    _ping_after_dhcp("ovs")
+
+
 def test_ping_between_nodes_after_dhcp() -> None:
     """Two instances on two nodes get their addresses and MTU by DHCP, and reach each other through VXLAN."""
-    with two_nodes() as (first, second):
+    _ping_after_dhcp("auto")
+
+
+def _ping_after_dhcp(overlay: str) -> None:
+    with two_nodes(overlay) as (first, second):
         for node, view in ((first, net1(gateway=None)), (second, compute1())):
             node.show(view)
             node.start_agent()

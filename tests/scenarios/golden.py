@@ -22,24 +22,33 @@ from nebula.desired.kinds import (
     Address,
     Bridge,
     BridgePort,
+    Chain,
     ConfigFile,
+    FdbEntry,
     Flow,
     KernelObject,
     LocalVlan,
     Namespace,
+    Offload,
     Process,
     Route,
     Ruleset,
     Sysctl,
     VethPair,
+    VxlanDevice,
 )
-from nebula.desired.shell import command
+from nebula.desired.shell import chain_text, command
 from nebula.desired.state import EMPTY, NodeState
 from nebula.ids import Owner
 from nebula.view.records import NodeView
 
 HERE = Path(__file__).parent
 INPUT = ("about.txt", "view.json", "facts.json")
+_OFFLOAD = {
+    Offload.ALL: "",
+    Offload.TCP: ", TCP's segments and checksums left to the device",
+    Offload.NONE: ", checksums in software",
+}
 _TO_TABLE = re.compile(r"(goto_table:|resubmit\(,|ct\(table=)(\d+)")
 
 
@@ -64,6 +73,8 @@ def golden(folder: Path) -> dict[str, str]:
     for item in items:
         if isinstance(item, Ruleset):
             files[f"iptables.{item.namespace}.txt"] = item.text
+        elif isinstance(item, Chain):
+            files["iptables.node.txt"] = chain_text(item, jump=True)
         elif isinstance(item, Process) and item.argv[0] == "dnsmasq":
             files[f"dnsmasq.{item.owner.id}.txt"] = _dnsmasq(item, state)
     return files
@@ -117,7 +128,7 @@ def _namespace(space: Namespace, items: list[KernelObject]) -> Iterator[str]:
             case VethPair(peer_namespace=where) if where == name:
                 yield (
                     f"  device   {item.peer_name} {item.peer_mac_address} mtu {item.mtu_bytes}, other end {item.name}"
-                    f"{'' if item.tx_checksum else ', checksums in software'}\n"
+                    f"{_OFFLOAD[item.offload]}\n"
                 )
         match item:
             case Address(namespace=where) if where == name:
@@ -147,6 +158,14 @@ def _bridges(items: list[KernelObject]) -> str:
     for vlan in items:
         if isinstance(vlan, LocalVlan):
             lines.append(f"local VLAN {vlan.tag} is network {vlan.network_id}\n")
+    for item in items:
+        if isinstance(item, VxlanDevice):
+            lines.append(
+                f"{item.name}: VNI {item.vni} from {item.vtep_ip}, mtu {item.mtu_bytes} ({_short(item.owner)})\n"
+            )
+        elif isinstance(item, FdbEntry):
+            what = "floods" if item.mac_address == item.FLOOD else item.mac_address
+            lines.append(f"  {item.device} sends {what} to {item.vtep_ip} ({_short(item.owner)})\n")
     return "".join(lines)
 
 

@@ -145,6 +145,8 @@ def views(draw: st.DrawFn) -> tuple[NodeView, Facts]:
         local_vlans=tuple((uuid_of(1, number), tag) for number, tag in vlans),
         plugged=tuple((port.id, f"vnet{n}") for n, port in enumerate(chosen.get("plugged", []))),
         foreign_bridges=("br-ex",) if draw(st.booleans()) else (),
+        vxlan_devices=draw(st.booleans()),
+        segmentation_offload=draw(st.booleans()),
     )
     return view, facts
 

@@ -9,7 +9,7 @@ from nebula_agent.reconcile import Reconciler
 from nebula_agent.status import port_statuses
 
 from nebula.desired.diff import Change
-from nebula.desired.kinds import Address, ConfigFile, Flow, KernelObject, Key, Namespace, Process, VethPair
+from nebula.desired.kinds import Address, ConfigFile, Flow, KernelObject, Key, Namespace, Offload, Process, VethPair
 from nebula.desired.order import ORDER
 from nebula.desired.state import EMPTY, NodeState, node_state
 from nebula.ids import Host, NetworkId, Owner, OwnerKind, PortId
@@ -63,7 +63,7 @@ class _Node:
 
 
 def _veth(name: str, owner: Owner) -> VethPair:
-    return VethPair(name, "ns", f"in-{name}", "fa:16:3e:00:00:01", 1450, False, owner)
+    return VethPair(name, "ns", f"in-{name}", "fa:16:3e:00:00:01", 1450, Offload.NONE, owner)
 
 
 def _address(veth: VethPair) -> Address:

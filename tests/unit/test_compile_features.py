@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -16,14 +17,18 @@ from nebula.desired.kinds import (
     Address,
     Bridge,
     BridgePort,
+    Chain,
     ConfigFile,
+    FdbEntry,
     Flow,
     KernelObject,
     Namespace,
+    Offload,
     Process,
     Route,
     Ruleset,
     VethPair,
+    VxlanDevice,
 )
 from nebula.desired.state import NodeState
 from nebula.ids import BR_TUN, Owner, OwnerKind
@@ -60,13 +65,44 @@ def _router(view: NodeView, **changes: object) -> NodeView:
 
 
 def test_veth_checksums_follow_the_datapath() -> None:
-    """The userspace datapath needs checksums filled in by the guest; the kernel's does not."""
+    """The kernel's datapath takes all; OVS's userspace one takes uncut TCP, where it is told to and nothing on the way
+    (its own tunnels) loses that; else whole frames with their checksums.
+    """
     view, facts = scenario("case-study-compute1")
-    states = {
-        name: compile_node(view, msgspec.structs.replace(facts, datapath_type=name)) for name in ("netdev", "system")
+    cases = [("system", False, False), ("netdev", True, True), ("netdev", True, False), ("netdev", False, True)]
+    actual = []
+    for datapath_type, offload, devices in cases:
+        changes = {"datapath_type": datapath_type, "segmentation_offload": offload, "vxlan_devices": devices}
+        state = compile_node(view, msgspec.structs.replace(facts, **changes))
+        actual += [pair.offload for pair in _all(state, VethPair)]
+    assert actual == [Offload.ALL, Offload.TCP, Offload.NONE, Offload.NONE]
+
+
+def test_vxlan_devices_replace_the_tunnel_port() -> None:
+    """Every MAC that a tunnel flow names has an FDB entry to the same node, and floods go to the same nodes."""
+    view, facts = scenario("case-study-net1")
+    tunnels = compile_node(view, facts)
+    devices = compile_node(view, msgspec.structs.replace(facts, vxlan_devices=True))
+    flows = [flow for flow in _all(tunnels, Flow) if "tun_dst" in flow.actions]
+    wanted = {
+        (mac[0] if (mac := re.findall("dl_dst=([0-9a-f:]+)", flow.match)) else FdbEntry.FLOOD, vtep_ip)
+        for flow in flows
+        for vtep_ip in re.findall("set_field:([0-9.]+)->tun_dst", flow.actions)
     }
-    actual = {name: [pair.tx_checksum for pair in _all(state, VethPair)] for name, state in states.items()}
-    assert actual == {"netdev": [False], "system": [True]}
+    assert {(entry.mac_address, entry.vtep_ip) for entry in _all(devices, FdbEntry)} == wanted
+    assert not [flow for flow in _all(devices, Flow) if "tun_dst" in flow.actions or "tun_src" in flow.match]
+
+
+def test_no_vxlan_device_without_the_chain_that_keeps_strangers_out() -> None:
+    """The chain lets in every peer, to the node's tunnel address alone, and ends with a drop; the devices need it."""
+    view, facts = scenario("case-study-net1")
+    state = compile_node(view, msgspec.structs.replace(facts, vxlan_devices=True))
+    (chain,) = _all(state, Chain)
+    assert [rule.split(" -m ")[0] for rule in chain.rules] == [
+        *(f"-s {peer}/32 -d {facts.vtep_ip}/32" for peer in sorted(view.peers)),
+        f'-m comment --comment "{chain.owner.mark}" -j DROP',
+    ]
+    assert [device.requires for device in _all(state, VxlanDevice)] == [(chain.key,)]
 
 
 def test_port_of_an_unknown_network_is_left_out() -> None:

@@ -14,17 +14,21 @@ from nebula.desired.kinds import (
     Address,
     Bridge,
     BridgePort,
+    Chain,
     ConfigFile,
+    FdbEntry,
     Flow,
     KernelObject,
     LocalVlan,
     Namespace,
     NextHop,
+    Offload,
     Process,
     Route,
     Ruleset,
     Sysctl,
     VethPair,
+    VxlanDevice,
 )
 from nebula.desired.reload import must_start_anew
 from nebula.desired.shell import command
@@ -33,7 +37,7 @@ from nebula.view.report import Action
 
 PORT = Owner(OwnerKind.PORT, "5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70")
 MARK = "nebula:port:5759c106-0c7e-4d19-a5b3-8f6e1d2c4b70"
-VETH = VethPair("tap1", "ns", "eth0", "fa:16:3e:00:00:01", 1450, False, PORT)
+VETH = VethPair("tap1", "ns", "eth0", "fa:16:3e:00:00:01", 1450, Offload.TCP, PORT)
 DNSMASQ = Process("dnsmasq:n", "ns", ("dnsmasq", "--a=b c"), "/s/pid", PORT, reload_on=("/s/host",))
 
 OBJECTS: dict[str, tuple[KernelObject, str, str]] = {
@@ -47,7 +51,7 @@ OBJECTS: dict[str, tuple[KernelObject, str, str]] = {
         "ip link add tap1 mtu 1450 type veth peer name eth0 mtu 1450 address fa:16:3e:00:00:01 netns ns\n"
         f"ip link set tap1 alias {MARK} addrgenmode none\n"
         f"ip -n ns link set eth0 alias {MARK} addrgenmode none\n"
-        "ip netns exec ns ethtool -K eth0 tx off > /dev/null\n"
+        "ip netns exec ns ethtool -K eth0 tx on tx-udp-segmentation off tx-checksum-sctp off > /dev/null\n"
         "ip -n ns link set eth0 up\n"
         "ip link set tap1 up",
         "ip link delete tap1",
@@ -71,6 +75,27 @@ OBJECTS: dict[str, tuple[KernelObject, str, str]] = {
         Ruleset("ns", "*nat\n:INPUT ACCEPT\nCOMMIT\n", PORT),
         "ip netns exec ns iptables-restore << 'EOF'\n*nat\n:INPUT ACCEPT\nCOMMIT\nEOF",
         "ip netns exec ns iptables -t nat -F",
+    ),
+    "chain": (
+        Chain("nebula-vxlan", "-p udp -m udp --dport 4789", ("-s 10.0.0.2/32 -j RETURN", "-j DROP"), PORT),
+        "iptables-restore --noflush << 'EOF'\n*mangle\n:nebula-vxlan - [0:0]\n"
+        "-A nebula-vxlan -s 10.0.0.2/32 -j RETURN\n-A nebula-vxlan -j DROP\n"
+        f'-I INPUT -p udp -m udp --dport 4789 -m comment --comment "{MARK}" -j nebula-vxlan\nCOMMIT\nEOF',
+        "iptables-restore --noflush << 'EOF'\n*mangle\n"
+        f'-D INPUT -p udp -m udp --dport 4789 -m comment --comment "{MARK}" -j nebula-vxlan\n'
+        "-F nebula-vxlan\n-X nebula-vxlan\nCOMMIT\nEOF",
+    ),
+    "vxlan": (
+        VxlanDevice("vxlan-7", 7, "10.0.0.1", 1450, "nebula-vxlan", PORT),
+        "ip link add vxlan-7 mtu 1450 type vxlan id 7 dstport 4789 local 10.0.0.1 nolearning\n"
+        f"ip link set vxlan-7 alias {MARK} addrgenmode none\n"
+        "ip link set vxlan-7 up",
+        "ip link delete vxlan-7",
+    ),
+    "fdb": (
+        FdbEntry("vxlan-7", "fa:16:3e:00:00:01", "10.0.0.2", PORT),
+        "bridge fdb replace fa:16:3e:00:00:01 dev vxlan-7 dst 10.0.0.2",
+        "bridge fdb delete fa:16:3e:00:00:01 dev vxlan-7 dst 10.0.0.2",
     ),
     "bridge": (
         Bridge("br-int", "netdev", "secure", PORT),

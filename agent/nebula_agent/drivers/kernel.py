@@ -10,6 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from nebula.desired.kinds import Offload
 from nebula.errors import KernelRefused
 from nebula.ids import Owner, parse_mark
 from nebula_agent.edge import ioctl, libc, netns, rtnl
@@ -20,6 +21,7 @@ from nebula_agent.edge.watch import Watch
 _NETLINK_NETFILTER = 12
 _NETFILTER_EVENTS = 1 << 6
 """Multicast group NFNLGRP_NFTABLES (7): iptables-nft changes."""
+_UDP_SEGMENTS, _SCTP_CHECKSUM = "tx-udp-segmentation", "tx-checksum-sctp"
 
 
 class Space:
@@ -30,7 +32,8 @@ class Space:
         self.fd = fd
         self.owner = owner
         self.links: dict[str, Link] = {}
-        self.tx_checksum: dict[str, bool] = {}
+        self.offload: dict[str, Offload] = {}
+        """Of the veth ends here."""
         self.addresses: tuple[LinkAddress, ...] = ()
         self.routes: tuple[LinkRoute, ...] = ()
         self.dirty = True
@@ -66,7 +69,7 @@ class Space:
             self.links = {link.name: link for link in links}
             if self.fd is not None:
                 veths = [link.name for link in links if link.kind == "veth"]
-                self.tx_checksum = {name: ioctl.tx_checksum(netlink.fileno(), name) for name in veths}
+                self.offload = {name: offload_of(netlink.fileno(), name) for name in veths}
                 self.addresses = tuple(rtnl.parse_address(body) for body in netlink.dump(rtnl.dump_addresses()))
                 routes = (rtnl.parse_route(body) for body in netlink.dump(rtnl.dump_routes()))
                 self.routes = tuple(route for route in routes if route is not None)
@@ -80,6 +83,22 @@ class Space:
                 events.close()
         if self.fd is not None:
             os.close(self.fd)
+
+
+def offload_of(socket_fd: int, device: str) -> Offload:
+    """What senders leave to the device."""
+    on = ioctl.features(socket_fd, device)
+    if not any(name.startswith("tx-checksum-ip") for name in on):
+        return Offload.NONE
+    return Offload.ALL if _UDP_SEGMENTS in on else Offload.TCP
+
+
+def set_offload(socket_fd: int, device: str, offload: Offload) -> None:
+    """Let senders leave that to the device."""
+    ioctl.set_tx_checksum(socket_fd, device, offload is not Offload.NONE)
+    if offload is not Offload.NONE:
+        everything = offload is Offload.ALL
+        ioctl.set_features(socket_fd, device, {_UDP_SEGMENTS: everything, _SCTP_CHECKSUM: everything})
 
 
 class Kernel:

@@ -95,7 +95,7 @@ class OpenVSwitchDriver:
         port = change.after
         if not isinstance(port, BridgePort):
             return {}
-        index = self._kernel.link_index(port.name) if port.veth else 0
+        index = self._kernel.link_index(port.name) if port.device is not None else 0
         return {OWNER_KEY: port.owner.mark} | ({IFINDEX_KEY: str(index)} if index else {})
 
     def _device_replaced(self, row: InterfaceRow) -> bool:
@@ -187,7 +187,7 @@ def _port(row: InterfaceRow, owner: Owner) -> BridgePort:
 
 
 def _same(wanted: BridgePort, found: BridgePort) -> bool:
-    """Equal in all that OVSDB keeps (options in whatever order; not the name of the veth pair)."""
+    """Equal in all that OVSDB keeps (options in whatever order; not that the device is ours)."""
     return (wanted.bridge, wanted.type, tuple(sorted(wanted.options)), wanted.tag, wanted.iface_id, wanted.owner) == (
         found.bridge,
         found.type,

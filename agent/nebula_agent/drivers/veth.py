@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from nebula.desired.diff import Change
-from nebula.desired.kinds import KernelObject, Key, VethPair
+from nebula.desired.kinds import KernelObject, Key, Offload, VethPair
 from nebula.desired.state import NodeState
 from nebula.errors import KernelRefused
 from nebula.ids import parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
-from nebula_agent.drivers.kernel import Kernel, Look, Space
-from nebula_agent.edge import ioctl, rtnl
+from nebula_agent.drivers.kernel import Kernel, Look, Space, set_offload
+from nebula_agent.edge import rtnl
 from nebula_agent.edge.rtnl import Link, Message
 
 _DOOMED_GROUP = 0x4E44
@@ -130,8 +130,8 @@ class VethDriver:
                 rtnl.set_link(pair.peer_name, up=True),
             ]
             _raise(netlink.requests(messages), (), f"{pair.peer_name} in {pair.peer_namespace}: ")
-            if not pair.tx_checksum:
-                ioctl.set_tx_checksum(netlink.fileno(), pair.peer_name, False)
+            if pair.offload is not Offload.ALL:
+                set_offload(netlink.fileno(), pair.peer_name, pair.offload)
 
     def _mend(self, pair: VethPair) -> None:
         mark, mtu = pair.owner.mark, pair.mtu_bytes
@@ -148,7 +148,7 @@ class VethDriver:
                 rtnl.set_link(pair.peer_name, up=True),
             ]
             _raise(netlink.requests(messages), (), f"{pair.peer_name} in {pair.peer_namespace}: ")
-            ioctl.set_tx_checksum(netlink.fileno(), pair.peer_name, pair.tx_checksum)
+            set_offload(netlink.fileno(), pair.peer_name, pair.offload)
 
     def _delete(self, changes: Sequence[Change], failures: dict[Key, str]) -> None:
         names = [change.key.name for change in changes]
@@ -168,14 +168,14 @@ def _pair(end: Link, space: Space | None, peer: Link | None) -> VethPair | None:
     if owner is None:
         return None
     if space is None or peer is None:
-        return VethPair(end.name, "", "", "", end.mtu_bytes, True, owner)
+        return VethPair(end.name, "", "", "", end.mtu_bytes, Offload.ALL, owner)
     pair = VethPair(
         name=end.name,
         peer_namespace=space.name,
         peer_name=peer.name,
         peer_mac_address=peer.mac_address,
         mtu_bytes=peer.mtu_bytes,
-        tx_checksum=space.tx_checksum.get(peer.name, True),
+        offload=space.offload.get(peer.name, Offload.ALL),
         owner=owner,
     )
     silent = not end.ipv6_autoconfigured and not peer.ipv6_autoconfigured

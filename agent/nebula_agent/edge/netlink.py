@@ -167,9 +167,15 @@ def _extended(body: bytes) -> str:
 
 
 class Events:
-    """A non-blocking event socket. What the events say is not read: they only mark dirty."""
+    """A non-blocking event socket. What the events say is not read: they only mark dirty.
 
-    def __init__(self, namespace_fd: int | None, groups: int, protocol: int = socket.NETLINK_ROUTE) -> None:
+    ``family``: only events whose bodies begin with it count (neighbours come and go all the time, FDB entries do not).
+    """
+
+    def __init__(
+        self, namespace_fd: int | None, groups: int, protocol: int = socket.NETLINK_ROUTE, family: int | None = None
+    ) -> None:
+        self._family = family
         self._socket = open_socket(namespace_fd, protocol, groups)
         self._socket.setblocking(False)
 
@@ -182,13 +188,15 @@ class Events:
         found = False
         while True:
             try:
-                self._socket.recv(1 << 16)
+                data = self._socket.recv(1 << 16)
             except BlockingIOError:
                 return found
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-            found = True
+                data = b""
+            lost = len(data) <= _HEADER.size
+            found = found or lost or self._family is None or data[_HEADER.size] == self._family
 
     def close(self) -> None:
         """Close the socket."""

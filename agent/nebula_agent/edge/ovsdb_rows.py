@@ -13,7 +13,7 @@ import msgspec
 from nebula.errors import Unavailable
 
 COLUMNS = {
-    "Open_vSwitch": ["bridges", "next_cfg", "cur_cfg", "datapath_types", "ovs_version"],
+    "Open_vSwitch": ["bridges", "next_cfg", "cur_cfg", "datapath_types", "ovs_version", "other_config"],
     "Bridge": ["name", "ports", "datapath_type", "fail_mode", "external_ids", "flow_tables"],
     "Port": ["name", "interfaces", "tag", "external_ids"],
     "Interface": ["name", "type", "options", "external_ids", "ofport", "error"],
@@ -53,6 +53,8 @@ class OvsState(msgspec.Struct, frozen=True):
     interfaces: dict[str, InterfaceRow]
     datapath_types: tuple[str, ...]
     version: str
+    segmentation_offload: bool = False
+    """As ``other_config:userspace-tso-enable`` says; ovs-vswitchd reads it at its start only."""
 
 
 class RowReader:
@@ -91,7 +93,8 @@ class RowReader:
         root = root_row(idl)
         version = root.ovs_version[0] if root.ovs_version else ""
         interfaces = {row.name: row for row in by_port.values()}
-        return OvsState(bridges, interfaces, tuple(root.datapath_types), version)
+        offload = root.other_config.get("userspace-tso-enable") == "true"
+        return OvsState(bridges, interfaces, tuple(root.datapath_types), version, offload)
 
     def _port_row(self, bridge: str, port: Any) -> InterfaceRow | None:
         if not port.interfaces:

@@ -1,7 +1,7 @@
 """rtnetlink messages to bytes and back: links, addresses, routes.
 
 Pure. Only what the agent needs, in the layouts of linux/rtnetlink.h, if_link.h, if_addr.h (see rtnetlink(7)).
-Not a general codec: no nexthop objects, no tunnels, no qdiscs.
+Not a general codec: no nexthop objects, no qdiscs. Tunnels are in :mod:`nebula_agent.edge.vxlan`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ _U32 = struct.Struct("=I")
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A link. ``peer_index`` is the other end's index, in the other end's namespace; 0 where there is none."""
+    """A link. ``peer_index`` is the other end's index, in the other end's namespace; 0 where there is none.
+
+    ``info`` is what its kind alone says of it, unread (IFLA_INFO_DATA).
+    """
 
     index: int
     name: str
@@ -61,6 +64,7 @@ class Link(msgspec.Struct, frozen=True):
     peer_index: int
     group: int
     ipv6_autoconfigured: bool
+    info: bytes = b""
 
 
 class LinkAddress(msgspec.Struct, frozen=True):
@@ -126,14 +130,19 @@ def new_veth(name: str, mtu_bytes: int, peer_name: str, peer_mac: str, peer_name
         + attribute(_IFLA_MTU, _u32(mtu_bytes))
         + attribute(_IFLA_NET_NS_FD, _u32(peer_namespace_fd))
     )
-    info = attribute(_IFLA_INFO_KIND, b"veth") + attribute(_IFLA_INFO_DATA, attribute(_VETH_INFO_PEER, peer))
-    body = (
+    body = link_body(name, mtu_bytes, "veth", attribute(_VETH_INFO_PEER, peer))
+    return Message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+def link_body(name: str, mtu_bytes: int, kind: str, data: bytes) -> bytes:
+    """The body of RTM_NEWLINK for a new link of that kind, with the attributes of the kind."""
+    info = attribute(_IFLA_INFO_KIND, kind.encode()) + attribute(_IFLA_INFO_DATA, data)
+    return (
         _IFINFO.pack(0, 0, 0, 0, 0)
         + attribute(_IFLA_IFNAME, name.encode() + b"\0")
         + attribute(_IFLA_MTU, _u32(mtu_bytes))
         + attribute(_IFLA_LINKINFO, info)
     )
-    return Message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
 def set_link(
@@ -241,6 +250,7 @@ def parse_link(body: bytes) -> Link:
     """A link from the body of RTM_NEWLINK."""
     _family, _type, index, flags, _change = _IFINFO.unpack_from(body)
     name = kind = alias = mac = ""
+    info = b""
     mtu = peer = group = 0
     autoconfigured = True
     for number, value in attributes(body, _IFINFO.size):
@@ -257,10 +267,11 @@ def parse_link(body: bytes) -> Link:
         elif number == _IFLA_GROUP:
             group = _U32.unpack(value)[0]
         elif number == _IFLA_LINKINFO:
-            kind = next((_text(info) for sub, info in attributes(value) if sub == _IFLA_INFO_KIND), "")
+            found = dict(attributes(value))
+            kind, info = _text(found.get(_IFLA_INFO_KIND, b"")), found.get(_IFLA_INFO_DATA, b"")
         elif number == _IFLA_AF_SPEC:
             autoconfigured = not _ipv6_silent(value)
-    return Link(index, name, kind, mac, mtu, alias, bool(flags & IFF_UP), peer, group, autoconfigured)
+    return Link(index, name, kind, mac, mtu, alias, bool(flags & IFF_UP), peer, group, autoconfigured, info)
 
 
 def _ipv6_silent(af_spec: bytes) -> bool:

@@ -27,7 +27,7 @@ from nebula.compile.pipeline import (
 )
 from nebula.compile.pipeline.tables import named_tables
 from nebula.compile.wiring import WiredPort, Wiring
-from nebula.desired.kinds import Bridge, BridgePort, Flow, KernelObject, LocalVlan, VethPair
+from nebula.desired.kinds import Bridge, BridgePort, Flow, KernelObject, LocalVlan, Offload, VethPair
 from nebula.ids import BR_INT, BR_TUN, PATCH_INT, PATCH_TUN, Owner, OwnerKind, PortId
 
 
@@ -51,17 +51,24 @@ def patch(bridge: str, name: str, peer: str, owner: Owner) -> BridgePort:
 def _devices(node: Wiring, port: WiredPort) -> Iterator[KernelObject]:
     if port.place is None:
         return
-    checksums_in_hardware = node.facts.datapath_type == "system"
-    yield VethPair(
+    pair = VethPair(
         name=port.device,
         peer_namespace=port.place.namespace,
         peer_name=port.place.device,
         peer_mac_address=port.mac_address,
         mtu_bytes=port.network.mtu_bytes,
-        tx_checksum=checksums_in_hardware,
+        offload=_offload(node),
         owner=port.owner,
     )
-    yield BridgePort(BR_INT, port.device, "", (), port.tag, port.id, port.owner, veth=port.device)
+    yield pair
+    yield BridgePort(BR_INT, port.device, "", (), port.tag, port.id, port.owner, pair.key)
+
+
+def _offload(node: Wiring) -> Offload:
+    """OVS's own userspace tunnels (3.1) lose unsegmented TCP: only VXLAN devices of the kernel carry it."""
+    if node.facts.datapath_type == "system":
+        return Offload.ALL
+    return Offload.TCP if node.facts.segmentation_offload and node.facts.vxlan_devices else Offload.NONE
 
 
 def _flows(node: Wiring) -> Iterator[Flow]:

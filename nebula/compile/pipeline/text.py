@@ -81,6 +81,11 @@ def secured() -> str:
     return f"{registers.PROTECTION}={registers.SECURED}"
 
 
+def set_tunnel(vni: int) -> str:
+    """Action: the packet's VNI."""
+    return f"set_field:{vni:#x}->tun_id"
+
+
 def track(table: Table) -> str:
     """Through conntrack, in the zone of the packet's network, and on in ``table`` with what conntrack says."""
     return f"ct(table={table.number},zone={_ZONE})"

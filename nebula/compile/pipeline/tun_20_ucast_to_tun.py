@@ -14,18 +14,18 @@ TABLE = tables.UCAST_TO_TUN
 
 def to_remote(tag: int, vni: int, mac_address: str, vtep_ip: str, owner: Owner) -> Flow:
     """To the node with tunnel address ``vtep_ip``."""
-    actions = ("pop_vlan", set_tunnel(vni), send_to(vtep_ip))
+    actions = ("pop_vlan", text.set_tunnel(vni), send_to(vtep_ip))
     return text.flow(TABLE, 10, f"dl_vlan={tag},dl_dst={mac_address}", ",".join(actions), owner)
+
+
+def to_device(tag: int, mac_address: str, device: str, owner: Owner) -> Flow:
+    """Out of the kernel's VXLAN device of the network, whose FDB knows the node."""
+    return text.flow(TABLE, 10, f"dl_vlan={tag},dl_dst={mac_address}", f"pop_vlan,{text.output(device)}", owner)
 
 
 def drop_rest(owner: Owner) -> Flow:
     """Addresses that nobody has."""
     return text.drop_rest(TABLE, owner)
-
-
-def set_tunnel(vni: int) -> str:
-    """Action: the VNI of the VXLAN header."""
-    return f"set_field:{vni:#x}->tun_id"
 
 
 def send_to(vtep_ip: str) -> str:

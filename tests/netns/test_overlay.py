@@ -1,0 +1,170 @@
+"""The overlay between two nodes: whole frames on the wires, big packets, and nobody else's."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import tempfile
+
+import pytest
+from agent_node import AgentNode, Space, eventually, sh, two_nodes
+from agent_outside import WEB, Capture, Outside
+from agent_views import (
+    COMPUTE1_IP,
+    MACS,
+    NET1_IP,
+    NS1,
+    NS2,
+    VM1_IP,
+    VM1_PORT,
+    VM2_IP,
+    VM2_PORT,
+    VNI,
+    compute1,
+    net1,
+)
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
+
+pytestmark = pytest.mark.sandbox
+
+_CHECKED = [flag for name in ("ip", "udp", "tcp") for flag in ("-o", f"{name}.check_checksum:TRUE")]
+_WRONG = "ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0"
+_LONGEST_BYTES = 1514
+_SEND = """
+import socket, struct, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+sock.sendto(bytes.fromhex(sys.argv[1]), (sys.argv[2], 0))
+"""
+_FIRST_FORGED = """
+import socket, struct
+sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+sock.settimeout(20)
+print("listening", flush=True)
+while True:
+    kind, _code, _sum, number, sequence = struct.unpack("!BBHHH", sock.recv(2048)[20:28])
+    if (kind, number) == (8, 7):
+        break
+print("forged", sequence)
+"""
+_UDP_SEGMENTS = """
+import socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.setsockopt(socket.IPPROTO_UDP, 103, 1000)  # UDP_SEGMENT, linux/udp.h
+sock.sendto(b"x" * 5000, ("{target}", 7000))
+"""
+_UDP_COUNT = """
+import socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("", 7000))
+sock.settimeout({patience})
+print("ready", flush=True)
+print([len(sock.recv(9000)) for _ in range(5)])
+"""
+
+
+def _until(program: subprocess.Popen[str], text: str) -> str:
+    """The first line of its output that has the text."""
+    assert program.stdout is not None
+    lines = []
+    for line in program.stdout:
+        lines.append(line)
+        if text in line:
+            return line
+    raise AssertionError(f"it ended without {text!r}: {''.join(lines)}")
+
+
+def _connected(first: AgentNode, second: AgentNode, **gateway: None) -> None:
+    """The small case study on both nodes, and both instances with their addresses."""
+    for node, view in ((first, net1(**gateway)), (second, compute1())):
+        node.show(view)
+        node.start_agent()
+    for node, namespace, address in ((first, NS2, VM2_IP), (second, NS1, VM1_IP)):
+        node.wait_sync(1)
+        eventually(lambda: address in node.run("ip", "-4", "address", namespace=namespace), "lease")  # noqa: B023
+
+
+def _transfer(server: Space, server_space: str, client: Space, client_space: str, address: str) -> None:
+    """Some megabytes of TCP from the client to the server."""
+    listener = server.start("iperf3", "--server", "--one-off", "--forceflush", namespace=server_space)
+    _until(listener, "listening")
+    client.run("iperf3", "--client", address, "--bytes", "6M", "--connect-timeout", "3000", namespace=client_space)
+    assert listener.wait(10) == 0
+
+
+def _count(frames: list[Ether], what: str) -> int:
+    """How many of the frames tshark finds to be such."""
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+        wrpcap(file.name, frames)
+        return len(sh("tshark", "-n", "-r", file.name, *_CHECKED, "-Y", what, timeout_s=60).splitlines())
+
+
+def test_frames_on_the_underlay_are_whole() -> None:
+    """TCP in bulk between the nodes: each frame on the underlay fits its MTU, and every checksum in it is right."""
+    with two_nodes() as (first, second):
+        _connected(first, second, gateway=None)
+        capture = Capture(first, "underlay0")
+        _transfer(first, NS2, second, NS1, VM2_IP)
+        frames = capture.stop()
+        assert _count(frames, f"vxlan && tcp && frame.len > {_LONGEST_BYTES // 2}") > 1000
+        assert _count(frames, f"frame.len > {_LONGEST_BYTES} || {_WRONG}") == 0
+
+
+def test_frames_on_the_provider_network_are_whole() -> None:
+    """The same through the router and its SNAT to the outside, as the outside sees it, and the way back."""
+    with two_nodes() as (first, second):
+        outside = Outside(first)
+        _connected(first, second)
+        capture = Capture(outside)
+        ping = ("ping", "-c", "1", "-W", "1", WEB)
+        eventually(lambda: second.status(*ping, namespace=NS1) == 0, "ping to the outside")
+        _transfer(outside, "", second, NS1, WEB)
+        frames = capture.stop()
+        assert _count(frames, f"tcp && frame.len > {_LONGEST_BYTES // 2}") > 1000
+        assert _count(frames, f"frame.len > {_LONGEST_BYTES} || {_WRONG}") == 0
+
+
+def test_big_datagrams_arrive() -> None:
+    """Fragments of ICMP, and UDP that a guest leaves to its device to cut up, between the nodes."""
+    with two_nodes() as (first, second):
+        _connected(first, second, gateway=None)
+        ping = ("ping", "-c", "2", "-i", "0.1", "-s", "8000", "-W", "1", VM2_IP)
+        assert "2 received" in second.run(*ping, namespace=NS1)
+        assert second.status("ping", "-c", "1", "-s", "1423", "-M", "do", "-W", "1", VM2_IP, namespace=NS1) != 0
+        listener = first.start("python3", "-c", _UDP_COUNT.format(patience=10), namespace=NS2)
+        _until(listener, "ready")
+        assert listener.stdout is not None
+        second.run("python3", "-c", _UDP_SEGMENTS.format(target=VM2_IP), namespace=NS1)
+        assert listener.stdout.read() == f"{[1000] * 5}\n"
+
+
+def _forged(source: str, destination: str, number: int) -> str:
+    """A VXLAN packet for VM1 that says it comes from VM2, in hexadecimal."""
+    inner = Ether(src=MACS[VM2_PORT], dst=MACS[VM1_PORT]) / IP(src=VM2_IP, dst=VM1_IP) / ICMP(id=7, seq=number)
+    header = struct.pack("!II", 0x08000000, VNI << 8)  # RFC 7348, section 5; scapy's sets a bit of another protocol's
+    return bytes(IP(src=source, dst=destination) / UDP(sport=50000, dport=4789) / (header + bytes(inner))).hex()
+
+
+def test_vxlan_from_strangers_is_dropped() -> None:
+    """A frame forged on the underlay gets in under the address of a node; not under another, nor to another address."""
+    with two_nodes() as (first, second):
+        _connected(first, second, gateway=None)
+        first.run("ip", "link", "set", "underlay0", "down")
+        second.run("iptables", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "--dport", "4789")
+        second.run("ip", "address", "add", "10.0.0.211/24", "dev", "underlay0")
+        for address in (NET1_IP, "10.0.0.99"):
+            sh("ip", "address", "add", f"{address}/24", "dev", "underlay")
+        guest = second.start("python3", "-c", _FIRST_FORGED, namespace=NS1)
+        _until(guest, "listening")
+        tries = [("10.0.0.99", COMPUTE1_IP), (NET1_IP, "10.0.0.211"), (NET1_IP, COMPUTE1_IP)]
+        for number, (source, destination) in enumerate(tries):
+            sh("python3", "-c", _SEND, _forged(source, destination, number), destination)
+            eventually(lambda: _arrived(second) == number + 1, "it has come to the node")  # noqa: B023
+        assert _until(guest, "forged") == "forged 2\n"
+
+
+def _arrived(node: AgentNode) -> int:
+    """Packets for VXLAN's port that have come to the node, dropped or not."""
+    rule = next(line for line in node.run("iptables-save", "-c", "-t", "raw").splitlines() if "--dport 4789" in line)
+    return int(rule[1:].partition(":")[0])
