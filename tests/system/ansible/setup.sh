@@ -2,8 +2,9 @@
 # setup.sh VENV - a virtual environment of its own with Ansible and the collection openstack.cloud.
 # PyPI has the collection only inside the package "ansible", of which the other 600 MB are not wanted.
 set -eu
+mkdir -p "$1"
+venv=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
-venv=$1
 [ -x "$venv/bin/python" ] || "${PYTHON:-/usr/bin/python3}" -m venv "$venv"
 echo "setup: Ansible into $venv"
 "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r requirements.lock
