@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from nebulactl.nouns import PROJECT
 from nebulactl.options import Setting
@@ -16,3 +17,10 @@ STATUS = Setting(
 )
 TAG = Setting(flag="--tag", attribute="tags", many=True, clear="--no-tag", help="Tag.")
 TAGS = Setting(flag="--tags", attribute="tags", metavar="TAG,TAG", help="With all these tags.")
+SHARE = Setting(flag="--share/--no-share", attribute="shared", help="For all projects, or the owner's alone.")
+OF_NETWORK = Setting(
+    flag="--network/--no-network",
+    attribute="network",
+    convert=lambda _api, _value: msgspec.UNSET,
+    help="Of the network service: there are no others.",
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nebulactl.api import IDENTITY
-from nebulactl.nouns import Column, Noun
+from nebulactl.nouns import Column, Noun, titled
 
 _HIDDEN = frozenset({"links", "tags"})
 
@@ -44,4 +44,29 @@ SERVICE = Noun(
     long_columns=(Column("Description", "description"), Column("Enabled", "enabled")),
     fields=_plain("id name type enabled description"),
     hidden=_HIDDEN,
+)
+
+REGION = Noun(
+    name="region",
+    path="/regions",
+    service=IDENTITY,
+    columns=titled(Region="id", Parent_Region="parent_region_id", Description="description"),
+    fields=titled(region="id") + _plain("description") + (Column("parent_region", "parent_region_id"),),
+    name_attribute="id",
+)
+
+ENDPOINT = Noun(
+    name="endpoint",
+    path="/endpoints",
+    service=IDENTITY,
+    columns=titled(
+        ID="id",
+        Region="region_id",
+        Service_Name="service_name",
+        Service_Type="service_type",
+        Enabled="enabled",
+        Interface="interface",
+        URL="url",
+    ),
+    fields=_plain("enabled id interface region region_id service_id url service_name service_type"),
 )

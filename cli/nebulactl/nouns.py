@@ -32,6 +32,7 @@ class Form(enum.Enum):
     ROUTES = enum.auto()
     ADDRESSES = enum.auto()
     RULES = enum.auto()
+    RULES_OF_QOS = enum.auto()
 
 
 class Column(msgspec.Struct, frozen=True):

@@ -54,6 +54,8 @@ def human(value: Json, form: Form) -> str:  # noqa: PLR0911 - one line per form
             return "\n".join(_dict(item) for item in as_objects(value))
         case Form.RULES:
             return "\n".join(_dict(_without_known(item)) for item in as_objects(value))
+        case Form.RULES_OF_QOS:
+            return "\n".join(str(item) for item in as_objects(value)) or "[]"
         case Form.ROUTES:
             return "\n".join(_dict(_with_gateway(item)) for item in as_objects(value))
         case Form.POOLS:

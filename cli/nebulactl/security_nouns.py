@@ -54,7 +54,7 @@ ADDRESS_GROUP = Noun(
     path="/address-groups",
     service=NETWORK,
     columns=titled(ID="id", Name="name", Description="description", Project="project_id", Addresses="addresses"),
-    fields=named("addresses description id name project_id"),
+    fields=named("addresses created_at description id name project_id revision_number shared tags updated_at"),
 )
 
 FLOATING_IP = Noun(

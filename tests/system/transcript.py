@@ -92,7 +92,7 @@ def play(controller: Controller, text: str) -> str:
                     client.stdin.write(json.dumps({"argv": words[1:], "environment": changes}) + "\n")
                     client.stdin.flush()
                     code, said = json.loads(client.stdout.readline())
-                lines += _said(said, controller.url)
+                lines += said_lines(said, controller.url)
                 lines += [f"exit {code}"] if code else []
     finally:
         client.stdin.close()
@@ -114,7 +114,8 @@ def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
             yield line, typed
 
 
-def _said(text: str, url: str) -> list[str]:
+def said_lines(text: str, url: str) -> list[str]:
+    """The lines of an output, with the words for what differs each time."""
     text = text.replace(url, "<cloud>")
     for pattern, name in _VOLATILE:
         text = pattern.sub(name, text)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
-from nebulactl.common_settings import DESCRIPTION, ENABLE, NAME, OWNER, STATUS, TAG, TAGS
+from nebulactl.commands.agent import agent
+from nebulactl.commands.sharing import qos, rbac
+from nebulactl.common_settings import DESCRIPTION, ENABLE, NAME, OWNER, SHARE, STATUS, TAG, TAGS
 from nebulactl.nouns import NETWORK_LONG, NETWORK_NOUN
 from nebulactl.options import Setting
 
-_SHARE = Setting(flag="--share/--no-share", attribute="shared", help="For all projects, or the owner's alone.")
 _EXTERNAL = Setting(
     flag="--external/--internal", attribute="router:external", help="Routers may have their gateway here, or not."
 )
@@ -42,7 +43,7 @@ def network() -> None:
 add_create(
     network,
     NETWORK_NOUN,
-    _SHARE,
+    SHARE,
     ENABLE,
     OWNER,
     DESCRIPTION,
@@ -65,7 +66,7 @@ add_list(
     NAME,
     ENABLE,
     OWNER,
-    _SHARE,
+    SHARE,
     STATUS,
     TAGS,
     *_PROVIDER,
@@ -78,7 +79,7 @@ add_set(
     NETWORK_NOUN,
     NAME,
     ENABLE,
-    _SHARE,
+    SHARE,
     DESCRIPTION,
     _MTU,
     _PORT_SECURITY,
@@ -90,3 +91,6 @@ add_set(
     example="nebulactl network set nebula_net --name lecture --mtu 1400",
 )
 add_delete(network, NETWORK_NOUN)
+network.add_command(agent)
+network.add_command(qos)
+network.add_command(rbac)

@@ -7,9 +7,10 @@ import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
 from nebulactl.api import Api, JsonObject
-from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, TAG, TAGS
+from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, SHARE, TAG, TAGS
 from nebulactl.nouns import NETWORK_NOUN, SUBNET
 from nebulactl.options import KeyValues, Setting
+from nebulactl.pool_nouns import ADDRESS_SCOPE, SUBNET_POOL
 
 
 def _gateway(_api: Api, value: str) -> str | msgspec.UnsetType | None:
@@ -67,6 +68,8 @@ add_create(
     SUBNET,
     msgspec.structs.replace(_NETWORK, required=True),
     _RANGE,
+    Setting(flag="--subnet-pool", attribute="subnetpool_id", noun=SUBNET_POOL, help="Pool to cut it from."),
+    Setting(flag="--prefix-length", attribute="prefixlen", type=click.INT, help="Its length, out of a pool."),
     _VERSION,
     _GATEWAY,
     _DHCP,
@@ -96,3 +99,39 @@ add_set(
 )
 add_unset(subnet, SUBNET, _POOL, _DNS, _ROUTE, blank={"--gateway": ("gateway_ip", None)})
 add_delete(subnet, SUBNET)
+
+
+_PREFIX = Setting(flag="--pool-prefix", attribute="prefixes", metavar="CIDR", many=True, help="Prefix to cut from.")
+_LENGTHS = (
+    Setting(flag="--default-prefix-length", attribute="default_prefixlen", type=click.INT, help="Length by default."),
+    Setting(flag="--min-prefix-length", attribute="min_prefixlen", type=click.INT, help="Shortest length."),
+    Setting(flag="--max-prefix-length", attribute="max_prefixlen", type=click.INT, help="Longest length."),
+)
+_QUOTA = Setting(flag="--default-quota", attribute="default_quota", type=click.INT, help="Quota of each project.")
+_SCOPE = Setting(flag="--address-scope", attribute="address_scope_id", noun=ADDRESS_SCOPE, help="Its address scope.")
+_DEFAULT = Setting(flag="--default/--no-default", attribute="is_default", help="The default of its IP version.")
+
+
+@subnet.group("pool")
+def pool() -> None:
+    """Subnet pools: where subnets get their range from."""
+
+
+add_create(
+    pool,
+    SUBNET_POOL,
+    msgspec.structs.replace(_PREFIX, required=True),
+    *_LENGTHS,
+    _QUOTA,
+    _SCOPE,
+    _DEFAULT,
+    SHARE,
+    OWNER,
+    DESCRIPTION,
+    TAG,
+    example="nebulactl subnet pool create campus --pool-prefix 10.8.0.0/16 --default-prefix-length 24",
+)
+add_list(pool, SUBNET_POOL, NAME, _SCOPE, _DEFAULT, SHARE, OWNER, TAGS)
+add_show(pool, SUBNET_POOL)
+add_set(pool, SUBNET_POOL, NAME, _PREFIX, *_LENGTHS, _QUOTA, _SCOPE, _DEFAULT, DESCRIPTION, TAG)
+add_delete(pool, SUBNET_POOL)

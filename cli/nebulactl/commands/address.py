@@ -1,0 +1,95 @@
+"""``nebulactl address group`` and ``address scope``. Effects: through the verbs of ``actions``."""
+
+from __future__ import annotations
+
+import click
+
+from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
+from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, SHARE
+from nebulactl.find import find_id, item_path
+from nebulactl.invocation import api
+from nebulactl.options import Given, Setting, changes, names_of, settings
+from nebulactl.pool_nouns import ADDRESS_SCOPE
+from nebulactl.security_nouns import ADDRESS_GROUP
+
+_ADDRESS = Setting(flag="--address", attribute="addresses", metavar="CIDR", many=True, help="Address or network.")
+_VERSION = Setting(
+    flag="--ip-version",
+    attribute="ip_version",
+    type=click.Choice(["4", "6"]),
+    convert=lambda _api, value: int(value),
+    help="4 (default) or 6.",
+)
+
+
+@click.group()
+def address() -> None:
+    """Address groups, and address scopes."""
+
+
+@address.group("group")
+def group() -> None:
+    """Address groups: named sets of addresses for rules of security groups."""
+
+
+add_create(
+    group,
+    ADDRESS_GROUP,
+    _ADDRESS,
+    DESCRIPTION,
+    OWNER,
+    example="nebulactl address group create office --address 192.0.2.0/24",
+)
+add_list(group, ADDRESS_GROUP, NAME, OWNER)
+add_show(group, ADDRESS_GROUP)
+add_delete(group, ADDRESS_GROUP)
+
+
+@group.command("set")
+@click.argument("name", shell_complete=names_of(ADDRESS_GROUP))
+@settings(NAME, DESCRIPTION, _ADDRESS)
+@changes
+def set_group(given: Given, name: str) -> None:
+    """Change an address group; --address adds one."""
+    _change(name, given, "add_addresses")
+
+
+@group.command("unset")
+@click.argument("name", shell_complete=names_of(ADDRESS_GROUP))
+@settings(_ADDRESS)
+@changes
+def unset_group(given: Given, name: str) -> None:
+    """Take addresses out of an address group."""
+    _change(name, given, "remove_addresses")
+
+
+def _change(name: str, given: Given, action: str) -> None:
+    if not given.attributes:
+        raise click.UsageError("Give at least one option.")
+    path = item_path(ADDRESS_GROUP, find_id(api(), ADDRESS_GROUP, name))
+    attributes = dict(given.attributes)
+    addresses = attributes.pop("addresses", None)
+    if attributes:
+        api().put(ADDRESS_GROUP.service, path, {ADDRESS_GROUP.item_key: attributes})
+    if addresses:
+        api().put(ADDRESS_GROUP.service, f"{path}/{action}", {ADDRESS_GROUP.item_key: {"addresses": addresses}})
+
+
+@address.group("scope")
+def scope() -> None:
+    """Address scopes: subnet pools that share no address."""
+
+
+add_create(
+    scope,
+    ADDRESS_SCOPE,
+    _VERSION,
+    OWNER,
+    SHARE,
+    example="nebulactl address scope create campus",
+    complete=lambda attributes: {"ip_version": 4, **attributes},
+)
+add_list(scope, ADDRESS_SCOPE, NAME, _VERSION, OWNER, SHARE)
+add_show(scope, ADDRESS_SCOPE)
+add_set(scope, ADDRESS_SCOPE, NAME, SHARE)
+add_delete(scope, ADDRESS_SCOPE)
