@@ -49,6 +49,14 @@ def fabric_batch() -> str:
     return "\n".join(lines) + "\n"
 
 
+def mac_address(segment: str, number: int) -> str:
+    """Of the interface on a segment: locally administered, and the same when its place is built again.
+
+    The others have it in their neighbour tables.
+    """
+    return f"02:4e:00:{SEGMENTS.index(segment):02x}:{number // 256:02x}:{number % 256:02x}"
+
+
 def link_batch(place: str, ends: dict[str, str], pid: int) -> str:
     """Links from segments to the place whose init is ``pid``; ``ends`` are their names inside by segment."""
     lines = []
@@ -63,8 +71,9 @@ def link_batch(place: str, ends: dict[str, str], pid: int) -> str:
 def node_batch(node: NodePlan) -> str:
     """Input of ``ip -batch`` inside a node: its three interfaces."""
     lines = ["link set dev lo up"]
-    for device in ("mgmt0", "underlay0", "provider0"):
-        lines.append(f"link set dev {device} addrgenmode none")
+    for segment in SEGMENTS:
+        address = mac_address(segment, 9 + node.number)
+        lines.append(f"link set dev {segment}0 address {address} addrgenmode none")
     lines.append(f"address replace {mgmt_ip(node)}/24 dev mgmt0")
     lines.append(f"address replace {underlay_ip(node)}/24 dev underlay0")
     lines += [f"link set dev {device} up" for device in ("mgmt0", "underlay0", "provider0")]
@@ -96,7 +105,7 @@ def lay_outside(fabric: Space, outside: Space) -> None:
     outside.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
     outside.run(
         ["ip", "-batch", "-"],
-        stdin="link set dev lo up\nlink set dev provider0 addrgenmode none\n"
+        stdin=f"link set dev lo up\nlink set dev provider0 address {mac_address('provider', 1)} addrgenmode none\n"
         f"address add {PROVIDER_GATEWAY}/24 dev provider0\nlink set dev provider0 up\n",
     )
     _checksum_in_software(outside, "provider0")

@@ -82,7 +82,7 @@ def _kernels(machine: Machine) -> Found:
         kinds = {
             "namespace": {line.split()[0]: "" for line in spaces.splitlines() if line},
             "veth": dict.fromkeys(re.findall(r"^\d+: (tap[^@:]+)", links, re.MULTILINE), ""),
-            "bridge-port": {name: "" for name in ports.split() if name.startswith("tap")},
+            "bridge-port": {name: "" for name in ports.split() if name.startswith(("tap", "vxlan-"))},
             "flow": _flows(flows),
         }
         found |= {(node, kind, name): text for kind, items in kinds.items() for name, text in items.items()}
