@@ -15,6 +15,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from nebula.errors import ConfigError
+from nebula_controller.api import openapi
 from nebula_controller.api.application import create_application, default_rules
 from nebula_controller.api.endpoint import Service
 from nebula_controller.api.policy import Policy, build
@@ -110,6 +111,7 @@ def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controlle
             *compute_services(database),
             *southbound.services(),
         ]
+        services.append(openapi.service(list(services)))
         policy = _policy(services, settings.policy_file)
     except BaseException:
         database.close()

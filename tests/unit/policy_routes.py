@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,11 +74,14 @@ class Walk:
     def call(self, method: str, path: str, body: object, caller: str) -> httpx.Response:
         """One call in this process."""
         headers = {} if caller == "nobody" else {"x-auth-token": caller}
+        return self.send(method, path, None if body is None else msgspec.json.encode(body), headers)
+
+    def send(self, method: str, path: str, content: str | bytes | None, headers: Mapping[str, str]) -> httpx.Response:
+        """Whatever it is, as it is."""
 
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.application)
             async with httpx.AsyncClient(transport=transport, base_url="http://nebula") as client:
-                content = None if body is None else msgspec.json.encode(body)
                 return await client.request(method, path, content=content, headers=headers)
 
         return asyncio.run(send())
@@ -189,7 +192,7 @@ class Walk:
 
     def rows(self) -> list[str]:
         """The table's rows, in the order of the paths."""
-        with self._nothing_is_kept():
+        with self.nothing_is_kept():
             return [
                 self._row(path, operation)
                 for path, operation in sorted(self.operations, key=lambda item: (item[0], item[1].method))
@@ -202,9 +205,9 @@ class Walk:
 
     def answer(self, path: str, operation: Operation, caller: str) -> str:
         """``yes`` for whatever has passed the policy: also 409; else the status."""
-        place = self._path(path)
+        place = self.place(path)
         method = operation.method
-        reply = self.call(method, place, self._body(method, place), caller)
+        reply = self.call(method, place, self.body(method, place), caller)
         assert reply.status_code < 500, (method, place, caller, reply.text)
         if operation.open:
             return "secret" if reply.status_code == 401 else "open"
@@ -212,7 +215,8 @@ class Walk:
             return "none"
         return "yes" if reply.status_code < 400 or reply.status_code == 409 else str(reply.status_code)
 
-    def _path(self, path: str) -> str:
+    def place(self, path: str) -> str:
+        """The path with the ids of the objects that are there."""
         for known in ("floatingips/{floatingip_id}", "qos/policies/{policy_id}"):
             if known in path:
                 path = path.replace(known, f"{known.partition('/{')[0]}/{self.ids[f'{NETWORK}/{known}']}")
@@ -225,7 +229,8 @@ class Walk:
         path = re.sub(r"\{(\w+)\}", lambda found: named.get(found[1], "none"), path)
         return f"{path}?object=none" if path == "/nebula/v1/calls" else path
 
-    def _body(self, method: str, place: str) -> object:
+    def body(self, method: str, place: str) -> object:
+        """One with which the call is right, where that is known."""
         if (method, place) in self.bodies:
             return self.bodies[method, place]
         if method not in ("PUT", "POST"):
@@ -238,7 +243,8 @@ class Walk:
         return {f"{plural[:-3]}y" if plural.endswith("ies") else plural[:-1]: {}}
 
     @contextmanager
-    def _nothing_is_kept(self) -> Iterator[None]:
+    def nothing_is_kept(self) -> Iterator[None]:
+        """Every call finds the same objects: what it wrote is rolled back."""
         database = self.controller.database
 
         @contextmanager

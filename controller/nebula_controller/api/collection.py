@@ -7,7 +7,7 @@ sees a row, what else an answer holds, and what create, update and delete do.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select
@@ -15,10 +15,11 @@ from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select
 from nebula.errors import BadRequest, NotFound, PreconditionFailed
 from nebula.model import accept
 from nebula.model.standard import Nameless
+from nebula_controller.api import about
 from nebula_controller.api import query as queries
 from nebula_controller.api.authority import Authority
 from nebula_controller.api.context import RequestContext
-from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.api.policy import Target
 from nebula_controller.api.tags import TagOperations
 from nebula_controller.store.database import Database, Transaction
@@ -124,12 +125,25 @@ class Collection(ABC, Generic[S]):
         """All of them, for a ``Service`` whose prefix is the network service's."""
         path = f"/v2.0{self.prefix}/{self.resource.plural.replace('_', '-')}"
         return [
-            Operation("GET", path, self._list),
-            Operation("POST", path, self._create),
-            Operation("GET", f"{path}/{{id}}", self._show),
-            Operation("PUT", f"{path}/{{id}}", self._update),
-            Operation("DELETE", f"{path}/{{id}}", self._delete),
+            *self.plain_operations(path),
             *TagOperations(self).operations(path),
+        ]
+
+    def plain_operations(
+        self,
+        path: str,
+        around: Callable[[PlainHandler], PlainHandler] = lambda handler: handler,
+        *,
+        bulk: bool = True,
+    ) -> list[Operation]:
+        """The five on the objects themselves below a path; ``around`` is put around each. ``bulk``: several at once."""
+        one, resource = f"{path}/{{id}}", self.resource
+        return [
+            Operation("GET", path, around(self._list), about=about.of_list(resource, list(self._filters))),
+            Operation("POST", path, around(self._create), about=about.of_create(resource, bulk=bulk)),
+            Operation("GET", one, around(self._show), about=about.of_show(resource)),
+            Operation("PUT", one, around(self._update), about=about.of_update(resource)),
+            Operation("DELETE", one, around(self._delete), about=about.OF_DELETE),
         ]
 
     def not_found(self, key: str) -> NotFound:

@@ -25,6 +25,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from nebula.errors import BadRequest, NebulaError, NotFound, Unauthorized, Unavailable
+from nebula_controller.api.about import About
 from nebula_controller.api.context import NO_RULES, Authenticator, Caller, RequestContext, new_request_id
 from nebula_controller.api.errors import (
     ErrorShape,
@@ -76,6 +77,7 @@ class Answer(msgspec.Struct, frozen=True):
     media_type: str = "application/json"
 
 
+PlainHandler = Callable[[Call], Answer]
 Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 
@@ -83,7 +85,8 @@ class Operation(msgspec.Struct, frozen=True):
     """One method on one path of a service. ``open``: no token is asked for (log in, versions, a node's own secret).
 
     ``rule``: the policy's, asked before the handler with the caller's own project and user as the object; handlers ask
-    for what depends on an object. A body larger than ``limit_bytes`` is answered with 413 and not read.
+    for what depends on an object. A body larger than ``limit_bytes`` is answered with 413 and not read. ``about``: what
+    the API's document says beyond method and path.
     """
 
     method: str
@@ -92,6 +95,7 @@ class Operation(msgspec.Struct, frozen=True):
     open: bool = False
     limit_bytes: int = BODY_LIMIT_BYTES
     rule: str = ""
+    about: About | None = None
 
 
 class Service(msgspec.Struct, frozen=True):

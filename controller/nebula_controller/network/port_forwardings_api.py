@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, String, cast
@@ -14,7 +14,7 @@ from nebula.model.floating_ip import FloatingIp, PortForwarding
 from nebula.rules import port_forwardings as rules
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import floating_rows, rows
 from nebula_controller.network.floating_ips_api import FloatingIps, already_associated, inner_address
@@ -43,14 +43,7 @@ class PortForwardings(Collection[PortForwarding]):
 
     def operations(self) -> list[Operation]:
         path = f"/v2.0/floatingips/{{{_UNDER}}}/port_forwardings"
-        under = self._under
-        return [
-            Operation("GET", path, under(self._list)),
-            Operation("POST", path, under(self._create)),
-            Operation("GET", f"{path}/{{id}}", under(self._show)),
-            Operation("PUT", f"{path}/{{id}}", under(self._update)),
-            Operation("DELETE", f"{path}/{{id}}", under(self._delete)),
-        ]
+        return self.plain_operations(path, self._under, bulk=False)
 
     def visible(self) -> ColumnElement[bool]:
         return table.c.project_id == PROJECT
@@ -118,7 +111,7 @@ class PortForwardings(Collection[PortForwarding]):
         raise_all(rules.check(forwarding, floating_rows.forwardings_of(tx, floating.id)))
         return forwarding, router_id
 
-    def _under(self, handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    def _under(self, handler: PlainHandler) -> PlainHandler:
         """The caller sees the floating IP, and it has the forwarding that is named."""
 
         def handle(call: Call) -> Answer:

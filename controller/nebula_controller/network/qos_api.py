@@ -6,7 +6,7 @@ By Neutron's default policy, administrators make and change them, and whoever se
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import ColumnElement, true
@@ -18,7 +18,7 @@ from nebula.rules import qos as rules
 from nebula_controller.api.authority import ADMIN
 from nebula_controller.api.collection import Collection, Row, wrapped
 from nebula_controller.api.context import RequestContext
-from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import qos, sharing
 from nebula_controller.network.sharing import Shareable
@@ -89,11 +89,7 @@ class QosRules(Collection[QosRule]):
         path = f"/v2.0/qos/policies/{{{_UNDER}}}/{self.resource.plural}"
         alias = f"/v2.0/qos/{self._alias}s/{{id}}"
         return [
-            Operation("GET", path, self._under(self._list)),
-            Operation("POST", path, self._under(self._create)),
-            Operation("GET", f"{path}/{{id}}", self._under(self._show)),
-            Operation("PUT", f"{path}/{{id}}", self._under(self._update)),
-            Operation("DELETE", f"{path}/{{id}}", self._under(self._delete)),
+            *self.plain_operations(path, self._under, bulk=False),
             Operation("GET", alias, self._aliased(self._show)),
             Operation("PUT", alias, self._aliased(self._update)),
             Operation("DELETE", alias, self._aliased(self._delete)),
@@ -143,7 +139,7 @@ class QosRules(Collection[QosRule]):
         del tx, context
         return [{n: v for n, v in row.items() if n in fields} for row in shown] if fields else list(shown)
 
-    def _under(self, handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    def _under(self, handler: PlainHandler) -> PlainHandler:
         """The caller sees the policy, and it has the rule that is named."""
 
         def handle(call: Call) -> Answer:
@@ -160,7 +156,7 @@ class QosRules(Collection[QosRule]):
 
         return handle
 
-    def _aliased(self, handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    def _aliased(self, handler: PlainHandler) -> PlainHandler:
         """As below the rule's policy, with the alias for the rule's name in both bodies."""
 
         def handle(call: Call) -> Answer:
