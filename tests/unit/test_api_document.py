@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -137,11 +136,9 @@ def _operations(document: dict[str, Any], pattern: str) -> list[schemathesis.API
 def _sent(walk: Walk, case: schemathesis.Case) -> httpx.Response:
     """As an administrator, whatever token was made up."""
     raw = case.as_transport_kwargs(base_url="http://nebula")
-    names = ("method", "url", "params", "headers", "json", "data")
-    request = requests.Request(**{name: raw[name] for name in names if name in raw}).prepare()
-    headers = {**dict(request.headers), "X-Auth-Token": "admin"}
-    assert request.method is not None and request.url is not None
-    return walk.send(request.method, request.url, request.body, headers)
+    found = {name: raw[name] for name in ("method", "url", "params", "json") if name in raw}
+    request = httpx.Request(**found, content=raw.get("data"), headers=dict(raw.get("headers") or {}))
+    return walk.send(request.method, str(request.url), request.content, {**request.headers, "x-auth-token": "admin"})
 
 
 def _parameters(path: str, place: str) -> dict[str, str]:
