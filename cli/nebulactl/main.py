@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "quota": "Quotas: how much a project may have.",
     "extension": "Extensions of the network API.",
     "availability": "Availability zones.",
+    "ip": "Addresses in use, network by network.",
     "agent": "Agents: what runs on the nodes, and whether it is alive.",
     "explain": "What did that call change? Rows, and kernel objects on each node.",
     "receipt": "What a call changed in the kernels of the nodes, as a table.",

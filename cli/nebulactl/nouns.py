@@ -33,6 +33,7 @@ class Form(enum.Enum):
     ADDRESSES = enum.auto()
     RULES = enum.auto()
     RULES_OF_QOS = enum.auto()
+    NAMES = enum.auto()
 
 
 class Column(msgspec.Struct, frozen=True):

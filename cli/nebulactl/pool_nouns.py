@@ -78,3 +78,28 @@ ZONE = Noun(
     fields=(),
     absent={"host": "", "service": "", "service_status": ""},
 )
+
+IP_AVAILABILITY = Noun(
+    name="network",
+    key="network_ip_availability",
+    path="/network-ip-availabilities",
+    service=NETWORK,
+    columns=titled(
+        Network_ID="network_id",
+        Network_Name="network_name",
+        Total_IPs="total_ips",
+        Used_IPs="used_ips",
+        Total_IPs_in_Subnet="total_ips_in_subnet",
+        Total_IPs_in_Allocation_Pool="total_ips_in_allocation_pool",
+        Used_IPs_in_Subnet="used_ips_in_subnet",
+        Used_IPs_in_Allocation_Pool="used_ips_in_allocation_pool",
+    ),
+    fields=named(
+        "ip_availability_details network_id network_name project_id subnet_ip_availability total_ips used_ips"
+    ),
+    forms={"subnet_ip_availability": Form.DICTS, "ip_availability_details": Form.DICT},
+    absent=dict.fromkeys(
+        (f"{state}_ips_in_{place}" for state in ("total", "used") for place in ("subnet", "allocation_pool")), ""
+    ),
+)
+"""The last four columns are of an extension that this network service has not; the client prints them empty."""

@@ -35,7 +35,7 @@ def cell(value: Json, form: Form = Form.PLAIN) -> Cell:
     return Cell(human(value, form), machine)
 
 
-def human(value: Json, form: Form) -> str:  # noqa: PLR0911 - one line per form
+def human(value: Json, form: Form) -> str:  # noqa: PLR0911, PLR0912 - one case per form
     """The text for a person."""
     match form:
         case Form.STATE:
@@ -46,10 +46,12 @@ def human(value: Json, form: Form) -> str:  # noqa: PLR0911 - one line per form
             return ":-)" if value else "XXX"
         case Form.SORTED_LIST:
             return ", ".join(sorted(_texts(value)))
+        case Form.NAMES:
+            return ", ".join(sorted(str(item.get("name")) for item in as_objects(value)))
         case Form.ORDERED_LIST:
             return ", ".join(_texts(value))
         case Form.DICT:
-            return _dict(as_object(value))
+            return "None" if value is None else _dict(as_object(value))
         case Form.DICTS:
             return "\n".join(_dict(item) for item in as_objects(value))
         case Form.RULES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,23 +71,118 @@ def controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cont
     made.stop()
 
 
+NETWORK_BEFORE = (
+    "network create net",
+    "subnet create four --network net --subnet-range 10.0.0.0/24",
+    "subnet create six --network net --subnet-range 2001:db8::/64 --ip-version 6",
+    "router create alpha",
+    "router create bravo",
+    "router add subnet alpha four",
+    "port create second --network net --fixed-ip subnet=four",
+    "router add port bravo second",
+    "network qos policy create alpha",
+    "network qos policy create bravo",
+)
+NETWORK_TWINS = (
+    (
+        "network qos rule create {n} --type bandwidth-limit --max-kbps 1000 --max-burst-kbits 800 --egress",
+        (
+            "network qos rule set alpha {id} --max-kbps 2000",
+            "= network qos rule show alpha {id}",
+            "= network qos policy show alpha -f json",
+            "= network qos rule list alpha",
+            "= network qos rule list alpha -f json",
+            "- network qos rule delete alpha {id}",
+        ),
+    ),
+    (
+        "network qos rule create {n} --type dscp-marking --dscp-mark 46",
+        ("= network qos rule show alpha {id} -f json", "= network qos rule list alpha -f value"),
+    ),
+    ("network qos rule create {n} --type minimum-bandwidth --min-kbps 5 --ingress", ()),
+    ("network qos rule create {n} --type minimum-packet-rate --min-kpps 5 --any", ()),
+    ("network qos rule type list", ()),
+    ("ip availability list", ()),
+    ("ip availability list --ip-version 6 -f json", ()),
+    ("ip availability show net", ()),
+    ("ip availability show net -f json", ()),
+    ("network agent list --network net", ()),
+    ("network agent list --router {n} --long", ()),
+    ("router add route {n} --route destination=10.9.0.0/16,gateway=10.0.0.9", ()),
+    ("router remove route {n} --route destination=10.9.0.0/16,gateway=10.0.0.9 -f json", ()),
+)
+
+
 def test_both_say_the_same(controller: Controller, capsys: pytest.CaptureFixture[str]) -> None:
     """Lists and details of every kind read the same in both, whatever of names, columns and formats."""
     for line in MADE:
         assert run(line.split()) == 0, line + capsys.readouterr().err
     capsys.readouterr()
-    ours, theirs = {}, {}
+    ours = {}
     for line in SHOWN:
         assert run(line.split()) == 0, line + capsys.readouterr().err
         ours[line] = said_lines(capsys.readouterr().out, controller.url)
-    command = ""
-    for answer in play(controller, "\n".join(f"$ openstack {line}" for line in SHOWN)).splitlines():
-        if answer.startswith("$ openstack "):
-            command = answer.removeprefix("$ openstack ")
-            theirs[command] = []
-        elif answer:
-            theirs[command].append(answer)
-    assert ours == theirs
+    assert ours == _theirs(controller, list(SHOWN))
     for line in REMOVED:
         assert run(line.split()) == 0, line + capsys.readouterr().err
     assert "R2" not in controller.openstack("region list -f json")[0][0].values()
+
+
+def _theirs(controller: Controller, lines: list[str]) -> dict[str, list[str]]:
+    """What the real client says, by command."""
+    said: dict[str, list[str]] = {}
+    for answer in play(controller, "\n".join(f"$ openstack {line}" for line in lines)).splitlines():
+        if answer.startswith("$ openstack "):
+            command = answer.removeprefix("$ openstack ")
+            said[command] = []
+        elif answer:
+            said[command].append(answer)
+    return said
+
+
+def _compare(
+    controller: Controller,
+    capsys: pytest.CaptureFixture[str],
+    before: tuple[str, ...],
+    twins: tuple[tuple[str, tuple[str, ...]], ...],
+) -> None:
+    """Each twin is said by nebulactl of ``alpha`` and by the client of ``bravo``; then further lines of the one made.
+
+    ``{id}`` is its id. After ``= `` both say the line, after ``- `` nebulactl alone and last; the rest is said at once.
+    """
+
+    def say(line: str) -> list[str]:
+        assert run(line.split()) == 0, line + capsys.readouterr().err
+        return said_lines(capsys.readouterr().out, controller.url)
+
+    for line in before:
+        say(line)
+    ours, last, both = {}, [], []
+    for line, further in twins:
+        assert run(line.format(n="alpha").split()) == 0, line + capsys.readouterr().err
+        said = capsys.readouterr().out
+        ours[line.format(n="bravo")] = said_lines(said, controller.url)
+        found = re.search(r"^\| (?:id|ID|access) +\| (\S+)", said, re.MULTILINE)
+        for step in further:
+            assert found is not None
+            command = step.removeprefix("= ").removeprefix("- ").format(id=found[1])
+            if step.startswith("- "):
+                last.append(command)
+            elif step.startswith("= "):
+                both.append(command)
+            else:
+                say(command)
+    shown = {command: say(command) for command in both}
+    theirs = _theirs(controller, [*shown, *ours])
+    assert {command: theirs[command] for command in shown} == shown
+    for command, said_of_alpha in ours.items():
+        assert said_of_alpha == [answer.replace("bravo", "alpha") for answer in theirs[command]], command
+    for command in last:
+        say(command)
+
+
+def test_both_say_the_same_of_qos_rules_agents_and_addresses(
+    controller: Controller, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the calls themselves print, and what has no name but only an id."""
+    _compare(controller, capsys, NETWORK_BEFORE, NETWORK_TWINS)

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from nebulactl.actions import add_delete, add_list, add_show, create, merged, update, without
-from nebulactl.api import Api, JsonObject, as_objects
+from nebulactl.api import Api, JsonObject, as_object, as_objects
 from nebulactl.commands.port import FIXED_IP_METAVAR, FIXED_IP_TYPE, fixed_ip
 from nebulactl.common_settings import DESCRIPTION, ENABLE, NAME, OWNER, TAG, TAGS
 from nebulactl.find import find, find_id, item_path, list_resources
@@ -134,12 +134,12 @@ def unset_router(given: Given, name: str, external_gateway: bool) -> None:
 
 @router.group("add")
 def add() -> None:
-    """Give a router an interface."""
+    """Give a router an interface, or routes."""
 
 
 @router.group("remove")
 def remove() -> None:
-    """Take an interface from a router."""
+    """Take an interface, or routes, from a router."""
 
 
 def _interface(name: str, action: str, body: JsonObject) -> None:
@@ -181,6 +181,37 @@ def remove_subnet(router_name: str, subnet: str) -> None:
 def remove_port(router_name: str, port: str) -> None:
     """Take this interface away; the port goes with it."""
     _interface(router_name, "remove", {"port_id": find_id(api(), PORT, port)})
+
+
+def _routes(output: Output, given: Given, name: str, action: str) -> None:
+    path = item_path(ROUTER, find_id(api(), ROUTER, name))
+    answer = api().put(ROUTER.service, f"{path}/{action}_extraroutes", {ROUTER.item_key: given.attributes})
+    output.resource(ROUTER, as_object(answer.get(ROUTER.item_key)))
+
+
+@add.command("route")
+@click.argument("router_name", metavar="ROUTER", shell_complete=names_of(ROUTER))
+@settings(msgspec.structs.replace(_ROUTE, required=True))
+@changes
+@shows
+def add_route(output: Output, given: Given, router_name: str) -> None:
+    """Routes more, whatever the others are; one that is there already stays.
+
+    \b
+    Examples:
+      nebulactl router add route nebula_router --route destination=10.0.0.0/8,gateway=192.168.50.254
+    """
+    _routes(output, given, router_name, "add")
+
+
+@remove.command("route")
+@click.argument("router_name", metavar="ROUTER", shell_complete=names_of(ROUTER))
+@settings(msgspec.structs.replace(_ROUTE, required=True))
+@changes
+@shows
+def remove_route(output: Output, given: Given, router_name: str) -> None:
+    """Take these routes away, whatever the others are; one that is not there is no error."""
+    _routes(output, given, router_name, "remove")
 
 
 def _interfaces(cloud: Api, resource: JsonObject) -> JsonObject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, create
+from nebulactl.commands.qos_rule import rule
 from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, SHARE
 from nebulactl.find import find_id
 from nebulactl.invocation import api
@@ -82,3 +83,4 @@ add_list(policy, QOS_POLICY, OWNER, SHARE)
 add_show(policy, QOS_POLICY)
 add_set(policy, QOS_POLICY, NAME, DESCRIPTION, SHARE, _DEFAULT)
 add_delete(policy, QOS_POLICY)
+qos.add_command(rule)
