@@ -158,12 +158,15 @@ def add_delete(group: click.Group, noun: Noun) -> None:
     group.command("delete", help=f"Delete {noun.name}s, by name or id.")(run)
 
 
-def delete_all(noun: Noun, names: tuple[str, ...]) -> None:
-    """Each by itself: one that cannot go does not keep the others. Raises the first error after the last try."""
+def delete_all(noun: Noun, names: tuple[str, ...], identify: Callable[[Api, Noun, str], str] = find_id) -> None:
+    """Each by itself: one that cannot go does not keep the others. Raises the first error after the last try.
+
+    ``identify``: from a name to what stands in the path.
+    """
     failed = []
     for name in names:
         try:
-            api().delete(noun.service, item_path(noun, find_id(api(), noun, name)))
+            api().delete(noun.service, item_path(noun, identify(api(), noun, name)))
         except NebulaError as error:
             if len(names) == 1:
                 raise

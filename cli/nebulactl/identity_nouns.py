@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nebulactl.api import IDENTITY
-from nebulactl.nouns import Column, Noun, titled
+from nebulactl.nouns import Column, Form, Noun, titled
 
 _HIDDEN = frozenset({"links", "tags"})
 
@@ -69,4 +69,94 @@ ENDPOINT = Noun(
         URL="url",
     ),
     fields=_plain("enabled id interface region region_id service_id url service_name service_type"),
+)
+
+_APPLICATION_CREDENTIAL = titled(
+    ID="id",
+    Name="name",
+    Description="description",
+    Project_ID="project_id",
+    Roles="roles",
+    Unrestricted="unrestricted",
+    Access_Rules="access_rules",
+    Expires_At="expires_at",
+)
+
+APPLICATION_CREDENTIAL = Noun(
+    name="application credential",
+    key="application_credential",
+    path="/application_credentials",
+    service=IDENTITY,
+    columns=_APPLICATION_CREDENTIAL,
+    fields=_APPLICATION_CREDENTIAL,
+    forms={"roles": Form.NAMES},
+)
+"""Its path is below a user's."""
+
+EC2 = Noun(
+    name="EC2 credential",
+    key="credential",
+    path="/credentials/OS-EC2",
+    service=IDENTITY,
+    columns=titled(Access="access", Secret="secret", Project_ID="tenant_id", User_ID="user_id"),
+    fields=(
+        *_plain("access links"),
+        Column("project_id", "tenant_id"),
+        *_plain("secret trust_id user_id"),
+    ),
+    name_attribute="access",
+)
+"""Its path is below a user's."""
+
+CREDENTIAL = Noun(
+    name="credential",
+    path="/credentials",
+    service=IDENTITY,
+    columns=titled(ID="id", Type="type", User_ID="user_id", Data="blob", Project_ID="project_id"),
+    fields=_plain("blob id project_id type user_id"),
+    name_attribute="id",
+)
+
+LIMIT = Noun(
+    name="limit",
+    path="/limits",
+    service=IDENTITY,
+    columns=titled(
+        ID="id",
+        Project_ID="project_id",
+        Service_ID="service_id",
+        Resource_Name="resource_name",
+        Resource_Limit="resource_limit",
+        Description="description",
+        Region_ID="region_id",
+    ),
+    fields=_plain("description id project_id region_id resource_limit resource_name service_id"),
+    name_attribute="id",
+)
+
+REGISTERED_LIMIT = Noun(
+    name="registered limit",
+    key="registered_limit",
+    path="/registered_limits",
+    service=IDENTITY,
+    columns=titled(
+        ID="id",
+        Service_ID="service_id",
+        Resource_Name="resource_name",
+        Default_Limit="default_limit",
+        Description="description",
+        Region_ID="region_id",
+    ),
+    fields=_plain("default_limit description id region_id resource_name service_id"),
+    name_attribute="id",
+)
+
+POLICY = Noun(
+    name="policy",
+    path="/policies",
+    service=IDENTITY,
+    columns=titled(ID="id", Type="type"),
+    long_columns=titled(Rules="blob"),
+    fields=(Column("id", "id"), Column("rules", "blob"), Column("type", "type")),
+    name_attribute="id",
 )

@@ -113,6 +113,83 @@ NETWORK_TWINS = (
 )
 
 
+IDENTITY_BEFORE = (
+    "role create alpha",
+    "role create bravo",
+    "role create other",
+    "service create --name designate dns",
+    "registered limit create --service designate --default-limit 5 alpha",
+    "registered limit create --service designate --default-limit 5 bravo",
+)
+IDENTITY_TWINS = (
+    (
+        "application credential create {n} --secret s --role reader --expiration 2999-01-01T00:00:00 --description d",
+        (
+            "= application credential list",
+            "= application credential list -f json",
+            "= application credential show alpha",
+            "- application credential delete alpha",
+        ),
+    ),
+    (
+        "application credential create {n}2 --secret s --role admin --role reader --unrestricted -f json",
+        ("- application credential delete alpha2",),
+    ),
+    (
+        "ec2 credentials create",
+        (
+            "= ec2 credentials list",
+            "= ec2 credentials show {id} -f json",
+            "= ec2 credentials show {id} --user admin",
+            "- ec2 credentials delete {id}",
+        ),
+    ),
+    (
+        "implied role create {n} --implied-role other",
+        ("= implied role list", "- implied role delete alpha --implied-role other"),
+    ),
+    (
+        "registered limit create --service designate --region RegionOne --default-limit 7 --description d {n}",
+        (
+            "registered limit set {id} --default-limit 8",
+            "= registered limit set {id} --description e",
+            "= registered limit list",
+            "= registered limit show {id}",
+            "- registered limit delete {id}",
+        ),
+    ),
+    (
+        "limit create --project admin --service designate --resource-limit 3 {n}",
+        (
+            "= limit set {id} --resource-limit 4 --description d",
+            "= limit list",
+            "= limit list --resource-name alpha -f json",
+            "= limit show {id}",
+            "- limit delete {id}",
+        ),
+    ),
+    (
+        "credential create admin {n} --type totp",
+        (
+            "credential set {id} --user admin --type totp --data alpha",
+            "= credential list --type totp",
+            "= credential show {id}",
+            "- credential delete {id}",
+        ),
+    ),
+    (
+        "policy create {n}.json",
+        (
+            "policy set {id} --rules alpha.json --type text/plain",
+            "= policy list",
+            "= policy list --long",
+            "= policy show {id} -f json",
+            "- policy delete {id}",
+        ),
+    ),
+)
+
+
 def test_both_say_the_same(controller: Controller, capsys: pytest.CaptureFixture[str]) -> None:
     """Lists and details of every kind read the same in both, whatever of names, columns and formats."""
     for line in MADE:
@@ -164,8 +241,7 @@ def _compare(
         ours[line.format(n="bravo")] = said_lines(said, controller.url)
         found = re.search(r"^\| (?:id|ID|access) +\| (\S+)", said, re.MULTILINE)
         for step in further:
-            assert found is not None
-            command = step.removeprefix("= ").removeprefix("- ").format(id=found[1])
+            command = step.removeprefix("= ").removeprefix("- ").format(id=found[1] if found else "no id")
             if step.startswith("- "):
                 last.append(command)
             elif step.startswith("= "):
@@ -186,3 +262,19 @@ def test_both_say_the_same_of_qos_rules_agents_and_addresses(
 ) -> None:
     """What the calls themselves print, and what has no name but only an id."""
     _compare(controller, capsys, NETWORK_BEFORE, NETWORK_TWINS)
+
+
+def test_both_say_the_same_of_credentials_limits_and_policies(
+    controller: Controller, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Secrets are printed where the client prints them; the controller's log has none of them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("alpha", "bravo"):
+        Path(f"{name}.json").write_text(f'["{name}"]\n')
+    _compare(controller, capsys, IDENTITY_BEFORE, IDENTITY_TWINS)
+    assert run(["application", "credential", "create", "z", "--secret", "very-well-kept"]) == 0
+    assert "very-well-kept" in capsys.readouterr().out
+    assert run(["application", "credential", "show", "z"]) == 0
+    assert "very-well-kept" not in capsys.readouterr().out
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and b"very-well-kept" in path.read_bytes()]
+    assert kept == []

@@ -1,0 +1,84 @@
+"""``nebulactl ec2 credentials``. Effects: HTTP through Api; prints, secrets too, as the client does."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from nebulactl.actions import delete_all
+from nebulactl.api import as_object, as_objects
+from nebulactl.find import find_id, item_path
+from nebulactl.identity_nouns import EC2
+from nebulactl.invocation import api
+from nebulactl.nouns import PROJECT, USER, Noun
+from nebulactl.options import Function, changes, lists, names_of, shows
+from nebulactl.output import Output
+
+
+@click.group()
+def ec2() -> None:
+    """What clients of the EC2 API log in with."""
+
+
+@ec2.group("credentials")
+def credentials() -> None:
+    """EC2 credentials: an access key and a secret, for one project."""
+
+
+def _of(user: str | None) -> Noun:
+    user_id = api().grant.user_id if user is None else find_id(api(), USER, user)
+    return msgspec.structs.replace(EC2, path=f"{item_path(USER, user_id)}{EC2.path}")
+
+
+def _user_option(function: Function) -> Function:
+    option = click.option("--user", help="Of this user (name or id); else yours.", shell_complete=names_of(USER))
+    decorated: Function = option(function)
+    return decorated
+
+
+@credentials.command("create")
+@click.option("--project", help="For this project (name or id); else the login's.", shell_complete=names_of(PROJECT))
+@_user_option
+@changes
+@shows
+def create_credentials(output: Output, user: str | None, project: str | None) -> None:
+    """Create an access key and a secret.
+
+    \b
+    Examples:
+      nebulactl ec2 credentials create --project second
+    """
+    noun = _of(user)
+    project_id = api().grant.project_id if project is None else find_id(api(), PROJECT, project)
+    made = api().post(noun.service, noun.path, {"tenant_id": project_id})
+    output.resource(noun, as_object(made.get(noun.item_key)))
+
+
+@credentials.command("list")
+@_user_option
+@lists
+def list_credentials(output: Output, user: str | None) -> None:
+    """List access keys and secrets."""
+    noun = _of(user)
+    found = as_objects(api().get(noun.service, noun.path).get("credentials"))
+    output.resources(noun, found, noun.columns)
+
+
+@credentials.command("show")
+@click.argument("access")
+@_user_option
+@shows
+def show_credentials(output: Output, access: str, user: str | None) -> None:
+    """Show one pair, by its access key."""
+    noun = _of(user)
+    found = api().get(noun.service, item_path(noun, access))
+    output.resource(noun, as_object(found.get(noun.item_key)))
+
+
+@credentials.command("delete")
+@click.argument("accesses", metavar="ACCESS...", nargs=-1, required=True)
+@_user_option
+@changes
+def delete_credentials(accesses: tuple[str, ...], user: str | None) -> None:
+    """Delete pairs, by their access keys."""
+    delete_all(_of(user), accesses, lambda _cloud, _noun, access: access)

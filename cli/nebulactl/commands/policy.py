@@ -1,0 +1,58 @@
+"""``nebulactl policy``. Effects: through the verbs of ``actions``; reads the file of rules."""
+
+from __future__ import annotations
+
+import io
+
+import click
+
+from nebulactl.actions import add_delete, add_list, add_set, add_show, create
+from nebulactl.identity_nouns import POLICY
+from nebulactl.invocation import api
+from nebulactl.options import Given, Setting, changes, settings, shows
+from nebulactl.output import Output
+
+_TYPE = Setting(flag="--type", attribute="type", help="MIME type of the rules.")
+_RULES = Setting(
+    flag="--rules",
+    attribute="blob",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    convert=lambda _api, file: _text(file),
+    help="File of the rules.",
+)
+
+
+def _text(file: io.TextIOWrapper) -> str:
+    try:
+        return file.read().strip()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file.name} is not text.") from None
+
+
+@click.group()
+def policy() -> None:
+    """Policies: rules that identity keeps for other services, and does not read itself."""
+
+
+@policy.command("create")
+@click.argument("rules", metavar="FILE", type=click.File(encoding="utf-8"))
+@settings(_TYPE)
+@changes
+@shows
+def create_policy(output: Output, given: Given, rules: io.TextIOWrapper) -> None:
+    """Keep the rules of a file; of type application/json, if none is given.
+
+    \b
+    Examples:
+      nebulactl policy create policy.json
+    """
+    output.resource(
+        POLICY, create(api(), POLICY, {"type": "application/json", "blob": _text(rules), **given.attributes})
+    )
+
+
+add_list(policy, POLICY)
+add_show(policy, POLICY)
+add_set(policy, POLICY, _TYPE, _RULES)
+add_delete(policy, POLICY)
