@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from nebula.model import accept
+from nebula.model import accept, dhcp_option
 from nebula.model.attribute import Attribute, Who, describe
 from nebula.model.qos import AssignedQos
 from nebula.model.standard import Flag, Standard, Status
@@ -36,8 +36,6 @@ _pairs = accept.list_of(
     "address pair",
 )
 _OPTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?", re.ASCII)
-_MAY_BE_EMPTY = ("router", "classless-static-route")
-"""Options that may have an empty value, which tells a guest that there is none (Neutron's list)."""
 
 _option = accept.fields(
     "extra DHCP option",
@@ -47,17 +45,25 @@ _option = accept.fields(
 
 
 def _dhcp_option(value: object) -> object:
-    """A name or number that dnsmasq may know, and one line of printable text; null takes an option away."""
+    """An option that dnsmasq knows, with a value of its form; null takes an option away.
+
+    Those for IPv6 are kept and shown, but no server gives them out: of these only the line is checked.
+    """
     found = _option(value)
     assert isinstance(found, dict)
     name, text = found["opt_name"], found["opt_value"]
-    if not _OPTION_NAME.fullmatch(name):
+    version = found.get("ip_version", 4)
+    if version == 4 and text is None:
+        dhcp_option.form(name)
+    elif version == 4:
+        dhcp_option.line(name, text)
+    elif not _OPTION_NAME.fullmatch(name):
         raise ValueError(f"'{accept.shown(name)}' is not a name or number of a DHCP option")
-    if text is not None and not text.isprintable():
+    elif text is not None and not text.isprintable():
         raise ValueError(f"'{accept.shown(text)}' is not one line of text")
-    if text is not None and not text.strip() and name not in _MAY_BE_EMPTY:
+    elif text is not None and not text.strip():
         raise ValueError(f"'{accept.shown(text)}' Blank strings are not permitted")
-    return {"opt_name": name, "opt_value": text, "ip_version": found.get("ip_version", 4)}
+    return {"opt_name": name, "opt_value": text, "ip_version": version}
 
 
 _options = accept.list_of(_dhcp_option, "extra DHCP option", "extra DHCP option")

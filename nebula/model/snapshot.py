@@ -17,6 +17,7 @@ from nebula.model.port import DHCP
 from nebula.view.records import (
     AddressPair,
     AddressSet,
+    DhcpOption,
     FixedIp,
     FloatingIpView,
     HostRoute,
@@ -66,6 +67,7 @@ class PortRow(msgspec.Struct, frozen=True):
     port_security_enabled: bool = False
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     security_groups: tuple[SecurityGroupId, ...] = ()
+    dhcp_options: tuple[DhcpOption, ...] = ()
 
 
 class RouterRow(msgspec.Struct, frozen=True):

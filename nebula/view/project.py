@@ -180,9 +180,21 @@ def _dhcp_servers(snapshot: Snapshot, ports: list[PortRow]) -> list[DhcpView]:
             continue
         if any(subnet.enable_dhcp for subnet in network.subnets):
             servers[network.id] = DhcpView(
-                network_id=network.id, port_id=port.id, hosts=tuple(_dhcp_hosts(snapshot, network))
+                network_id=network.id,
+                port_id=port.id,
+                hosts=tuple(_dhcp_hosts(snapshot, network)),
+                servers=_dhcp_addresses(snapshot, network),
             )
     return [servers[network] for network in sorted(servers)]
+
+
+def _dhcp_addresses(snapshot: Snapshot, network: NetworkRow) -> tuple[FixedIp, ...]:
+    """Of all servers of the network; empty where there is one alone."""
+    rows = [snapshot.ports[key] for key in snapshot.ports_of_network(network.id)]
+    serving = [port for port in rows if port.device_owner == DHCP and port.host and port.admin_state_up]
+    if len({port.host for port in serving}) < 2:
+        return ()
+    return tuple(sorted(fixed_ip for port in serving for fixed_ip in port.fixed_ips))
 
 
 def _dhcp_hosts(snapshot: Snapshot, network: NetworkRow) -> list[DhcpHost]:
@@ -196,15 +208,16 @@ def _dhcp_hosts(snapshot: Snapshot, network: NetworkRow) -> list[DhcpHost]:
         fixed_ips = port.fixed_ips
         if not all_served:
             fixed_ips = tuple([ip for ip in fixed_ips if ip.subnet_id in served])
-        if fixed_ips:
-            hosts.append(
-                DhcpHost(
-                    port_id=port.id,
-                    mac_address=port.mac_address,
-                    hostname=hostname(port.dns_name, fixed_ips),
-                    fixed_ips=fixed_ips,
-                )
+        hosts += [
+            DhcpHost(
+                port_id=port.id,
+                mac_address=port.mac_address,
+                hostname=hostname(port.dns_name, (fixed_ip,)),
+                fixed_ips=(fixed_ip,),
+                options=port.dhcp_options,
             )
+            for fixed_ip in fixed_ips
+        ]
     hosts.sort(key=_by_port_id)
     return hosts
 

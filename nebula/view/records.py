@@ -146,23 +146,38 @@ class AddressSet(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
 
 
+class DhcpOption(msgspec.Struct, frozen=True, order=True):
+    """An extra DHCP option of a port, for IPv4; ``name`` is dnsmasq's word or a number (``model/dhcp_option``)."""
+
+    name: str
+    value: str
+
+
 class DhcpHost(msgspec.Struct, frozen=True):
-    """One line of dnsmasq's host file: who gets which addresses, under which name."""
+    """Who gets which addresses, under which name, with which options beside the subnet's.
+
+    A port whose addresses have names of their own is several of these.
+    """
 
     port_id: PortId
     mac_address: str
     hostname: str
     fixed_ips: tuple[FixedIp, ...]
+    options: tuple[DhcpOption, ...] = ()
 
 
 class DhcpView(msgspec.Struct, frozen=True):
-    """The network's DHCP server runs on this node; ``port_id`` is its port (among ``NodeView.ports``)."""
+    """The network's DHCP server runs on this node; ``port_id`` is its port (among ``NodeView.ports``).
+
+    ``servers``: the addresses of all servers of the network, of this node and others, where there are several.
+    """
 
     network_id: NetworkId
     port_id: PortId
     hosts: tuple[DhcpHost, ...]
     lease_time_s: int = 86400
     domain: str = DNS_DOMAIN
+    servers: tuple[FixedIp, ...] = ()
 
 
 class RouterGateway(msgspec.Struct, frozen=True):

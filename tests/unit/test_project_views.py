@@ -16,6 +16,7 @@ from nebula.view import codec
 from nebula.view.project import hostname, project
 from nebula.view.records import (
     DhcpHost,
+    DhcpOption,
     DhcpView,
     FixedIp,
     HostRoute,
@@ -179,6 +180,30 @@ def test_second_dhcp_port_on_a_node_adds_no_second_server(cloud: Snapshot) -> No
     """One dnsmasq per network and node."""
     cloud.put_port(red_port("p-dhcp-b", NET1, 3, "network:dhcp", "dhcp-red"))
     assert [(server.network_id, server.port_id) for server in project(cloud, NET1).dhcp] == [(RED, "p-dhcp")]
+
+
+def test_servers_of_a_network_know_of_each_other(cloud: Snapshot) -> None:
+    """Each has the addresses of all that serve; one alone, or beside one that is down or nowhere, names none."""
+    assert project(cloud, NET1).dhcp[0].servers == ()
+    second = red_port("p-dhcp-b", COMPUTE1, 3, "network:dhcp", "dhcp-red")
+    cloud.put_port(second)
+    addresses = tuple(FixedIp(RED_V4.id, ip) for ip in ("192.168.50.2", "192.168.50.3"))
+    assert [project(cloud, host).dhcp[0].servers for host in (NET1, COMPUTE1)] == [addresses, addresses]
+    for change in ({"host": Host("")}, {"admin_state_up": False}):
+        cloud.put_port(msgspec.structs.replace(second, **change))
+        assert project(cloud, NET1).dhcp[0].servers == ()
+
+
+def test_dhcp_options_and_names_of_each_address(cloud: Snapshot) -> None:
+    """A port's options go to its host, and each of its addresses has the name that the API shows for it."""
+    options = (DhcpOption("mtu", "1400"),)
+    two = tuple(FixedIp(RED_V4.id, f"192.168.50.{last}") for last in (20, 21))
+    cloud.put_port(red_port("p-two", COMPUTE1, 20, fixed_ips=two, dhcp_options=options))
+    hosts = [host for host in project(cloud, NET1).dhcp[0].hosts if host.port_id == "p-two"]
+    assert [(host.hostname, host.options) for host in hosts] == [
+        ("host-192-168-50-20", options),
+        ("host-192-168-50-21", options),
+    ]
 
 
 def test_unknown_host_gets_an_empty_view_with_peers(cloud: Snapshot) -> None:

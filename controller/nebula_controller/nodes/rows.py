@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from nebula.ids import Host, InstanceId, NetworkId, Owner, OwnerKind, PortId, RouterId, SubnetId
 from nebula.model.snapshot import InstanceRow, NetworkRow, NodeRow, PortRow, RouterRow, Snapshot
-from nebula.view.records import AddressPair, FixedIp, HostRoute, SubnetView
+from nebula.view.records import AddressPair, DhcpOption, FixedIp, HostRoute, SubnetView
 from nebula_controller.nodes import floating_rows, security_rows
 from nebula_controller.nodes.queries import query, read
 from nebula_controller.store.database import Transaction
@@ -62,6 +62,7 @@ _PORTS = query(
         ports.c.dns_name,
         ports.c.port_security_enabled,
         ports.c.allowed_address_pairs,
+        ports.c.extra_dhcp_opts,
     ),
     ports.c.id,
 )
@@ -269,7 +270,7 @@ def _port_rows(tx: Transaction, keys: set[str] | None) -> Iterator[PortRow]:
         of_port[port_id].append(FixedIp(subnet_id, ip_address))
     groups = security_rows.groups_of_ports(tx, keys)
     for row in read(tx, _PORTS, keys):
-        identity, network_id, mac_address, device_owner, device_id, host, up, dns_name, security, pairs = row
+        identity, network_id, mac_address, device_owner, device_id, host, up, dns_name, security, pairs, options = row
         yield PortRow(
             identity,
             network_id,
@@ -283,6 +284,7 @@ def _port_rows(tx: Transaction, keys: set[str] | None) -> Iterator[PortRow]:
             security,
             _pairs(pairs),
             groups.get(identity, ()),
+            _options(options),
         )
 
 
@@ -312,6 +314,12 @@ def _instance_rows(tx: Transaction, keys: set[str] | None) -> Iterator[InstanceR
 
 def _pairs(stored: Sequence[dict[str, str]]) -> tuple[AddressPair, ...]:
     return tuple(sorted(AddressPair(pair["mac_address"], pair["ip_address"]) for pair in stored))
+
+
+def _options(stored: Sequence[dict[str, str | int]]) -> tuple[DhcpOption, ...]:
+    return tuple(
+        sorted(DhcpOption(str(item["opt_name"]), str(item["opt_value"])) for item in stored if item["ip_version"] == 4)
+    )
 
 
 def _routes(stored: Sequence[dict[str, str]]) -> tuple[HostRoute, ...]:

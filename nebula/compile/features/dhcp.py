@@ -1,6 +1,6 @@
-"""DHCP: one dnsmasq per network, in a namespace of its own, which answers only ports that the controller knows.
+"""DHCP and names: one dnsmasq per network, in a namespace of its own, which answers only ports that are known.
 
-Pure. Namespace, addresses, host and options file, and the daemon (RFC 2131; option 26 tells the MTU).
+Pure. Namespace, addresses, host, options and names file, and the daemon (RFC 2131; option 26 tells the MTU).
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def _server(node: Wiring, dhcp: DhcpView, port: WiredPort) -> Iterator[KernelObj
         return
     home = folder(node, dhcp.network_id)
     hosts = ConfigFile(f"{home}/host", dnsmasq.host_file(dhcp.hosts, subnets), owner)
-    options = ConfigFile(f"{home}/opts", dnsmasq.options_file(subnets), owner)
-    yield hosts
-    yield options
+    options = ConfigFile(f"{home}/opts", dnsmasq.options_file(subnets, dhcp.hosts, dhcp.servers), owner)
+    names = ConfigFile(f"{home}/addn_hosts", dnsmasq.names_file(dhcp.hosts, dhcp.domain), owner)
+    yield from (hosts, options, names)
     yield Process(
         name=f"dnsmasq:{dhcp.network_id}",
         namespace=namespace,
@@ -62,6 +62,7 @@ def _server(node: Wiring, dhcp: DhcpView, port: WiredPort) -> Iterator[KernelObj
             *(address.key for address in addresses),
             hosts.key,
             options.key,
+            names.key,
         ),
-        reload_on=(hosts.path, options.path),
+        reload_on=(hosts.path, options.path, names.path),
     )

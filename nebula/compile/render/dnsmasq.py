@@ -1,16 +1,19 @@
 """dnsmasq's command line and files (dnsmasq(8), version 2.90).
 
 Pure: values in, text out. Nothing that a user can name gets in unchecked: a host name that is no DNS label is left
-out, addresses and MACs are parsed and printed again.
+out, addresses and MACs are parsed and printed again, an option that is none is left out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from uuid import UUID
 
-from nebula.view.records import DhcpHost, SubnetView
+from nebula.model import dhcp_option
+from nebula.view.records import DhcpHost, FixedIp, SubnetView
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
@@ -37,7 +40,7 @@ def served(subnets: Iterable[SubnetView]) -> tuple[SubnetView, ...]:
 
 
 def host_file(hosts: Iterable[DhcpHost], subnets: Sequence[SubnetView]) -> str:
-    """``--dhcp-hostsfile``: one line for each IPv4 address of ``subnets``, by port id."""
+    """``--dhcp-hostsfile``: one line for each IPv4 address of ``subnets``, by port id; a tag where it has options."""
     known = {subnet.id for subnet in subnets}
     lines: list[str] = []
     for host in sorted(hosts, key=lambda item: item.port_id):
@@ -46,13 +49,32 @@ def host_file(hosts: Iterable[DhcpHost], subnets: Sequence[SubnetView]) -> str:
         name = "" if _OWN_WORD.fullmatch(host.hostname) else dns_label(host.hostname)
         for fixed_ip in sorted(host.fixed_ips):
             if fixed_ip.subnet_id in known:
-                fields = (host.mac_address.lower(), name, str(IPv4Address(fixed_ip.ip_address)))
+                tag = f"set:{_port_tag(host)}" if host.options else ""
+                fields = (host.mac_address.lower(), tag, name, str(IPv4Address(fixed_ip.ip_address)))
                 lines.append(",".join(field for field in fields if field) + "\n")
     return "".join(lines)
 
 
-def options_file(subnets: Sequence[SubnetView]) -> str:
-    """``--dhcp-optsfile``: router, DNS servers and classless routes of each subnet.
+def names_file(hosts: Iterable[DhcpHost], domain: str) -> str:
+    """``--addn-hosts``: the names that the server answers for, with and without the domain (hosts(5))."""
+    suffix = dns_name(domain)
+    lines: set[str] = set()
+    for host in hosts:
+        name = dns_label(host.hostname)
+        for fixed_ip in host.fixed_ips if name else ():
+            whole = f"{name}.{suffix} " if suffix else ""
+            lines.add(f"{ip_address(fixed_ip.ip_address)} {whole}{name}\n")
+    return "".join(sorted(lines))
+
+
+def options_file(
+    subnets: Sequence[SubnetView], hosts: Iterable[DhcpHost] = (), answering: Iterable[FixedIp] = ()
+) -> str:
+    """``--dhcp-optsfile``: router, DNS servers and classless routes of each subnet, then the ports' own options.
+
+    Of two values for one option dnsmasq sends the last, so that a port's own takes the place of its subnet's.
+    A subnet without DNS servers has those ``answering`` for the names of the network's ports, or this very server
+    where none are given; 0.0.0.0 stands for none at all, as in Neutron.
 
     An option without a value is not sent, which keeps dnsmasq from naming itself as router. A client that takes
     classless routes ignores the router option, so they hold the default route too (RFC 3442, page 5); 249 is
@@ -69,11 +91,25 @@ def options_file(subnets: Sequence[SubnetView]) -> str:
                 routes.append((default, gateway))
             text = ",".join(f"{destination},{nexthop}" for destination, nexthop in routes)
             lines += [f"{tag},option:classless-static-route,{text}", f"{tag},249,{text}"]
-        servers = [str(address) for address in map(ip_address, subnet.dns_nameservers) if address.version == 4]
-        if servers:
+        own = [item.ip_address for item in sorted(answering) if item.subnet_id == subnet.id]
+        servers = [str(item) for item in map(ip_address, subnet.dns_nameservers or own) if item.version == 4]
+        if servers == ["0.0.0.0"]:
+            lines.append(f"{tag},option:dns-server")
+        elif servers:
             lines.append(f"{tag},option:dns-server,{','.join(servers)}")
         lines.append(f"{tag},option:router" if gateway is None else f"{tag},option:router,{gateway}")
+    lines += dict.fromkeys(line for host in sorted(hosts, key=lambda item: item.port_id) for line in _own_options(host))
     return "".join(f"{line}\n" for line in lines)
+
+
+def _own_options(host: DhcpHost) -> Iterator[str]:
+    for option in sorted(host.options):
+        with contextlib.suppress(ValueError):
+            yield f"tag:{_port_tag(host)},{dhcp_option.line(option.name, option.value)}"
+
+
+def _port_tag(host: DhcpHost) -> str:
+    return f"port-{UUID(host.port_id)}"
 
 
 def subnet_tag(subnet: SubnetView) -> str:
@@ -91,6 +127,9 @@ def command(
     - No lease file: who may have which address stands in the host file, all of it. A restarted server knows
       nothing of leases of ports that are gone, and gives their address to its new owner.
     - ``--dhcp-ignore=tag:!known``: strangers get no answer, not even a refusal.
+    - Names: those of ``names_file`` and no others. The node's own (``--no-hosts``) and those that clients send
+      (``--dhcp-ignore-names``) do not count, other servers are not asked (``--no-resolv``), and what of the domain is
+      not known here does not exist (``--local``). ``--bind-dynamic``: only this device's addresses are bound.
     """
     ranges = [
         f"--dhcp-range=set:{subnet_tag(subnet)},{network.network_address},static,{network.netmask},{lease_time_s}s"
@@ -103,11 +142,12 @@ def command(
         "--conf-file=/dev/null",
         "--user=",
         "--group=",
-        "--port=0",
         "--no-hosts",
         "--no-resolv",
+        "--dhcp-ignore-names",
+        f"--addn-hosts={folder}/addn_hosts",
         "--except-interface=lo",
-        "--bind-interfaces",
+        "--bind-dynamic",
         f"--interface={device}",
         f"--pid-file={folder}/pid",
         f"--log-facility={folder}/log",
@@ -119,7 +159,7 @@ def command(
         f"--dhcp-lease-max={min(size, _MOST_LEASES)}",
         *ranges,
         f"--dhcp-option-force=option:mtu,{mtu_bytes}",
-        *((f"--domain={name}",) if name else ()),
+        *((f"--domain={name}", f"--local=/{name}/") if name else ()),
     )
 
 

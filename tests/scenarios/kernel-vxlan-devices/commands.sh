@@ -223,6 +223,11 @@ ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace default via 203
 
 # file
 mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
+cat > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/addn_hosts << 'EOF'
+192.168.50.227 vm1.openstacklocal vm1
+192.168.50.74 vm2.openstacklocal vm2
+EOF
+mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
 cat > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host << 'EOF'
 fa:16:3e:9d:3c:34,vm1,192.168.50.227
 fa:16:3e:41:9f:40,vm2,192.168.50.74
@@ -234,5 +239,5 @@ EOF
 
 # process
 mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
-cat /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/loaded
-ip netns exec qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 dnsmasq --conf-file=/dev/null --user= --group= --port=0 --no-hosts --no-resolv --except-interface=lo --bind-interfaces --interface=ns-3f7b94c3-c5 --pid-file=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/pid --log-facility=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/log --dhcp-hostsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host --dhcp-optsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts --leasefile-ro --dhcp-authoritative '--dhcp-ignore=tag:!known' --dhcp-lease-max=256 --dhcp-range=set:subnet-3eb31d05-a8a9-450f-83c5-8bf94d064f98,192.168.50.0,static,255.255.255.0,86400s --dhcp-option-force=option:mtu,1450 --domain=openstacklocal
+cat /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/addn_hosts > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/loaded
+ip netns exec qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 dnsmasq --conf-file=/dev/null --user= --group= --no-hosts --no-resolv --dhcp-ignore-names --addn-hosts=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/addn_hosts --except-interface=lo --bind-dynamic --interface=ns-3f7b94c3-c5 --pid-file=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/pid --log-facility=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/log --dhcp-hostsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host --dhcp-optsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts --leasefile-ro --dhcp-authoritative '--dhcp-ignore=tag:!known' --dhcp-lease-max=256 --dhcp-range=set:subnet-3eb31d05-a8a9-450f-83c5-8bf94d064f98,192.168.50.0,static,255.255.255.0,86400s --dhcp-option-force=option:mtu,1450 --domain=openstacklocal --local=/openstacklocal/

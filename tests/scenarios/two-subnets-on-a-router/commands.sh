@@ -230,6 +230,8 @@ ip -n qrouter-5cf32528-565b-4acc-8f26-af86244c680b route replace 10.99.0.0/16 vi
 
 # file
 mkdir -p /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
+cat > /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/addn_hosts < /dev/null
+mkdir -p /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
 cat > /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/host < /dev/null
 mkdir -p /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
 cat > /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/opts << 'EOF'
@@ -237,6 +239,10 @@ tag:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,option:classless-static-route,10
 tag:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,249,10.99.0.0/16,10.20.0.9,0.0.0.0/0,10.20.0.1
 tag:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,option:dns-server,9.9.9.9
 tag:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,option:router,10.20.0.1
+EOF
+mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
+cat > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/addn_hosts << 'EOF'
+192.168.50.227 vm1.openstacklocal vm1
 EOF
 mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
 cat > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host << 'EOF'
@@ -249,8 +255,8 @@ EOF
 
 # process
 mkdir -p /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b
-cat /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/host /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/opts > /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/loaded
-ip netns exec qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b dnsmasq --conf-file=/dev/null --user= --group= --port=0 --no-hosts --no-resolv --except-interface=lo --bind-interfaces --interface=ns-4d3c2b1a-0f --pid-file=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/pid --log-facility=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/log --dhcp-hostsfile=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/host --dhcp-optsfile=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/opts --leasefile-ro --dhcp-authoritative '--dhcp-ignore=tag:!known' --dhcp-lease-max=65536 --dhcp-range=set:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,10.20.0.0,static,255.255.0.0,86400s --dhcp-option-force=option:mtu,1450 --domain=openstacklocal
+cat /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/host /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/opts /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/addn_hosts > /var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/loaded
+ip netns exec qdhcp-a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b dnsmasq --conf-file=/dev/null --user= --group= --no-hosts --no-resolv --dhcp-ignore-names --addn-hosts=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/addn_hosts --except-interface=lo --bind-dynamic --interface=ns-4d3c2b1a-0f --pid-file=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/pid --log-facility=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/log --dhcp-hostsfile=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/host --dhcp-optsfile=/var/lib/nebula/dhcp/a1b2c3d4-e5f6-4789-8a0b-1c2d3e4f5a6b/opts --leasefile-ro --dhcp-authoritative '--dhcp-ignore=tag:!known' --dhcp-lease-max=65536 --dhcp-range=set:subnet-4fc42e16-b9ba-5611-94d6-9cfa5e175fa9,10.20.0.0,static,255.255.0.0,86400s --dhcp-option-force=option:mtu,1450 --domain=openstacklocal --local=/openstacklocal/
 mkdir -p /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8
-cat /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/loaded
-ip netns exec qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 dnsmasq --conf-file=/dev/null --user= --group= --port=0 --no-hosts --no-resolv --except-interface=lo --bind-interfaces --interface=ns-3f7b94c3-c5 --pid-file=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/pid --log-facility=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/log --dhcp-hostsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host --dhcp-optsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts --leasefile-ro --dhcp-authoritative '--dhcp-ignore=tag:!known' --dhcp-lease-max=256 --dhcp-range=set:subnet-3eb31d05-a8a9-450f-83c5-8bf94d064f98,192.168.50.0,static,255.255.255.0,86400s --dhcp-option-force=option:mtu,1450 --domain=openstacklocal
+cat /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/addn_hosts > /var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/loaded
+ip netns exec qdhcp-b69b8128-c03e-49a3-b100-6f862ae50fb8 dnsmasq --conf-file=/dev/null --user= --group= --no-hosts --no-resolv --dhcp-ignore-names --addn-hosts=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/addn_hosts --except-interface=lo --bind-dynamic --interface=ns-3f7b94c3-c5 --pid-file=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/pid --log-facility=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/log --dhcp-hostsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/host --dhcp-optsfile=/var/lib/nebula/dhcp/b69b8128-c03e-49a3-b100-6f862ae50fb8/opts --leasefile-ro --dhcp-authoritative '--dhcp-ignore=tag:!known' --dhcp-lease-max=256 --dhcp-range=set:subnet-3eb31d05-a8a9-450f-83c5-8bf94d064f98,192.168.50.0,static,255.255.255.0,86400s --dhcp-option-force=option:mtu,1450 --domain=openstacklocal --local=/openstacklocal/
