@@ -1,14 +1,15 @@
-"""How a record declares its attributes for the API, and what follows from that: parsing of POST and PUT.
+"""How a record declares its attributes, and what follows from that for the API: parsing of POST and PUT.
 
 Pure. A resource is one frozen record whose fields are ``Annotated`` with an ``Attribute``; validation, filters, sort
-keys, ``fields`` and database columns are derived from that one declaration. Field names are Python's and the columns';
-the API's name, where it differs (``router:external``), is the field's msgspec name.
+keys, ``fields``, policy rules, the table and the API's document are derived from that one declaration. Field names are
+Python's and the columns'; the API's name, where it differs (``router:external``), is the field's msgspec name.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
+from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -35,6 +36,9 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     ``accept`` None: never in a request. ``sent``: the API shows it. ``stored``: a column of the record's own table has
     it. ``filtered``: may be a filter and a sort key (only where it is stored as plain text or number). ``changed_by``
     None: who may set it in a POST may also in a PUT.
+
+    Of its column: ``length`` of text in characters; ``indexed``, ``unique``: there is such an index of it alone;
+    ``refers_to``: the table that it names a row of, which cannot go before this one, or (``cascades``) takes it along.
     """
 
     accept: Accept | None = None
@@ -47,23 +51,34 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     seen_by: Who = Who.ANYONE
     set_by: Who = Who.ANYONE
     changed_by: Who | None = None
+    length: int = 255
+    indexed: bool = False
+    unique: bool = False
+    refers_to: str = ""
+    cascades: bool = False
 
 
 class BoundAttribute(msgspec.Struct, frozen=True):
-    """An attribute with its names and default. ``field`` is the record's (and column's), ``name`` the API's."""
+    """An attribute with its names, type and default. ``field`` is the record's (and column's), ``name`` the API's.
+
+    ``type`` is without its parameters (``tuple``); ``optional``: None is a value too.
+    """
 
     field: str
     name: str
     attribute: Attribute
     default: object
+    type: type
+    optional: bool
 
 
 class Resource(msgspec.Struct, Generic[R], frozen=True):
-    """A record type with its names in the API: ``network``, ``networks`` and Neutron's ``Network`` in error types."""
+    """A record type with its names: ``network``, ``networks`` and Neutron's ``Network`` in error types; its table."""
 
     record: type[R]
     singular: str
     plural: str
+    table: str
     attributes: Mapping[str, BoundAttribute]
 
     @property
@@ -137,8 +152,11 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
             raise InvalidAttribute(name, str(error)) from None
 
 
-def describe(record: type[R], singular: str, plural: str) -> Resource[R]:
-    """Read the declaration of ``record``; raises ``TypeError`` where a field has no ``Attribute``."""
+def describe(record: type[R], singular: str, plural: str, *, table: str = "") -> Resource[R]:
+    """Read the declaration of ``record``; raises ``TypeError`` where a field has no ``Attribute``.
+
+    ``table``: the name of its table, where that is not ``plural``.
+    """
     hints: dict[str, Any] = get_type_hints(record, include_extras=True)
     bound = {}
     for field in msgspec.structs.fields(record):
@@ -146,8 +164,18 @@ def describe(record: type[R], singular: str, plural: str) -> Resource[R]:
         found = [a for a in get_args(hint)[1:] if isinstance(a, Attribute)] if get_origin(hint) is Annotated else []
         if not found:
             raise TypeError(f"{record.__name__}.{field.name} has no Attribute")
-        bound[field.encode_name] = BoundAttribute(field.name, field.encode_name, found[0], field.default)
-    return Resource(record, singular, plural, bound)
+        base, optional = _plain(get_args(hint)[0])
+        bound[field.encode_name] = BoundAttribute(
+            field.name, field.encode_name, found[0], field.default, base, optional
+        )
+    return Resource(record, singular, plural, table or plural, bound)
+
+
+def _plain(hint: Any) -> tuple[type, bool]:
+    """``tuple[str, ...] | None`` is a tuple, or None."""
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    some = [kind for kind in kinds if kind is not NoneType] or [NoneType]
+    return get_origin(some[0]) or some[0], NoneType in kinds
 
 
 def raise_all(problems: Iterable[BadRequest | Forbidden | Exception]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
 from nebula.model.qos import AssignedQos
-from nebula.model.standard import Nameless
+from nebula.model.standard import Nameless, reference
 
 FORWARDED = ("tcp", "udp", "sctp", "dccp")
 """Protocols that a forwarding may have: those with ports."""
@@ -36,23 +36,28 @@ def _protocol(value: object) -> object:
     return accept.choice(FORWARDED)(value.lower() if isinstance(value, str) else value)
 
 
-_id = accept.optional(accept.identifier)
-_derived = Attribute()
 _number = Attribute(accept=accept.integer(1, 65535), post=True, put=True, stored=False, filtered=False)
 _range = Attribute(accept=_port_range, post=True, put=True, stored=False, filtered=False)
 _bound = Attribute()
+_inner_address = Attribute(accept=accept.optional(_ipv4), post=True, put=True, length=64)
 
 
 class FloatingIp(Nameless, frozen=True, kw_only=True):
     """An address of an external network that leads to an inner one."""
 
-    floating_network_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
-    floating_ip_address: Annotated[str, Attribute(accept=accept.optional(_ipv4), post=True, set_by=Who.ADMIN)] = ""
-    subnet_id: Annotated[str | None, Attribute(accept=_id, post=True, stored=False, sent=False, filtered=False)] = None
-    floating_port_id: Annotated[str, Attribute(filtered=False, sent=False)] = ""
-    port_id: Annotated[str | None, Attribute(accept=_id, post=True, put=True)] = None
-    fixed_ip_address: Annotated[str | None, Attribute(accept=accept.optional(_ipv4), post=True, put=True)] = None
-    router_id: Annotated[str | None, _derived] = None
+    floating_network_id: Annotated[str, reference("networks", post=True, required=True)]
+    floating_ip_address: Annotated[
+        str, Attribute(accept=accept.optional(_ipv4), post=True, set_by=Who.ADMIN, length=64, indexed=True)
+    ] = ""
+    subnet_id: Annotated[
+        str | None, reference("subnets", optional=True, post=True, stored=False, sent=False, filtered=False)
+    ] = None
+    floating_port_id: Annotated[
+        str, Attribute(filtered=False, sent=False, length=36, refers_to="ports", unique=True)
+    ] = ""
+    port_id: Annotated[str | None, reference("ports", optional=True, post=True, put=True, indexed=True)] = None
+    fixed_ip_address: Annotated[str | None, _inner_address] = None
+    router_id: Annotated[str | None, Attribute(length=36, refers_to="routers", indexed=True)] = None
     qos_policy_id: Annotated[str | None, AssignedQos] = None
     qos_network_policy_id: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
     dns_name: Annotated[str, Attribute(accept=accept.dns_name, post=True)] = ""
@@ -65,10 +70,10 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
 class PortForwarding(Nameless, frozen=True, kw_only=True):
     """Ports of a floating IP that lead to ports of an inner address; ``*_first`` and ``*_last`` are both included."""
 
-    floating_ip_id: Annotated[str, _bound] = ""
-    protocol: Annotated[str, Attribute(accept=_protocol, post=True, put=True, required=True)]
-    internal_port_id: Annotated[str, Attribute(accept=accept.identifier, post=True, put=True, required=True)]
-    internal_ip_address: Annotated[str | None, Attribute(accept=accept.optional(_ipv4), post=True, put=True)] = None
+    floating_ip_id: Annotated[str, Attribute(length=36, refers_to="floating_ips", cascades=True, indexed=True)] = ""
+    protocol: Annotated[str, Attribute(accept=_protocol, post=True, put=True, required=True, length=40)]
+    internal_port_id: Annotated[str, reference("ports", post=True, put=True, required=True, indexed=True)]
+    internal_ip_address: Annotated[str | None, _inner_address] = None
     external_port: Annotated[int | None, _number] = None
     internal_port: Annotated[int | None, _number] = None
     external_port_range: Annotated[str | None, _range] = None
@@ -79,5 +84,5 @@ class PortForwarding(Nameless, frozen=True, kw_only=True):
     internal_last: Annotated[int, _bound] = 0
 
 
-FLOATING_IP = describe(FloatingIp, "floatingip", "floatingips")
+FLOATING_IP = describe(FloatingIp, "floatingip", "floatingips", table="floating_ips")
 PORT_FORWARDING = describe(PortForwarding, "port_forwarding", "port_forwardings")

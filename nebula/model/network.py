@@ -33,11 +33,11 @@ class Network(Standard, frozen=True, kw_only=True):
     mtu: Annotated[int, Attribute(accept=accept.integer(0, 65535), post=True, put=True)] = 0
     port_security_enabled: Annotated[bool, Flag] = True
     network_type: Annotated[
-        str, Attribute(accept=accept.choice(NETWORK_TYPES), post=True, seen_by=Who.ADMIN, set_by=Who.ADMIN)
+        str, Attribute(accept=accept.choice(NETWORK_TYPES), post=True, seen_by=Who.ADMIN, set_by=Who.ADMIN, length=16)
     ] = field(name="provider:network_type", default="vxlan")
     physical_network: Annotated[
         str | None,
-        Attribute(accept=accept.optional(accept.string(64)), post=True, seen_by=Who.ADMIN, set_by=Who.ADMIN),
+        Attribute(accept=accept.optional(accept.string(64)), post=True, seen_by=Who.ADMIN, set_by=Who.ADMIN, length=64),
     ] = field(name="provider:physical_network", default=None)
     segmentation_id: Annotated[
         int | None,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
+import msgspec
 from msgspec import field
 
 from nebula.model import accept, dhcp_option
 from nebula.model.attribute import Attribute, Who, describe
 from nebula.model.qos import AssignedQos
-from nebula.model.standard import Flag, Standard, Status
+from nebula.model.standard import Flag, Standard, Status, reference
 from nebula.view.records import FixedIp
 
 DHCP = "network:dhcp"
@@ -66,6 +67,7 @@ def _dhcp_option(value: object) -> object:
     return {"opt_name": name, "opt_value": text, "ip_version": version}
 
 
+_words = Attribute(accept=accept.default_for_null("", accept.string()), post=True, put=True, indexed=True)
 _options = accept.list_of(_dhcp_option, "extra DHCP option", "extra DHCP option")
 
 
@@ -81,35 +83,36 @@ def _dhcp_options(value: object) -> object:
 class Port(Standard, frozen=True, kw_only=True):
     """An attachment to a network. ``host`` is empty while nobody has bound it."""
 
-    network_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
+    network_id: Annotated[str, reference("networks", post=True, required=True)]
     mac_address: Annotated[
         str,
-        Attribute(accept=accept.mac_address, post=True, put=True, set_by=Who.NETWORK_OWNER, changed_by=Who.ADMIN),
+        Attribute(
+            accept=accept.mac_address,
+            post=True,
+            put=True,
+            set_by=Who.NETWORK_OWNER,
+            changed_by=Who.ADMIN,
+            length=17,
+            indexed=True,
+        ),
     ] = ""
     fixed_ips: Annotated[
         tuple[FixedIp, ...], Attribute(accept=accept.fixed_ips, post=True, put=True, stored=False, filtered=False)
     ] = ()
     admin_state_up: Annotated[bool, Flag] = True
     status: Annotated[str, Status] = "DOWN"
-    device_id: Annotated[str, Attribute(accept=accept.default_for_null("", accept.string()), post=True, put=True)] = ""
-    device_owner: Annotated[
-        str, Attribute(accept=accept.default_for_null("", accept.string()), post=True, put=True)
-    ] = ""
-    host: Annotated[
-        str,
-        Attribute(
-            accept=accept.default_for_null("", accept.string()),
-            post=True,
-            put=True,
-            seen_by=Who.ADMIN,
-            set_by=Who.ADMIN,
-        ),
-    ] = field(name="binding:host_id", default="")
-    vif_type: Annotated[str, Attribute(seen_by=Who.ADMIN)] = field(name="binding:vif_type", default="unbound")
+    device_id: Annotated[str, _words] = ""
+    device_owner: Annotated[str, _words] = ""
+    host: Annotated[str, msgspec.structs.replace(_words, seen_by=Who.ADMIN, set_by=Who.ADMIN)] = field(
+        name="binding:host_id", default=""
+    )
+    vif_type: Annotated[str, Attribute(seen_by=Who.ADMIN, length=64)] = field(
+        name="binding:vif_type", default="unbound"
+    )
     vif_details: Annotated[dict[str, object], Attribute(seen_by=Who.ADMIN, filtered=False)] = field(
         name="binding:vif_details", default_factory=dict
     )
-    vnic_type: Annotated[str, Attribute(accept=accept.choice(VNIC_TYPES), post=True, put=True)] = field(
+    vnic_type: Annotated[str, Attribute(accept=accept.choice(VNIC_TYPES), post=True, put=True, length=64)] = field(
         name="binding:vnic_type", default="normal"
     )
     profile: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Resource, describe
-from nebula.model.standard import Flag, Nameless, Standard
+from nebula.model.standard import Flag, Nameless, Standard, reference
 
 DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 46, 48, 56)
 """The marks that Neutron takes: class selectors (RFC 2474), assured and expedited forwarding (RFC 2597, 3246)."""
@@ -14,12 +14,13 @@ DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 
 INGRESS, EGRESS, ANY = "ingress", "egress", "any"
 """As the port sees it; ``any`` is both together."""
 
-AssignedQos = Attribute(accept=accept.optional(accept.identifier), post=True, put=True)
-"""The ``qos_policy_id`` of what can have a policy."""
+AssignedQos = reference("qos_policies", optional=True, post=True, put=True, indexed=True)
+"""The ``qos_policy_id`` of what can have a policy; a policy that anything has cannot go."""
 
 _unsent = Attribute(sent=False, filtered=False)
+_unsent_moment = Attribute(sent=False, filtered=False, length=20)
 _rate = Attribute(accept=accept.integer(0, 2**31 - 1), post=True, put=True, required=True)
-_direction = Attribute(accept=accept.choice((EGRESS, INGRESS)), post=True, put=True)
+_direction = Attribute(accept=accept.choice((EGRESS, INGRESS)), post=True, put=True, length=7)
 
 
 class QosPolicy(Standard, frozen=True, kw_only=True):
@@ -33,13 +34,15 @@ class QosPolicy(Standard, frozen=True, kw_only=True):
 class QosRule(Nameless, frozen=True, kw_only=True):
     """What all rules have: of the standard attributes, Neutron's have the id alone."""
 
-    qos_policy_id: Annotated[str, _unsent] = ""
-    project_id: Annotated[str, _unsent] = ""
+    qos_policy_id: Annotated[
+        str, Attribute(sent=False, filtered=False, length=36, refers_to="qos_policies", cascades=True, indexed=True)
+    ] = ""
+    project_id: Annotated[str, Attribute(sent=False, filtered=False, indexed=True)] = ""
     description: Annotated[str, _unsent] = ""
     tags: Annotated[tuple[str, ...], _unsent] = ()
     revision_number: Annotated[int, _unsent] = 0
-    created_at: Annotated[str, _unsent] = ""
-    updated_at: Annotated[str, _unsent] = ""
+    created_at: Annotated[str, _unsent_moment] = ""
+    updated_at: Annotated[str, _unsent_moment] = ""
 
 
 class BandwidthLimitRule(QosRule, frozen=True, kw_only=True):
@@ -67,19 +70,22 @@ class MinimumPacketRateRule(QosRule, frozen=True, kw_only=True):
     """At least so many thousand packets/s."""
 
     min_kpps: Annotated[int, _rate]
-    direction: Annotated[str, Attribute(accept=accept.choice((EGRESS, INGRESS, ANY)), post=True, put=True)] = EGRESS
+    direction: Annotated[
+        str, Attribute(accept=accept.choice((EGRESS, INGRESS, ANY)), post=True, put=True, length=7)
+    ] = EGRESS
 
 
-QOS_POLICY = describe(QosPolicy, "policy", "policies")
+QOS_POLICY = describe(QosPolicy, "policy", "policies", table="qos_policies")
 
-BANDWIDTH_LIMIT: Resource[QosRule] = describe(BandwidthLimitRule, "bandwidth_limit_rule", "bandwidth_limit_rules")
-DSCP_MARKING: Resource[QosRule] = describe(DscpMarkingRule, "dscp_marking_rule", "dscp_marking_rules")
-MINIMUM_BANDWIDTH: Resource[QosRule] = describe(
-    MinimumBandwidthRule, "minimum_bandwidth_rule", "minimum_bandwidth_rules"
-)
-MINIMUM_PACKET_RATE: Resource[QosRule] = describe(
-    MinimumPacketRateRule, "minimum_packet_rate_rule", "minimum_packet_rate_rules"
-)
+
+def _rule(record: type[QosRule], name: str) -> Resource[QosRule]:
+    return describe(record, name, f"{name}s", table=f"qos_{name}s")
+
+
+BANDWIDTH_LIMIT = _rule(BandwidthLimitRule, "bandwidth_limit_rule")
+DSCP_MARKING = _rule(DscpMarkingRule, "dscp_marking_rule")
+MINIMUM_BANDWIDTH = _rule(MinimumBandwidthRule, "minimum_bandwidth_rule")
+MINIMUM_PACKET_RATE = _rule(MinimumPacketRateRule, "minimum_packet_rate_rule")
 QOS_RULES = (BANDWIDTH_LIMIT, DSCP_MARKING, MINIMUM_BANDWIDTH, MINIMUM_PACKET_RATE)
 
 

@@ -15,6 +15,7 @@ EVERYBODY = "*"
 """The target that stands for all projects."""
 
 _unsent = Attribute(sent=False, filtered=False)
+_unsent_moment = Attribute(sent=False, filtered=False, length=20)
 
 
 def _object_type(value: object) -> object:
@@ -30,15 +31,15 @@ def _target(value: object) -> object:
 class RbacPolicy(Nameless, frozen=True, kw_only=True):
     """``target_tenant``: the project's id or ``*``. Of the standard attributes, Neutron's has only id and project."""
 
-    object_type: Annotated[str, Attribute(accept=_object_type, post=True, required=True)]
-    object_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
-    action: Annotated[str, Attribute(accept=accept.string(), post=True, required=True)]
+    object_type: Annotated[str, Attribute(accept=_object_type, post=True, required=True, length=32)]
+    object_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True, length=36)]
+    action: Annotated[str, Attribute(accept=accept.string(), post=True, required=True, length=32)]
     target_tenant: Annotated[str, Attribute(accept=_target, post=True, put=True, required=True)]
     description: Annotated[str, _unsent] = ""
     tags: Annotated[tuple[str, ...], _unsent] = ()
     revision_number: Annotated[int, _unsent] = 0
-    created_at: Annotated[str, _unsent] = ""
-    updated_at: Annotated[str, _unsent] = ""
+    created_at: Annotated[str, _unsent_moment] = ""
+    updated_at: Annotated[str, _unsent_moment] = ""
 
 
 RBAC_POLICY = describe(RbacPolicy, "rbac_policy", "rbac_policies")

@@ -45,10 +45,16 @@ class Router(Standard, frozen=True, kw_only=True):
     external_gateway_info: Annotated[
         Gateway | None, Attribute(accept=accept_gateway, post=True, put=True, stored=False, filtered=False)
     ] = None
-    gateway_port_id: Annotated[str | None, Attribute(filtered=False, sent=False)] = None
-    gateway_network_id: Annotated[str | None, Attribute(filtered=False, sent=False)] = None
+    gateway_port_id: Annotated[
+        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="ports", unique=True)
+    ] = None
+    gateway_network_id: Annotated[
+        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="networks", indexed=True)
+    ] = None
     enable_snat: Annotated[bool, Attribute(filtered=False, sent=False)] = True
-    gateway_qos_policy_id: Annotated[str | None, Attribute(filtered=False, sent=False)] = None
+    gateway_qos_policy_id: Annotated[
+        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="qos_policies", indexed=True)
+    ] = None
     routes: Annotated[tuple[HostRoute, ...], Attribute(accept=accept.host_routes, put=True, filtered=False)] = ()
     availability_zone_hints: Annotated[
         tuple[str, ...],

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, describe
-from nebula.model.standard import Flag, Nameless, Standard
+from nebula.model.standard import Flag, Nameless, Standard, reference
 
 DEFAULT_NAME = "default"
 
@@ -89,8 +89,6 @@ def _block(value: object) -> object:
 addresses = accept.list_of(_block, "addresses", "address")
 
 _port = Attribute(accept=accept.optional(accept.integer(0, 65535)), post=True)
-_group = Attribute(accept=accept.optional(accept.identifier), post=True)
-_derived = Attribute()
 
 
 class SecurityGroup(Standard, frozen=True, kw_only=True):
@@ -105,17 +103,23 @@ class SecurityGroup(Standard, frozen=True, kw_only=True):
 class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
     """A kind of traffic that a group allows. ``remote_ip_prefix`` may have host bits, ``normalized_cidr`` has none."""
 
-    security_group_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
-    direction: Annotated[str, Attribute(accept=accept.choice((INGRESS, EGRESS)), post=True, required=True)]
-    ethertype: Annotated[str, Attribute(accept=_ethertype, post=True)] = "IPv4"
-    protocol: Annotated[str | None, Attribute(accept=_protocol, post=True)] = None
+    security_group_id: Annotated[
+        str, reference("security_groups", post=True, required=True, cascades=True, indexed=True)
+    ]
+    direction: Annotated[str, Attribute(accept=accept.choice((INGRESS, EGRESS)), post=True, required=True, length=7)]
+    ethertype: Annotated[str, Attribute(accept=_ethertype, post=True, length=4)] = "IPv4"
+    protocol: Annotated[str | None, Attribute(accept=_protocol, post=True, length=40)] = None
     protocol_number: Annotated[int | None, Attribute(filtered=False, sent=False)] = None
     port_range_min: Annotated[int | None, _port] = None
     port_range_max: Annotated[int | None, _port] = None
-    remote_ip_prefix: Annotated[str | None, Attribute(accept=_prefix, post=True)] = None
-    normalized_cidr: Annotated[str | None, _derived] = None
-    remote_group_id: Annotated[str | None, _group] = None
-    remote_address_group_id: Annotated[str | None, _group] = None
+    remote_ip_prefix: Annotated[str | None, Attribute(accept=_prefix, post=True, length=64)] = None
+    normalized_cidr: Annotated[str | None, Attribute(length=64)] = None
+    remote_group_id: Annotated[
+        str | None, reference("security_groups", optional=True, post=True, cascades=True, indexed=True)
+    ] = None
+    remote_address_group_id: Annotated[
+        str | None, reference("address_groups", optional=True, post=True, indexed=True)
+    ] = None
     belongs_to_default_sg: Annotated[bool | None, Attribute(stored=False, filtered=False)] = None
 
 

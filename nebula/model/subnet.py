@@ -8,7 +8,7 @@ import msgspec
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.standard import Flag, Standard
+from nebula.model.standard import Flag, Standard, reference
 from nebula.view.records import HostRoute
 
 SLAAC, DHCPV6_STATEFUL, DHCPV6_STATELESS = "slaac", "dhcpv6-stateful", "dhcpv6-stateless"
@@ -18,7 +18,7 @@ IPV6_MODES = (DHCPV6_STATEFUL, DHCPV6_STATELESS, SLAAC)
 PREFIX_DELEGATION = "prefix_delegation"
 """What Neutron takes for a pool whose prefixes another router delegates; there is none here."""
 
-_mode = Attribute(accept=accept.optional(accept.choice(IPV6_MODES)), post=True)
+_mode = Attribute(accept=accept.optional(accept.choice(IPV6_MODES)), post=True, length=16)
 
 
 def accept_pool_id(value: object) -> object:
@@ -42,18 +42,22 @@ class Subnet(Standard, frozen=True, kw_only=True):
     default one. ``ipv6_ra_mode`` is what the router announces, ``ipv6_address_mode`` how ports get their addresses.
     """
 
-    network_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True)]
+    network_id: Annotated[str, reference("networks", post=True, required=True, cascades=True, indexed=True)]
     ip_version: Annotated[int, Attribute(accept=accept.choice((4, 6)), post=True, required=True)]
-    cidr: Annotated[str, Attribute(accept=accept.optional(accept.cidr), post=True)] = ""
+    cidr: Annotated[str, Attribute(accept=accept.optional(accept.cidr), post=True, length=64)] = ""
     prefixlen: Annotated[
         int | None,
         Attribute(accept=accept.optional(accept.integer(0, 128)), post=True, stored=False, sent=False, filtered=False),
     ] = None
-    subnetpool_id: Annotated[str | None, Attribute(accept=accept.optional(accept_pool_id), post=True)] = None
+    subnetpool_id: Annotated[
+        str | None, reference("subnet_pools", accept=accept.optional(accept_pool_id), post=True, indexed=True)
+    ] = None
     use_default_subnetpool: Annotated[
         bool, Attribute(accept=accept.boolean, post=True, stored=False, sent=False, filtered=False)
     ] = False
-    gateway_ip: Annotated[str | None, Attribute(accept=accept.optional(accept.ip_address), post=True, put=True)] = None
+    gateway_ip: Annotated[
+        str | None, Attribute(accept=accept.optional(accept.ip_address), post=True, put=True, length=64)
+    ] = None
     enable_dhcp: Annotated[bool, Flag] = True
     ipv6_ra_mode: Annotated[str | None, _mode] = None
     ipv6_address_mode: Annotated[str | None, _mode] = None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.standard import Standard
+from nebula.model.standard import Standard, reference
 
 QUOTA_LARGEST = 2**31 - 1
 
@@ -20,7 +20,9 @@ class SubnetPool(Standard, frozen=True, kw_only=True):
     ``default_quota`` is what one project may have of the pool: IPv4 addresses, or IPv6 blocks of 64 bits; None for all.
     """
 
-    name: Annotated[str, Attribute(accept=accept.not_empty(accept.string()), post=True, put=True, required=True)]
+    name: Annotated[
+        str, Attribute(accept=accept.not_empty(accept.string()), post=True, put=True, required=True, indexed=True)
+    ]
     prefixes: Annotated[
         tuple[str, ...],
         Attribute(
@@ -35,7 +37,7 @@ class SubnetPool(Standard, frozen=True, kw_only=True):
         int | None, Attribute(accept=accept.optional(accept.integer(0, QUOTA_LARGEST)), post=True, put=True)
     ] = None
     address_scope_id: Annotated[
-        str | None, Attribute(accept=accept.optional(accept.identifier), post=True, put=True)
+        str | None, reference("address_scopes", optional=True, post=True, put=True, indexed=True)
     ] = None
     is_default: Annotated[bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN)] = False
     shared: Annotated[
@@ -43,4 +45,4 @@ class SubnetPool(Standard, frozen=True, kw_only=True):
     ] = False
 
 
-SUBNET_POOL = describe(SubnetPool, "subnetpool", "subnetpools")
+SUBNET_POOL = describe(SubnetPool, "subnetpool", "subnetpools", table="subnet_pools")

@@ -24,7 +24,9 @@ def _structure(connection: Connection) -> dict[str, object]:
         if table == "alembic_version":
             continue
         found[table] = {
-            "columns": [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in inspector.get_columns(table)],
+            "columns": sorted(
+                (c["name"], str(c["type"]), c["nullable"], str(c["default"])) for c in inspector.get_columns(table)
+            ),
             "primary": inspector.get_pk_constraint(table)["constrained_columns"],
             "indexes": sorted(
                 (

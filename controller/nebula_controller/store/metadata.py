@@ -1,4 +1,4 @@
-"""The one SQLAlchemy metadata that all tables of the controller hang on, and column shorthands.
+"""The one SQLAlchemy metadata that all tables of the controller hang on; the tables of resources, from declarations.
 
 No effects. ``NAMING`` gives every constraint a name, which Alembic's batch mode on SQLite needs.
 """
@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, Column, Dialect, Integer, MetaData, String
+from sqlalchemy import JSON, Boolean, Column, Dialect, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy.schema import SchemaItem
+
+from nebula.model.attribute import BoundAttribute, Resource
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -19,6 +22,8 @@ NAMING = {
 }
 
 metadata = MetaData(naming_convention=NAMING)
+
+_TYPES = {bool: Boolean, int: Integer}
 
 
 class Json(JSON):
@@ -47,19 +52,30 @@ def json_object(name: str) -> Column[Any]:
     return Column(name, Json, nullable=False, server_default="{}")
 
 
-def nameless() -> list[Column[Any]]:
-    """The columns of ``nebula.model.standard.Nameless``."""
-    return [
-        uuid_key(),
-        Column("project_id", String(255), nullable=False, index=True),
-        Column("description", String(255), nullable=False),
-        json_list("tags"),
-        Column("revision_number", Integer, nullable=False),
-        Column("created_at", String(20), nullable=False),
-        Column("updated_at", String(20), nullable=False),
-    ]
+def table_of(resource: Resource[Any], *special: SchemaItem) -> Table:
+    """The table of a resource: a column for each attribute that is stored, and what no declaration says of it.
+
+    A column among the ``special`` takes the place of the attribute's of that name.
+    """
+    taken = {item.name for item in special if isinstance(item, Column)}
+    stored = [a for a in resource.attributes.values() if a.attribute.stored and a.field not in taken]
+    return Table(resource.table, metadata, *map(_column, stored), *special)
 
 
-def standard() -> list[Column[Any]]:
-    """The columns of ``nebula.model.standard.Standard``: Neutron's standard attributes."""
-    return [*nameless(), Column("name", String(255), nullable=False, index=True)]
+def _column(bound: BoundAttribute) -> Column[Any]:
+    if bound.type is tuple:
+        return json_list(bound.field)
+    if bound.type is dict:
+        return json_object(bound.field)
+    attribute = bound.attribute
+    cascade = "CASCADE" if attribute.cascades else "RESTRICT"
+    reference = [ForeignKey(f"{attribute.refers_to}.id", ondelete=cascade)] if attribute.refers_to else []
+    return Column(
+        bound.field,
+        _TYPES[bound.type] if bound.type in _TYPES else String(attribute.length),
+        *reference,
+        primary_key=bound.field == "id",
+        nullable=bound.optional,
+        index=attribute.indexed or None,
+        unique=attribute.unique or None,
+    )

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 
-from nebula_controller.store.metadata import json_list, metadata, standard
+from nebula.model.address_scope import ADDRESS_SCOPE
+from nebula.model.subnet_pool import SUBNET_POOL
+from nebula_controller.store.metadata import metadata, table_of
 
-address_scopes = Table(
-    "address_scopes",
-    metadata,
-    *standard(),
-    Column("ip_version", Integer, nullable=False),
-)
+address_scopes = table_of(ADDRESS_SCOPE)
 
-subnet_pools = Table(
-    "subnet_pools",
-    metadata,
-    *standard(),
-    json_list("prefixes"),
-    Column("ip_version", Integer, nullable=False),
-    Column("min_prefixlen", Integer, nullable=False),
-    Column("max_prefixlen", Integer, nullable=False),
-    Column("default_prefixlen", Integer, nullable=False),
-    Column("default_quota", Integer),
-    Column("address_scope_id", String(36), ForeignKey("address_scopes.id", ondelete="RESTRICT"), index=True),
-    Column("is_default", Boolean, nullable=False),
-)
+subnet_pools = table_of(SUBNET_POOL)
 
 Index(
     "uq_subnet_pools_default_of_version",

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, Table, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 
-from nebula_controller.store.metadata import metadata, nameless
+from nebula.model.rbac import RBAC_POLICY
+from nebula_controller.store.metadata import table_of
 
-rbac_policies = Table(
-    "rbac_policies",
-    metadata,
-    *nameless(),
-    Column("object_type", String(32), nullable=False),
-    Column("object_id", String(36), nullable=False),
-    Column("action", String(32), nullable=False),
-    Column("target_tenant", String(255), nullable=False),
+rbac_policies = table_of(
+    RBAC_POLICY,
     UniqueConstraint("object_id", "action", "target_tenant"),
     Index("ix_rbac_policies_target", "target_tenant", "object_type", "object_id"),
 )

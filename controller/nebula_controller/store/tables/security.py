@@ -11,17 +11,12 @@ port may do (its DHCP, ARP and neighbour discovery).
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Column, ForeignKey, Index, String, Table
 
-from nebula_controller.store.metadata import metadata, nameless, standard
+from nebula.model.security_group import ADDRESS_GROUP, SECURITY_GROUP, SECURITY_GROUP_RULE
+from nebula_controller.store.metadata import metadata, table_of
 
-security_groups = Table(
-    "security_groups",
-    metadata,
-    *standard(),
-    Column("is_default", Boolean, nullable=False),
-    Column("stateful", Boolean, nullable=False),
-)
+security_groups = table_of(SECURITY_GROUP)
 """``is_default``: the group ``default`` of its project, of which there is one."""
 
 Index(
@@ -31,7 +26,7 @@ Index(
     sqlite_where=security_groups.c.is_default.is_(True),
 )
 
-address_groups = Table("address_groups", metadata, *standard())
+address_groups = table_of(ADDRESS_GROUP)
 """Named sets of addresses that rules can name as their remote side."""
 
 address_group_addresses = Table(
@@ -42,28 +37,7 @@ address_group_addresses = Table(
 )
 """``address``: a CIDR in canonical text (``10.0.0.1/32``, ``2001:db8::/64``)."""
 
-security_group_rules = Table(
-    "security_group_rules",
-    metadata,
-    *nameless(),
-    Column(
-        "security_group_id",
-        String(36),
-        ForeignKey("security_groups.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
-    Column("direction", String(7), nullable=False),
-    Column("ethertype", String(4), nullable=False),
-    Column("protocol", String(40)),
-    Column("protocol_number", Integer),
-    Column("port_range_min", Integer),
-    Column("port_range_max", Integer),
-    Column("remote_ip_prefix", String(64)),
-    Column("normalized_cidr", String(64)),
-    Column("remote_group_id", String(36), ForeignKey("security_groups.id", ondelete="CASCADE"), index=True),
-    Column("remote_address_group_id", String(36), ForeignKey("address_groups.id", ondelete="RESTRICT"), index=True),
-)
+security_group_rules = table_of(SECURITY_GROUP_RULE)
 """``direction`` is ``ingress`` or ``egress``, ``ethertype`` ``IPv4`` or ``IPv6``.
 
 ``protocol`` is as the user wrote it (``tcp``, ``6``); ``protocol_number`` what it means, with the ethertype in mind
