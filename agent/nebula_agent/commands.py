@@ -29,6 +29,7 @@ from nebula.view.records import NodeView
 from nebula.view.report import NodeReport, Plug, Receipt, Result
 from nebula_agent import checks
 from nebula_agent.answers import Answers
+from nebula_agent.backlog import Backlog
 from nebula_agent.edge import files, netns
 from nebula_agent.loop import Loop, log_start
 from nebula_agent.node import Node
@@ -93,10 +94,18 @@ def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
         if reporter is not None:
             reporter.report(msgspec.structs.replace(report, plugged=plugs))
 
-    upcalls = UpcallCheck(Path(settings.socket_path()).with_name("ovs-vswitchd.pid"))
+    switch_pid_file = Path(settings.socket_path()).with_name("ovs-vswitchd.pid")
     warmth = Warmth(settings.vtep_ip) if userspace_tunnels else None
     answers = Answers(node, turns, Host(settings.host))
-    loop = Loop(node, turns, warmth, told_plugs, answers=answers, upcalls=None if userspace else upcalls)
+    loop = Loop(
+        node,
+        turns,
+        warmth,
+        told_plugs,
+        answers=answers,
+        upcalls=None if userspace else UpcallCheck(switch_pid_file),
+        backlog=Backlog(switch_pid_file) if userspace else None,
+    )
     questions: Questions | None = None
     source: Source
     if settings.controller:

@@ -21,6 +21,8 @@ from nebula.view.question import NodeAnswer, Question
 from nebula.view.records import NodeView
 from nebula.view.report import Plug, Reason
 from nebula_agent.answers import Answers
+from nebula_agent.backlog import Backlog
+from nebula_agent.drivers.openvswitch import devices
 from nebula_agent.edge.waiter import Waiter
 from nebula_agent.guard import HOLD_S
 from nebula_agent.node import Node
@@ -50,11 +52,12 @@ class Loop:
         *,
         answers: Answers,
         upcalls: UpcallCheck | None = None,
+        backlog: Backlog | None = None,
     ) -> None:
         """``told_plugs`` is called when what others plugged has changed.
 
-        ``warmth``: tunnels to keep warm (userspace datapath); ``upcalls``: what to look at after a turn (kernel
-        datapath).
+        ``warmth``: tunnels to keep warm (userspace datapath). After a turn, ``upcalls`` looks at the kernel datapath,
+        ``backlog`` makes room for the userspace datapath.
         """
         self._node = node
         self._turns = turns
@@ -62,6 +65,7 @@ class Loop:
         self._told_plugs = told_plugs
         self._answers = answers
         self._upcalls = upcalls
+        self._backlog = backlog
         self._asked: collections.deque[tuple[Question, Callable[[NodeAnswer], None]]] = collections.deque()
         self._plugs: tuple[Plug, ...] = ()
         self._arrived: collections.deque[NodeView] = collections.deque()
@@ -190,6 +194,8 @@ class Loop:
             self._warmth.forget()
         if self._upcalls is not None and done:
             self._upcalls.look()
+        if self._backlog is not None and self._node.ovsdb is not None:
+            self._backlog.make_room(devices(self._node.ovsdb.state()))
 
     def _wait(self) -> None:
         paused = self._answers.paused

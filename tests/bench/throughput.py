@@ -14,12 +14,14 @@ import time
 
 from nebula_lab import Lab
 
+from tests.bench import plain_ovs
 from tests.bench.figures import Figure
 from tests.bench.lab import Tenant, _down, _up
 
 STREAM_S = 3
 RUNS = 3
 PORT = 5201
+_AS_IT_COMES = "between nodes, Open vSwitch as it comes"
 
 _BARE = """
 ovs-vsctl add-br bare -- set bridge bare datapath_type=$(ovs-vsctl get bridge br-int datapath_type) fail_mode=standalone
@@ -49,6 +51,20 @@ while True: s.accept()[0].close()
 """
 
 
+class Measured:
+    """Samples of a path."""
+
+    def __init__(self) -> None:
+        self.streams: list[float] = []
+        """Gb/s of one TCP stream."""
+        self.sent_again: list[float] = []
+        """Segments of it that were sent again, of frames as long as the MTU."""
+        self.rates: list[float] = []
+        """Connections/s of one client."""
+        self.trips: list[float] = []
+        """Round trips in microseconds."""
+
+
 class Path:
     """Two namespaces on nodes of a lab, and the address of the second."""
 
@@ -64,26 +80,28 @@ class Path:
         done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=True, stdin=nothing)
         return done.stdout
 
-    def measure(self) -> tuple[list[float], list[float], list[float]]:
-        """Gb/s of one TCP stream, connections/s of one client, round trips in microseconds."""
+    def measure(self) -> Measured:
+        """All that is measured on a path."""
         servers = [
             subprocess.Popen(self._argv(self._server, *argv), stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
             for argv in (("iperf3", "-s", "-p", str(PORT)), ("python3", "-c", _ACCEPT))
         ]
         try:
             time.sleep(0.7)
-            streams, rates, trips = [], [], []
+            found = Measured()
             for _ in range(RUNS):
-                found = json.loads(self.run("iperf3", "-J", "-c", self._address, "-p", str(PORT), "-t", str(STREAM_S)))
-                streams.append(found["end"]["sum_received"]["bits_per_second"] / 1e9)
-                rates.append(float(self.run("python3", "-c", _CONNECT, self._address)))
+                argv = ("iperf3", "-J", "-c", self._address, "-p", str(PORT), "-t", str(STREAM_S))
+                end = json.loads(self.run(*argv))["end"]
+                found.streams.append(end["sum_received"]["bits_per_second"] / 1e9)
+                found.sent_again.append(end["sum_sent"]["retransmits"])
+                found.rates.append(float(self.run("python3", "-c", _CONNECT, self._address)))
                 summary = self.run("ping", "-q", "-n", "-i", "0.002", "-c", "300", self._address)
-                trips.append(float(summary.rsplit(" = ", 1)[1].split("/")[1]) * 1000)
+                found.trips.append(float(summary.rsplit(" = ", 1)[1].split("/")[1]) * 1000)
         finally:
             for server in servers:
                 server.terminate()
                 server.wait(10)
-        return streams, rates, trips
+        return found
 
 
 def figures() -> list[Figure]:
@@ -95,16 +113,21 @@ def figures() -> list[Figure]:
     finally:
         _down()
     found: list[Figure] = []
-    for name, (streams, rates, trips) in measured.items():
-        found.append(Figure(f"{name}: one TCP stream", "Gb/s", tuple(streams)))
-        found.append(Figure(f"{name}: connections of one client", "1/s", tuple(rates)))
-        found.append(Figure(f"{name}: round trip", "µs", tuple(trips)))
+    for name, path in measured.items():
+        found.append(Figure(f"{name}: one TCP stream", "Gb/s", tuple(path.streams)))
+        found.append(Figure(f"{name}: segments sent again", "n", tuple(path.sent_again)))
+        found.append(Figure(f"{name}: connections of one client", "1/s", tuple(path.rates)))
+        found.append(Figure(f"{name}: round trip", "µs", tuple(path.trips)))
+    streams = {name: path.streams for name, path in measured.items()}
+    streams[_AS_IT_COMES] = plain_ovs.stream(RUNS, STREAM_S)
+    found.append(Figure(f"{_AS_IT_COMES}: one TCP stream", "Gb/s", tuple(streams[_AS_IT_COMES])))
     for name, beside, goal in (
         ("one node", "bare bridge", "0.9"),
         ("one node, groups", "bare bridge", "0.75"),
         ("one node", "plain veth", "0.6"),
+        ("between nodes", _AS_IT_COMES, "6"),
     ):
-        ratio = statistics.median(measured[name][0]) / statistics.median(measured[beside][0])
+        ratio = statistics.median(streams[name]) / statistics.median(streams[beside])
         found.append(Figure(f"TCP stream: {name} / {beside}", "ratio", (ratio,), goal))
     return found
 

@@ -135,6 +135,15 @@ def plugged(state: OvsState, exists: Callable[[str], bool]) -> tuple[tuple[str, 
     )
 
 
+def devices(state: OvsState) -> frozenset[tuple[str, int]]:
+    """(name, index in the kernel) of the devices that we have put into bridges."""
+    return frozenset(
+        (row.name, int(row.port_external_ids[IFINDEX_KEY]))
+        for row in state.interfaces.values()
+        if row.port_external_ids.get(IFINDEX_KEY, "").isdecimal() and _is_ours(row.port_external_ids)
+    )
+
+
 def local_vlans(state: OvsState) -> tuple[tuple[str, int], ...]:
     """(network id, tag) kept on br-int, sorted."""
     row = state.bridges.get(BR_INT)

@@ -1,4 +1,4 @@
-"""The system calls that Python 3.11 has no wrapper for: setns, unshare, mount, umount2, inotify.
+"""The system calls that Python 3.11 has no wrapper for: setns, unshare, mount, umount2, inotify, pidfd_getfd.
 
 Effects: the calling thread's namespaces and mounts. Not a wrapper of all libc: only what the agent calls.
 Errors are OSError, with the kernel's errno.
@@ -18,6 +18,8 @@ IN_CREATE = 0x100
 IN_DELETE = 0x200
 IN_MOVED = 0xC0
 IN_CLOSE_WRITE = 0x8
+_SYS_PIDFD_GETFD = 438
+"""The same number on every architecture that Debian has (Linux 5.6)."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -61,6 +63,11 @@ def inotify(paths: dict[str, int]) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def pidfd_getfd(pidfd: int, fd: int) -> int:
+    """A descriptor of our own for what ``fd`` of another process refers to (pidfd_getfd(2): the right to trace it)."""
+    return _checked(_libc.syscall(_SYS_PIDFD_GETFD, pidfd, fd, 0), "pidfd_getfd")
 
 
 def kernel_release() -> tuple[int, int]:
