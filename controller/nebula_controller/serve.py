@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import gc
 import logging
 import signal
@@ -25,6 +26,7 @@ from nebula_runtime.daemon import notify, pid_file, watchdog_s
 from nebula_runtime.log import event
 
 from nebula.errors import ConfigError
+from nebula_controller.connection import Connection, Connections, prepare_files
 from nebula_controller.settings import Settings
 from nebula_controller.state import LOCK, node_secret, open_folder
 
@@ -67,7 +69,7 @@ def run(settings: Settings) -> None:
 async def _serve(controller: Controller, sockets: list[socket.socket], started: float) -> None:
     config = uvicorn.Config(
         controller.application,
-        http="httptools",
+        http=functools.partial(Connection, among=Connections(prepare_files())),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         log_config=None,

@@ -43,6 +43,12 @@ log = logging.getLogger(__name__)
 BODY_LIMIT_BYTES = 1024 * 1024
 """The largest body of an operation that does not say otherwise."""
 
+OPEN_LIMIT_BYTES = 112 * 1024
+"""The largest of those that anybody may send (Keystone's ``max_request_body_size``)."""
+
+QUERY_LIMIT = 500
+"""Parameters of one query: each may be a term of an expression of the database, which takes 1,000."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -86,7 +92,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     ``rule``: the policy's, asked before the handler with the caller's own project and user as the object; handlers ask
     for what depends on an object. A body larger than ``limit_bytes`` is answered with 413 and not read. ``about``: what
-    the API's document says beyond method and path.
+    the API's document says beyond method and path. ``admits`` looks at the headers of an open operation before its body
+    is read, and raises ``Unauthorized``.
     """
 
     method: str
@@ -96,6 +103,7 @@ class Operation(msgspec.Struct, frozen=True):
     limit_bytes: int = BODY_LIMIT_BYTES
     rule: str = ""
     about: About | None = None
+    admits: Callable[[Mapping[str, str]], None] | None = None
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -162,6 +170,8 @@ class Endpoint:
         try:
             operation = self._operation(scope)
             headers = Headers(scope=scope)
+            if operation.admits is not None:
+                operation.admits(headers)
             if not operation.open:
                 context = msgspec.structs.replace(context, caller=self._authenticate(headers))
                 if operation.rule:
@@ -288,8 +298,10 @@ async def _read(headers: Headers, receive: Receive, limit_bytes: int) -> bytes:
 def _query(query_string: bytes) -> list[tuple[str, str]]:
     if not query_string:
         return []
+    if query_string.count(b"&") >= QUERY_LIMIT:
+        raise BadRequest(f"The query string has more than {QUERY_LIMIT} parameters.", type_name="HTTPBadRequest")
     try:
-        return parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
+        return parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
         raise BadRequest("The query string cannot be read.", type_name="HTTPBadRequest") from None
 

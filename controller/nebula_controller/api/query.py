@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Integer, Table, and_, exists, false, func, literal, not_, or_, select
+from sqlalchemy import Boolean, ColumnElement, Integer, Table, and_, exists, false, func, not_, or_, select
 from sqlalchemy.sql import Select
 
 from nebula.errors import BadRequest, InvalidAttribute
@@ -80,7 +80,8 @@ def ordered(
     for name, ascending in query.sorts:
         if not _filterable(resource, name):
             raise BadRequest(f"['{name}'] is invalid attribute for sort_key", type_name="HTTPBadRequest")
-        keys.append((_field(resource, name), ascending))
+        if all(field != _field(resource, name) for field, _ in keys):  # a second time it orders nothing
+            keys.append((_field(resource, name), ascending))
     if all(field != "id" for field, _ in keys):
         keys.append(("id", True))
     columns = [(field, _comparable(table, field), ascending != query.page_reverse) for field, ascending in keys]
@@ -109,18 +110,24 @@ def links(url: str, pairs: Sequence[tuple[str, str]], query: ListQuery, ids: Seq
 def tag_filters(table: Table) -> dict[str, FilterMaker]:
     """The four filters of the ``standard-attr-tag`` extension."""
 
-    def has(tag: str) -> ColumnElement[bool]:
+    def held(values: Sequence[str]) -> tuple[list[str], Select[tuple[str]]]:
+        """The tags that are asked for, and those of them that an object has: of any number, so no term for each."""
+        asked = list(dict.fromkeys(tag for value in values for tag in value.split(",")))
         element = func.json_each(table.c.tags).table_valued("value")
-        return exists(select(literal(1)).select_from(element).where(element.c.value == tag))
+        return asked, select(element.c.value).select_from(element).where(element.c.value.in_(asked))
 
-    def split(values: Sequence[str]) -> list[ColumnElement[bool]]:
-        return [has(tag) for value in values for tag in value.split(",")]
+    def all_of(values: Sequence[str]) -> ColumnElement[bool]:
+        asked, found = held(values)
+        return select(func.count()).select_from(found.subquery()).scalar_subquery() == len(asked)
+
+    def any_of(values: Sequence[str]) -> ColumnElement[bool]:
+        return exists(held(values)[1])
 
     return {
-        "tags": lambda values: and_(*split(values)),
-        "tags-any": lambda values: or_(*split(values)),
-        "not-tags": lambda values: not_(and_(*split(values))),
-        "not-tags-any": lambda values: not_(or_(*split(values))),
+        "tags": all_of,
+        "tags-any": any_of,
+        "not-tags": lambda values: not_(all_of(values)),
+        "not-tags-any": lambda values: not_(any_of(values)),
     }
 
 

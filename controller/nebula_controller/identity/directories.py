@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import msgspec
 from nebula_runtime.log import event
 from sqlalchemy import Executable, Table, delete, insert, select, update
 
@@ -106,7 +107,7 @@ class Directories:
             answer = inner(call)
             return await answer if inspect.isawaitable(answer) else answer
 
-        return Operation(operation.method, operation.path, handler, operation.open, operation.limit_bytes)
+        return msgspec.structs.replace(operation, handler=handler)
 
     async def refresh(self, domain: str) -> None:
         """Read all users and groups of a domain anew. Unavailable where its directory does not answer."""

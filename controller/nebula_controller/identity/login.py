@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import delete, insert, select
 
 from nebula.errors import Forbidden, NotFound, Unauthorized
-from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.endpoint import OPEN_LIMIT_BYTES, Answer, Call, Operation
 from nebula_controller.identity import grants, policy
 from nebula_controller.identity.authenticator import Principal, principal_of, user_standing
 from nebula_controller.identity.collection import Values, listing
@@ -36,7 +36,7 @@ class Login:
         """The routes."""
         tokens = "/v3/auth/tokens"
         return [
-            Operation("POST", tokens, self.log_in, open=True),
+            Operation("POST", tokens, self.log_in, open=True, limit_bytes=OPEN_LIMIT_BYTES),
             Operation("GET", tokens, self.validate),
             Operation("HEAD", tokens, self.validate),
             Operation("DELETE", tokens, self.revoke),

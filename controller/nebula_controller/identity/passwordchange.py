@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import delete, insert, select, update
 
 from nebula.errors import BadRequest, Forbidden, Unauthorized
-from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.endpoint import OPEN_LIMIT_BYTES, Answer, Call, Operation
 from nebula_controller.identity import attributes
 from nebula_controller.identity.attributes import PasswordChange
 from nebula_controller.identity.authenticator import Standing, user_standing
@@ -28,7 +28,8 @@ class OwnPassword:
 
     def operations(self) -> list[Operation]:
         """The route."""
-        return [Operation("POST", "/v3/users/{id}/password", self.change, open=True)]
+        path = "/v3/users/{id}/password"
+        return [Operation("POST", path, self.change, open=True, limit_bytes=OPEN_LIMIT_BYTES)]
 
     async def change(self, call: Call) -> Answer:
         """204, and all tokens of the user are void. 401 for a wrong original password, 400 for a bad new one."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, not_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, not_, or_, select
 
 from nebula.errors import BadRequest, Forbidden, NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation
@@ -123,8 +123,7 @@ class Projects(Collection):
             elif name == "is_domain" and text.lower() in {"1", "true"}:
                 found.append(projects.c.id.is_(None))
             elif name in {"tags", "tags-any", "not-tags", "not-tags-any"}:
-                having = [_has_tag(tag) for tag in text.split(",")]
-                match = or_(*having) if name.endswith("any") else and_(*having)
+                match = _has_tags(text.split(","), every=not name.endswith("any"))
                 found.append(not_(match) if name.startswith("not") else match)
         return found
 
@@ -265,5 +264,9 @@ class _OneTag(msgspec.Struct):
     tag: Tag
 
 
-def _has_tag(tag: str) -> ColumnElement[bool]:
-    return projects.c.id.in_(select(project_tags.c.project_id).where(project_tags.c.name == tag))
+def _has_tags(tags: Sequence[str], *, every: bool) -> ColumnElement[bool]:
+    asked = list(dict.fromkeys(tags))
+    having = select(project_tags.c.project_id).where(project_tags.c.name.in_(asked))
+    if every:
+        having = having.group_by(project_tags.c.project_id).having(func.count() == len(asked))
+    return projects.c.id.in_(having)

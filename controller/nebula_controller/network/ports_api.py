@@ -43,6 +43,8 @@ _network_policies = (
 _FIXED_AT_SERVICES = ("device_id", "device_owner", "fixed_ips", "mac_address")
 """What only the service that owns a port changes of it."""
 
+_MOST_PARTS = 100
+"""Of addresses in one filter: each is a term of an expression of the database, which takes 1,000 levels."""
 
 _OWNER = "not rule:network_device or rule:admin_or_net_owner_member"
 
@@ -178,6 +180,8 @@ def _by_fixed_ips(values: Sequence[str]) -> ColumnElement[bool]:
         wanted.setdefault(name, []).append(content)
     conditions: list[ColumnElement[bool]] = []
     for name, texts in wanted.items():
+        if name == "ip_address_substr" and len(texts) > _MOST_PARTS:
+            raise BadRequest(f"fixed_ips takes at most {_MOST_PARTS} parts of addresses", type_name="HTTPBadRequest")
         if name == "ip_address_substr":
             conditions.append(or_(*[fixed.ip_address.contains(text, autoescape=True) for text in texts]))
         elif name in ("ip_address", "subnet_id"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ from nebula.ids import Host
 from nebula.view.question import NodeAnswer
 from nebula.view.report import NodeReport, Reason, Receipt
 from nebula_controller import status
-from nebula_controller.api.endpoint import Answer, Call, Handler, Operation, Service
+from nebula_controller.api.endpoint import BODY_LIMIT_BYTES, Answer, Call, Handler, Operation, Service
 from nebula_controller.nodes import explanations
 from nebula_controller.nodes.questions import Questions
 from nebula_controller.nodes.realised import Realised
@@ -70,15 +71,11 @@ class NodesApi:
         return Service(
             "/nebula",
             [
-                Operation("PUT", node, self._known(self._report), open=True),
-                Operation("GET", f"{node}/view", self._known(self._view), open=True),
-                Operation(
-                    "POST", f"{node}/receipts", self._known(self._receipt), open=True, limit_bytes=RECEIPT_LIMIT_BYTES
-                ),
-                Operation("GET", f"{node}/questions", self._known(self._fetch_questions), open=True),
-                Operation(
-                    "POST", f"{node}/answers", self._known(self._answer), open=True, limit_bytes=RECEIPT_LIMIT_BYTES
-                ),
+                self._nodes("PUT", node, self._report),
+                self._nodes("GET", f"{node}/view", self._view),
+                self._nodes("POST", f"{node}/receipts", self._receipt, RECEIPT_LIMIT_BYTES),
+                self._nodes("GET", f"{node}/questions", self._fetch_questions),
+                self._nodes("POST", f"{node}/answers", self._answer, RECEIPT_LIMIT_BYTES),
                 Operation("GET", "/v1/receipts", self._list_receipts),
                 Operation("GET", "/v1/receipts/{request_id}", self._show_receipts),
                 Operation("GET", "/v1/calls", self._list_calls),
@@ -86,17 +83,15 @@ class NodesApi:
             rules={RECEIPTS: "role:admin"},
         )
 
-    def _known(self, handler: Handler) -> Handler:
+    def _nodes(self, method: str, path: str, handler: Handler, limit_bytes: int = BODY_LIMIT_BYTES) -> Operation:
         """Only for who knows the secret."""
+        return Operation(method, path, handler, open=True, limit_bytes=limit_bytes, admits=self._known)
 
-        def guarded(call: Call) -> object:
-            scheme, _, secret = call.headers.get("authorization", "").partition(" ")
-            given = f"{scheme.lower()} {secret.strip()}".encode()
-            if not hmac.compare_digest(given, self._expected):
-                raise Unauthorized("The node's secret is missing or wrong (Authorization: Bearer <node secret>).")
-            return handler(call)
-
-        return guarded  # type: ignore[return-value]  # handler's own: an Answer, or something to await
+    def _known(self, headers: Mapping[str, str]) -> None:
+        scheme, _, secret = headers.get("authorization", "").partition(" ")
+        given = f"{scheme.lower()} {secret.strip()}".encode()
+        if not hmac.compare_digest(given, self._expected):
+            raise Unauthorized("The node's secret is missing or wrong (Authorization: Bearer <node secret>).")
 
     def _report(self, call: Call) -> Answer:
         report = _decode(call.raw, NodeReport)
