@@ -95,6 +95,8 @@ class AgentNode(Space):
         self.log = self.folder / "agent.log"
         self.mappings: tuple[str, ...] = ()
         self._agent: subprocess.Popen[bytes] | None = None
+        self._passes: list[dict[str, str]] = []
+        self._read_bytes = 0
 
     def start_ovs(self) -> None:
         """ovsdb-server and ovs-vswitchd, and what carries the VTEP address."""
@@ -146,12 +148,9 @@ class AgentNode(Space):
 
     def show(self, view: NodeView) -> None:
         """Put the view where the agent reads it, by rename."""
-        subprocess.run(
-            self.argv("sh", "-c", "cat > /run/view.new && mv /run/view.new /run/view.json"),
-            input=codec.encode(view),
-            check=True,
-            timeout=10 * PATIENCE,
-        )
+        run = Path(f"/proc/{self.pid}/root/run")
+        (run / "view.new").write_bytes(codec.encode(view))
+        (run / "view.new").rename(run / "view.json")
 
     def agent_argv(self, *command: str, module: str = "nebula_agent.main") -> list[str]:
         """The command line of the agent in this node."""
@@ -187,9 +186,19 @@ class AgentNode(Space):
 
     def passes(self) -> list[dict[str, str]]:
         """The passes so far, from the log: fields by name."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        found = [line.partition(" pass ")[2] for line in lines if " pass reason=" in line]
-        return [dict(item.split("=", 1) for item in line.split()) for line in found]
+        if not self.log.exists() or self.log.stat().st_size < self._read_bytes:
+            self._passes, self._read_bytes = [], 0
+        if self.log.exists():
+            with self.log.open("rb") as log:
+                log.seek(self._read_bytes)
+                new = log.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            self._read_bytes += len(whole)
+            found = [line.partition(" pass ")[2] for line in whole.decode(errors="replace").splitlines()]
+            self._passes += [
+                dict(item.split("=", 1) for item in text.split()) for text in found if text[:7] == "reason="
+            ]
+        return list(self._passes)
 
     def in_sync(self, revision: int, since: int = 0) -> bool:
         """True once the last pass was for the revision and left nothing to do."""

@@ -75,16 +75,17 @@ def view(
 
 
 @contextmanager
-def secured_node(first: NodeView) -> Iterator[AgentNode]:
-    """A node with that view in force."""
+def secured_node(first: NodeView, guests: int | None = None) -> Iterator[AgentNode]:
+    """A node with that view in force. The first ``guests`` know each other's hardware addresses; None: all."""
     node = AgentNode("compute1", "10.0.0.11")
     underlay(node)
     node.start_ovs()
     node.show(first)
     node.start_agent()
     node.wait_sync(first.revision)
-    for number in range(len(first.ports)):  # neighbours are known: ARP is no part of these tests
-        for other in range(len(first.ports)):
+    count = len(first.ports) if guests is None else guests
+    for number in range(count):  # neighbours are known: ARP is no part of these tests
+        for other in range(count):
             if other != number:
                 entry = ("ip", "neigh", "replace", ip(other), "lladdr", mac(other), "dev", "eth0")
                 node.run(*entry, namespace=space(number))

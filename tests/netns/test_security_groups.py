@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from scapy.packet import Packet, Raw
 from security_guests import ALL_OUT, GROUP, OTHER_GROUP, Tap, change, ip, mac, rule, secured_node, space, view
 
 from nebula.compile.features.security import link_local
-from nebula.view.records import NodeView, SecurityRule
+from nebula.view.records import SecurityRule
 
 pytestmark = pytest.mark.sandbox
 
@@ -192,73 +191,3 @@ def test_fragments_need_a_rule_without_ports() -> None:
             sender.send(*(Ether(src=mac(0), dst=mac(1)) / piece for piece in pieces), _marker())
             arrived.append(sum(len(frame[IP].payload) for frame in receiver.received(_MARKER)))
     assert arrived == [0, 0, 3008]
-
-
-def test_no_window_in_sixty_changes_and_kills() -> None:
-    """A flood of what no rule allows and one of what a rule always allows, while rules, members and ports change at
-    random and the agent is killed: of the one nothing arrives, of the other nothing is lost."""
-    chance = random.Random(6)
-    wanted = rule(9, protocol=17, port_min=9000, port_max=9000)
-
-    def some_view(revision: int) -> NodeView:
-        rules = [wanted, *ALL_OUT]
-        for number in range(chance.randrange(6)):
-            low = chance.randrange(1, 7000)
-            more: dict[str, object] = chance.choice(
-                ({}, {"remote_group_id": OTHER_GROUP}, {"remote_ip_prefix": f"{ip(0)}/32"})
-            )
-            high = chance.choice((low, min(low + 700, 7776)))
-            rules.append(rule(100 + number, protocol=17, port_min=low, port_max=high, **more))
-        ports: list[list[str] | None] = [[GROUP], [GROUP], [GROUP] if chance.random() < 0.5 else None]
-        members = [number for number in range(3) if chance.random() < 0.5]
-        return view(revision, {GROUP: rules}, ports, members=members)
-
-    with secured_node(view(1, {GROUP: (wanted, *ALL_OUT)}, [[GROUP], [GROUP], [GROUP]])) as node:
-        counter = node.start("python3", "-c", _COUNT, namespace=space(1))
-        assert counter.stdout is not None
-        assert counter.stdout.readline() == "up\n"
-        flood = node.start("python3", "-c", _FLOOD.format(peer=ip(1), never=7777), namespace=space(0))
-        revision = 1
-        for number in range(60):
-            revision += 1
-            since = len(node.passes())
-            node.show(some_view(revision))
-            if number % 12 == 5:
-                node.stop_agent(signal.SIGKILL)
-                node.start_agent()
-            node.wait_sync(revision, since)
-        flood.terminate()
-        assert flood.stdout is not None
-        sent = int(flood.stdout.read().split()[-1])
-        counter.terminate()
-        allowed, forbidden = map(int, counter.stdout.read().split()[-2:])
-        assert (allowed, forbidden) == (sent, 0)
-        assert sent > 500
-
-
-_FLOOD = """
-import signal, socket, sys, time
-stopped = []
-signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-t = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-count = 0
-while not stopped:
-    s.sendto(b"y", ("{peer}", 9000)); count += 1
-    try: t.sendto(b"n", ("{peer}", {never}))
-    except OSError: pass
-    time.sleep(0.003)
-print(count, flush=True)
-"""
-_COUNT = """
-import select, signal, socket, time
-yes = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); yes.bind(("", 9000))
-no = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); no.bind(("", 7777))
-stopped, count = [], {yes: 0, no: 0}
-signal.signal(signal.SIGTERM, lambda *_: stopped.append(time.monotonic() + 0.5))
-print("up", flush=True)
-while not stopped or time.monotonic() < stopped[0]:
-    for ready in select.select([yes, no], [], [], 0.1)[0]:
-        ready.recv(100); count[ready] += 1
-print(count[yes], count[no], flush=True)
-"""
