@@ -86,7 +86,7 @@ class Node:
         if self.ovsdb is not None:
             run_folder = Path(self._settings.socket_path()).parent
             self._flows = FlowDriver(self.ovsdb, run_folder, self.watch)
-            drivers += [OpenVSwitchDriver(self.ovsdb, kernel), self._flows]
+            drivers += [OpenVSwitchDriver(self.ovsdb, kernel, run_folder), self._flows]
         drivers += [ConfigFileDriver(self.state_folder, owner), self._processes]
         return sorted(drivers, key=lambda driver: max(RANK[kind] for kind in driver.kinds))
 

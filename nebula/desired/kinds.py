@@ -170,7 +170,8 @@ class Ruleset(msgspec.Struct, frozen=True):
 class Bridge(msgspec.Struct, frozen=True):
     """An OVS bridge. ``adopt``: where a bridge of that name exists already and is not ours, use it as it is.
 
-    ``tables`` are the names of its OpenFlow tables by number (OVSDB's ``Flow_Table:name``), sorted.
+    ``tables`` are the names of its OpenFlow tables by number (OVSDB's ``Flow_Table:name``), sorted. ``fragments`` is
+    what its flows see of IP fragments: ``nx-match`` (ports of the first one) or '' (OVS's default: no ports).
     """
 
     kind: ClassVar[str] = "bridge"
@@ -180,6 +181,7 @@ class Bridge(msgspec.Struct, frozen=True):
     owner: Owner
     adopt: bool = False
     tables: tuple[tuple[int, str], ...] = ()
+    fragments: str = ""
 
     @property
     def key(self) -> Key:

@@ -228,6 +228,8 @@ def _put_bridge(item: Bridge) -> tuple[str, ...]:
             argv += ["--", f"--id=@t{number}", "create", "Flow_Table", f"name={name}"]
         flow_tables = ",".join(f"{number}=@t{number}" for number, _name in item.tables)
         lines.append(_line(*argv, "--", "set", "Bridge", item.name, f"flow_tables={flow_tables}"))
+    if item.fragments:
+        lines.append(_line(*_OFCTL, "set-frags", item.name, item.fragments))
     return tuple(lines)
 
 

@@ -127,7 +127,7 @@ class Tap:
             if where[2] != socket.PACKET_OUTGOING:
                 self.frames.append(frame)
 
-    def send(self, *frames: Packet) -> None:
+    def send(self, *frames: Packet | bytes) -> None:
         """Out of the guest, one after the other."""
         for frame in frames:
             self._socket.send(bytes(frame))

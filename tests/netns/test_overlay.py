@@ -10,6 +10,7 @@ import pytest
 from agent_node import AgentNode, Space, eventually, sh, two_nodes
 from agent_outside import WEB, Capture, Outside
 from agent_views import (
+    ADDRESSES,
     COMPUTE1_IP,
     MACS,
     NET1_IP,
@@ -26,6 +27,8 @@ from agent_views import (
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
+
+from nebula.ids import PortId
 
 pytestmark = pytest.mark.sandbox
 
@@ -139,9 +142,16 @@ def test_big_datagrams_arrive() -> None:
         assert listener.stdout.read() == f"{[1000] * 5}\n"
 
 
-def _forged(source: str, destination: str, number: int) -> str:
-    """A VXLAN packet for VM1 that says it comes from VM2, in hexadecimal."""
-    inner = Ether(src=MACS[VM2_PORT], dst=MACS[VM1_PORT]) / IP(src=VM2_IP, dst=VM1_IP) / ICMP(id=7, seq=number)
+def _forged(
+    source: str,
+    destination: str,
+    number: int,
+    ports: tuple[PortId, PortId] = (VM2_PORT, VM1_PORT),
+) -> str:
+    """A VXLAN packet, in hexadecimal, with a ping in it from one guest's port to another's."""
+    one, other = ports
+    inner = Ether(src=MACS[one], dst=MACS[other]) / IP(src=ADDRESSES[one], dst=ADDRESSES[other])
+    inner = inner / ICMP(id=7, seq=number)
     header = struct.pack("!II", 0x08000000, VNI << 8)  # RFC 7348, section 5; scapy's sets a bit of another protocol's
     return bytes(IP(src=source, dst=destination) / UDP(sport=50000, dport=4789) / (header + bytes(inner))).hex()
 
@@ -161,6 +171,32 @@ def test_vxlan_from_strangers_is_dropped() -> None:
         for number, (source, destination) in enumerate(tries):
             sh("python3", "-c", _SEND, _forged(source, destination, number), destination)
             eventually(lambda: _arrived(second) == number + 1, "it has come to the node")  # noqa: B023
+        assert _until(guest, "forged") == "forged 2\n"
+
+
+def test_vxlan_from_a_tenant_network_is_dropped() -> None:
+    """A guest sends VXLAN through its router to its own node, where the provider's gateway also leads to the underlay:
+    it comes to the node from the router's address, and nothing of what is in it gets to anybody."""
+    with two_nodes() as (node, _):
+        outside = Outside(node)
+        node.show(net1())
+        node.start_agent()
+        node.wait_sync(1)
+        eventually(lambda: VM2_IP in node.run("ip", "-4", "address", namespace=NS2), "lease")
+        sh("ip", "link", "add", "u9", "type", "veth", "peer", "name", "leg0", "netns", str(outside.pid))
+        sh("ip", "link", "set", "u9", "master", "underlay", "up")
+        outside.run("ip", "address", "add", "10.0.0.99/24", "dev", "leg0")
+        outside.run("ip", "link", "set", "leg0", "up")
+        outside.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        node.run("iptables", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "--dport", "4789")
+        guest = node.start("python3", "-c", _FIRST_FORGED, namespace=NS2)
+        _until(guest, "listening")
+        for number, source in enumerate((VM2_IP, COMPUTE1_IP)):
+            forged = _forged(source, NET1_IP, number, (VM1_PORT, VM2_PORT))
+            node.run("python3", "-c", _SEND, forged, NET1_IP, namespace=NS2)
+            eventually(lambda: _arrived(node) == number + 1, "it has come to the node")  # noqa: B023
+        sh("ip", "address", "add", f"{COMPUTE1_IP}/24", "dev", "underlay")  # in the name of the other node it does
+        sh("python3", "-c", _SEND, _forged(COMPUTE1_IP, NET1_IP, 2, (VM1_PORT, VM2_PORT)), NET1_IP)
         assert _until(guest, "forged") == "forged 2\n"
 
 

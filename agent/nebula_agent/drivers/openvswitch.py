@@ -1,8 +1,8 @@
 """Driver of OVS bridges, their ports, and the local VLANs kept on br-int.
 
-Effects: one OVSDB transaction for all changes of a step. Ours is what has our mark in ``external_ids:nebula-owner``
-(of the Bridge or the Port), and the keys ``nebula-vlan-*`` of br-int. A bridge that is another's is used as it is
-where that is asked for, and otherwise refused.
+Effects: one OVSDB transaction for all changes of a step; what a bridge does with fragments, by OpenFlow. Ours is what
+has our mark in ``external_ids:nebula-owner`` (of the Bridge or the Port), and the keys ``nebula-vlan-*`` of br-int. A
+bridge that is another's is used as it is where that is asked for, and otherwise refused.
 
 OVS's userspace datapath goes on reading from a device that is gone when another of its name has taken its place. So
 ``external_ids:nebula-ifindex`` of a Port keeps which very device was put in; where that has changed the port is taken
@@ -12,6 +12,7 @@ out and put in again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -24,6 +25,7 @@ from nebula.ids import BR_INT, Owner, OwnerKind, parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, together
 from nebula_agent.drivers.kernel import Kernel, Look
+from nebula_agent.edge import switchconfig
 from nebula_agent.edge.ovsdb import Ovsdb
 from nebula_agent.edge.ovsdb_edit import Transaction
 from nebula_agent.edge.ovsdb_rows import BridgeRow, InterfaceRow, OvsState
@@ -37,9 +39,10 @@ class OpenVSwitchDriver:
 
     kinds = (Bridge.kind, LocalVlan.kind, BridgePort.kind)
 
-    def __init__(self, ovsdb: Ovsdb, kernel: Kernel) -> None:
+    def __init__(self, ovsdb: Ovsdb, kernel: Kernel, run_folder: Path) -> None:
         self._ovsdb = ovsdb
         self._kernel = kernel
+        self._run_folder = run_folder
         self._look = Look(kernel)
         self._observed_seqno = -1
 
@@ -56,7 +59,7 @@ class OpenVSwitchDriver:
         self._observed_seqno = self._ovsdb.seqno
         state = self._ovsdb.state()
         for row in state.bridges.values():
-            yield from _bridge(row, desired)
+            yield from self._bridge(row, desired)
         yield from _vlans(state, desired)
         for interface in state.interfaces.values():
             owner = parse_mark(interface.port_external_ids.get(OWNER_KEY, ""))
@@ -116,6 +119,31 @@ class OpenVSwitchDriver:
                 _edit(transaction, change, self._port_ids(change))
 
         self._ovsdb.transact(edit)
+        for change in changes:
+            if isinstance(change.after, Bridge) and change.after.fragments:
+                try:
+                    switchconfig.set_fragments(self._run_folder, change.after.name, change.after.fragments)
+                except OSError as error:
+                    raise KernelRefused(f"bridge {change.after.name}: {error}", "EIO") from error
+
+    def _bridge(self, row: BridgeRow, desired: NodeState) -> Iterator[KernelObject]:
+        wanted = desired.get(Key(Bridge.kind, row.name))
+        owner = parse_mark(row.external_ids.get(OWNER_KEY, ""))
+        if owner is None:
+            if isinstance(wanted, Bridge) and wanted.adopt:
+                yield wanted
+            return
+        adopt, fragments = False, ""
+        if isinstance(wanted, Bridge):
+            adopt, fragments = wanted.adopt, self._fragments(row.name) if wanted.fragments else ""
+        tables = tuple(sorted(row.table_names.items()))
+        yield Bridge(row.name, row.datapath_type, row.fail_mode, owner, adopt, tables, fragments)
+
+    def _fragments(self, bridge: str) -> str:
+        try:
+            return switchconfig.fragments(self._run_folder, bridge)
+        except OSError:
+            return ""  # it is just being made, or ovs-vswitchd is away
 
 
 def plugged(state: OvsState, exists: Callable[[str], bool]) -> tuple[tuple[str, str], ...]:
@@ -169,18 +197,6 @@ def our_bridges(state: OvsState) -> tuple[str, ...]:
 
 def _is_ours(external_ids: Mapping[str, str]) -> bool:
     return parse_mark(external_ids.get(OWNER_KEY, "")) is not None
-
-
-def _bridge(row: BridgeRow, desired: NodeState) -> Iterator[KernelObject]:
-    wanted = desired.get(Key(Bridge.kind, row.name))
-    owner = parse_mark(row.external_ids.get(OWNER_KEY, ""))
-    if owner is None:
-        if isinstance(wanted, Bridge) and wanted.adopt:
-            yield wanted
-        return
-    adopt = isinstance(wanted, Bridge) and wanted.adopt
-    tables = tuple(sorted(row.table_names.items()))
-    yield Bridge(row.name, row.datapath_type, row.fail_mode, owner, adopt, tables)
 
 
 def _vlans(state: OvsState, desired: NodeState) -> Iterator[KernelObject]:

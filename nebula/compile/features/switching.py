@@ -33,7 +33,8 @@ from nebula.ids import BR_INT, BR_TUN, PATCH_INT, PATCH_TUN, Owner, OwnerKind, P
 
 def objects(node: Wiring) -> Iterator[KernelObject]:
     """All of br-int but the patches to provider bridges (feature ``provider``)."""
-    yield Bridge(BR_INT, node.facts.datapath_type, "secure", node.owner, tables=named_tables(BR_INT))
+    datapath, tables = node.facts.datapath_type, named_tables(BR_INT)
+    yield Bridge(BR_INT, datapath, "secure", node.owner, tables=tables, fragments="nx-match")
     yield patch(BR_INT, PATCH_TUN, PATCH_INT, node.owner)
     yield patch(BR_TUN, PATCH_INT, PATCH_TUN, node.owner)
     for network in node.networks:

@@ -48,7 +48,7 @@ def without_address(owner: Owner) -> Iterator[Flow]:
     onward = text.goto(tables.ACCEPT_OR_INGRESS)
     yield text.flow(TABLE, 95, f"arp,{text.secured()},{text.UNTAGGED}", onward, owner)
     client = "nw_src=0.0.0.0,tp_src=68,tp_dst=67"
-    yield text.flow(TABLE, 80, f"udp,{text.secured()},{text.UNTAGGED},{client}", onward, owner)
+    yield text.flow(TABLE, 80, text.whole(f"udp,{text.secured()},{text.UNTAGGED},{client}"), onward, owner)
 
 
 def pass_untagged(owner: Owner) -> Flow:

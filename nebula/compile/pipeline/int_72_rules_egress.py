@@ -32,7 +32,7 @@ def advertise(key: int, mac_address: str, owner: Owner) -> Flow:
     """Neighbour advertisements that name the port's own hardware address (ARP_SPOOF has looked at the target)."""
     sender = text.match_register(registers.PORT, key)
     match = f"ct_state=-trk,icmp6,{sender},{_ND_ADVERT},nd_tll={mac_address}"
-    return text.flow(TABLE, 110, match, text.goto(tables.ACCEPT_OR_INGRESS), owner)
+    return text.flow(TABLE, 110, text.whole(match), text.goto(tables.ACCEPT_OR_INGRESS), owner)
 
 
 def sort_out(owner: Owner) -> Iterator[Flow]:
@@ -44,9 +44,9 @@ def sort_out(owner: Owner) -> Iterator[Flow]:
         "icmp6,icmp_type=135",
         f"icmp6,{_ND_ADVERT},nd_tll=00:00:00:00:00:00",
     ):
-        yield text.flow(TABLE, 110, f"ct_state=-trk,{match}", onward, owner)
+        yield text.flow(TABLE, 110, text.whole(f"ct_state=-trk,{match}"), onward, owner)
     for match in _FORBIDDEN:
         yield text.flow(TABLE, 105, match, text.goto(tables.DROPPED_TRAFFIC), owner)
     for match in ("udp,tp_src=68,tp_dst=67", "udp6,tp_src=546,tp_dst=547"):
-        yield text.flow(TABLE, 100, f"ct_state=-trk,{match}", onward, owner)
+        yield text.flow(TABLE, 100, text.whole(f"ct_state=-trk,{match}"), onward, owner)
     yield from rules.follow(TABLE, tables.ACCEPT_OR_INGRESS, owner)

@@ -22,7 +22,7 @@ def sort_out(owner: Owner) -> Iterator[Flow]:
     deliver, judge = text.goto(tables.DELIVERY), text.goto(tables.RULES_INGRESS)
     neighbours = [f"icmp6,{text.secured()},icmp_type={number}" for number in (130, 134, 135, 136)]
     servers = (f"udp,{text.secured()},tp_src=67,tp_dst=68", f"udp6,{text.secured()},tp_src=547,tp_dst=546")
-    for match in (f"arp,{text.secured()}", *neighbours, *servers):
+    for match in (f"arp,{text.secured()}", *map(text.whole, (*neighbours, *servers))):
         yield text.flow(TABLE, 100, match, deliver, owner)
     for family in rules.IP_FAMILIES:
         yield text.flow(TABLE, 90, f"ct_state=-trk,{family},{stateful}", text.track(tables.RULES_INGRESS), owner)

@@ -3,6 +3,10 @@
 Pure. Rules only see packets of the one who began a connection (or all, of ports without conntrack), new or not: a rule
 that is gone lets nothing more through. One flow for a rule without a remote group; for remote groups the conjunctions
 of ovs-fields(7), so that n ports and m addresses cost n + m flows and not their product.
+
+Fragments, where conntrack leaves them such (the userspace datapath): the first one has the ports, so the rules decide
+about it; the later ones pass, and end in the next ``ct`` unless the first has come there too (``commit``). Multicast
+may meet that ``ct`` for several receivers, whose fragments it would mix up: there the later ones need a rule as well.
 """
 
 from __future__ import annotations
@@ -43,16 +47,24 @@ def follow(table: Table, onward: Table, owner: Owner) -> Iterator[Flow]:
     for state in ("+rpl+trk", "+rel+trk"):
         yield text.flow(table, 79, f"ct_state={state},ct_mark={ENDED:#x},{stateful}", dropped, owner)
     for family in IP_FAMILIES:
+        later = f"ct_state=-inv+trk,{family},{stateful},{text.UNICAST},{text.LATER_FRAGMENT}"
+        yield text.flow(table, 75, later, text.goto(onward), owner)
+    for family in IP_FAMILIES:
         yield text.flow(table, 40, f"ct_state=+est+trk,{family},{stateful}", text.commit(ENDED), owner)
     yield text.flow(table, 0, "", dropped, owner)
 
 
 def commit(table: Table, onward: Table, owner: Owner) -> Iterator[Flow]:
-    """What both ends let through: conntrack remembers a new connection, and forgets that one had been ended."""
+    """What both ends let through: conntrack remembers a new connection, and forgets that one had been ended.
+
+    All fragments go through it, also of connections that it knows.
+    """
     for family in IP_FAMILIES:
         yield text.flow(table, 100, f"ct_state=+new+trk,{family}", f"{text.commit()},{text.goto(onward)}", owner)
         match = f"ct_state=+est-rpl+trk,ct_mark={ENDED:#x},{family}"
         yield text.flow(table, 100, match, f"{text.commit(0)},{text.goto(onward)}", owner)
+        pieces = f"ct_state=+trk,{family},{text.FRAGMENT}"
+        yield text.flow(table, 90, pieces, f"{text.complete()},{text.goto(onward)}", owner)
     yield text.flow(table, 0, "", text.goto(onward), owner)
 
 

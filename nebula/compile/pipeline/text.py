@@ -20,6 +20,8 @@ MULTICAST = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"
 """Multicast and broadcast."""
 UNICAST = "dl_dst=00:00:00:00:00:00/01:00:00:00:00:00"
 DROP = "drop"
+WHOLE, FRAGMENT, LATER_FRAGMENT = "nw_frag=no", "nw_frag=yes", "nw_frag=later"
+"""No fragment; any; any but the first (which has no ports, and of IPv6 not even the protocol)."""
 
 _BARE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _PORT_IN_TEXT = re.compile(r'(?:in_port=|output:)("(?:[^"\\]|\\.)*"|[^,\s]+)')
@@ -91,6 +93,11 @@ def track(table: Table) -> str:
     return f"ct(table={table.number},zone={_ZONE})"
 
 
+def complete() -> str:
+    """Through conntrack once more, which lets fragments on only when all of the datagram have come."""
+    return f"ct(zone={_ZONE})"
+
+
 def commit(mark: int | None = None) -> str:
     """Let conntrack remember the connection; with ``mark``, under that mark."""
     execute = "" if mark is None else f",exec(set_field:{_hexadecimal(mark)}->ct_mark)"
@@ -117,6 +124,16 @@ def address_text(value: IPv4Address | IPv6Address) -> str:
         if number >> 32 == 0 and number > 0xFFFF:
             return f"::{low}"
     return str(value)
+
+
+def whole(match: str) -> str:
+    """The match, for packets that are no fragments. OVS prints that before ports, types and ND's fields."""
+    head, field, tail = match, "", ""
+    for name in (",tp_src=", ",icmp_type="):
+        if name in match:
+            head, field, tail = match.partition(name)
+            break
+    return f"{head},{WHOLE}{field}{tail}"
 
 
 def join(*matches: str) -> str:
