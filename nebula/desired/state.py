@@ -17,9 +17,10 @@ def node_state(objects: Iterable[KernelObject]) -> NodeState:
     """A read-only state. Two objects with one key are a mistake of the caller: ValueError."""
     state: dict[Key, KernelObject] = {}
     for item in objects:
-        if item.key in state:
-            raise ValueError(f"two objects are called {item.key.kind} {item.key.name}")
-        state[item.key] = item
+        key = item.key
+        if key in state:
+            raise ValueError(f"two objects are called {key.kind} {key.name}")
+        state[key] = item
     return MappingProxyType(state)
 
 

@@ -9,21 +9,27 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.bench.figures import Figure
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def measure(ports: int, *, restart: bool) -> dict[str, float]:
-    """Run ``tests.bench.node_inside`` in namespaces of its own; its figures by name."""
+def inside(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module in namespaces of its own; its figures by name."""
     argv = ["unshare", "-n", "-m", "-p", "-u", "-i", "--fork", "--kill-child", "--mount-proc", sys.executable, "-m"]
-    argv += ["tests.bench.node_inside", str(ports), "restart" if restart else "once"]
+    argv += [module, *arguments]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"{ports} ports: exit {done.returncode}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}")
-    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        raise RuntimeError(f"{argv[9:]}: exit {done.returncode}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
+
+
+def measure(ports: int, *, restart: bool) -> dict[str, float]:
+    """So many ports by hand and by the agent."""
+    return inside("tests.bench.node_inside", str(ports), "restart" if restart else "once")
 
 
 def figures() -> list[Figure]:

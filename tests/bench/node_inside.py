@@ -123,11 +123,27 @@ class Agent:
     """The real agent on a view file; its log tells when a pass is done."""
 
     def __init__(self, folder: Path) -> None:
+        """Start it on the view that is in force, an empty one at first."""
+        self._view = folder / "view.json"
+        if not self._view.exists():
+            self._view.write_bytes(codec.encode(view(0, 1)))
         self.log = folder / f"agent-{time.monotonic_ns()}.log"
-        argv = [str(AGENT), "--host", "bench", "--view-file", str(folder / "view.json"), "--vtep-ip", "10.201.0.2"]
+        argv = [str(AGENT), "--host", "bench", "--view-file", str(self._view), "--vtep-ip", "10.201.0.2"]
         argv += ["--datapath-type", "netdev"]
         with self.log.open("wb") as stream:
             self.process = subprocess.Popen(argv, stderr=stream, stdout=stream)
+        self.wait(1)
+
+    def show(self, new: NodeView) -> float:
+        """Put a new view in place; seconds until the pass for it is done."""
+        before = len(self.passes())
+        spare = self._view.with_name("next.json")
+        spare.write_bytes(codec.encode(new))
+        began = time.perf_counter()
+        spare.rename(self._view)
+        self.process.send_signal(1)
+        self.wait(before + 1)
+        return time.perf_counter() - began
 
     def passes(self) -> list[dict[str, str]]:
         lines = [line for line in self.log.read_text().splitlines() if " pass " in line]
@@ -147,28 +163,20 @@ class Agent:
         self.process.wait(timeout=30)
 
 
-def main(count: int, restart: bool) -> dict[str, float]:
+def node_folder() -> Path:
+    """This node's folder, with Open vSwitch running."""
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
     folder = Path(tempfile.mkdtemp(dir="/run"))
     start_ovs(folder)
     run("mount", "-t", "tmpfs", "tmpfs", "/var/lib/nebula")
+    return folder
+
+
+def main(count: int, restart: bool) -> dict[str, float]:
+    folder = node_folder()
     figures = {"floor_s": floor(count)}
-    path = folder / "view.json"
-    path.write_bytes(codec.encode(view(0, 1)))
     agent = Agent(folder)
-    agent.wait(1)
-    spare = folder / "next.json"
-
-    def show(new: NodeView) -> float:
-        """Put a new view in place; seconds until the pass for it is done."""
-        before = len(agent.passes())
-        spare.write_bytes(codec.encode(new))
-        began = time.perf_counter()
-        spare.rename(path)
-        agent.process.send_signal(1)
-        agent.wait(before + 1)
-        return time.perf_counter() - began
-
+    show = agent.show
     figures["agent_s"] = show(view(count, 2))
     dump = run("ovs-ofctl", "-O", "OpenFlow14", "dump-flows", "br-int").count("cookie=0x4e")
     dump += run("ovs-ofctl", "-O", "OpenFlow14", "dump-flows", "br-tun").count("cookie=0x4e")
@@ -198,4 +206,5 @@ def main(count: int, restart: bool) -> dict[str, float]:
     return figures
 
 
-print(json.dumps(main(int(sys.argv[1]), sys.argv[2] == "restart")))
+if __name__ == "__main__":
+    print(json.dumps(main(int(sys.argv[1]), sys.argv[2] == "restart")))

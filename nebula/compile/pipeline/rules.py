@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple
 
 import msgspec
 
@@ -79,18 +80,28 @@ def port_masks(first: int, last: int) -> Iterator[tuple[int, int]]:
 
 
 class Traffic(msgspec.Struct, frozen=True):
-    """What a rule describes: the port's key, family 4 or 6, protocol and ports (ICMP: type and code; None: all), and
-    the match on the other end ('': anybody)."""
+    """What a rule describes: family 4 or 6, protocol and ports (ICMP: type and code; None: all), and the match on the
+    other end ('': anybody)."""
 
-    key: int
     ip_version: int
     protocol: int | None
     ports: tuple[int | None, int | None]
     remote: str
 
 
-def matches(traffic: Traffic) -> Iterator[str]:
-    """A rule as matches for one port.
+class Match(NamedTuple):
+    """A rule's match for whatever port: what stands before the port's register, and after it."""
+
+    family: str
+    rest: str
+
+    def of(self, key: int) -> str:
+        """For the port with this key."""
+        return text.join(self.family, text.match_register(registers.PORT, key), self.rest)
+
+
+def matches(traffic: Traffic) -> Iterator[Match]:
+    """A rule as matches.
 
     Nothing where OVS cannot match what the rule says (port numbers of DCCP or UDP-Lite): it then lets nothing through.
     """
@@ -98,14 +109,14 @@ def matches(traffic: Traffic) -> Iterator[str]:
     word = _WORDS[traffic.ip_version].get(protocol or 0)
     number = f"nw_proto={protocol}" if protocol is not None and word is None else ""
     family = word or IP_FAMILIES[traffic.ip_version == 6]
-    head = text.join(family, text.match_register(registers.PORT, traffic.key), traffic.remote, number)
+    head = text.join(traffic.remote, number)
     if low is None:
-        yield head
+        yield Match(family, head)
     elif protocol == _ICMP[traffic.ip_version]:
-        yield text.join(head, f"icmp_type={low}", "" if high is None else f"icmp_code={high}")
+        yield Match(family, text.join(head, f"icmp_type={low}", "" if high is None else f"icmp_code={high}"))
     elif protocol in _WITH_PORTS:
         for value, mask in port_masks(low, low if high is None else high):
-            yield text.join(head, _port_text(value, mask))
+            yield Match(family, text.join(head, _port_text(value, mask)))
 
 
 def _port_text(value: int, mask: int) -> str:
