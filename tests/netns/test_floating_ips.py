@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 
 import msgspec
@@ -43,6 +45,18 @@ for line in sys.stdin:
         s.send(b"?"); print(s.recv(100).decode().strip(), flush=True)
     except OSError:
         print("silence", flush=True)
+"""
+_UDP_SERVER = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 9000)); print("up", flush=True)
+while True: s.sendto(*s.recvfrom(100))
+"""
+_UDP_CLIENT = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.1)
+while True:
+    try: s.sendto(b"?", ("{host}", {port})); s.recv(100); print("answered", flush=True); break
+    except OSError: pass
 """
 
 
@@ -137,6 +151,57 @@ def test_a_removed_floating_ip_ends_its_connections() -> None:
     assert FLOATING not in node.run("cat", "/proc/net/nf_conntrack", namespace=QROUTER)
     assert FLOATING not in node.run("ip", "address", namespace=QROUTER)
     assert outside.status("ping", "-c", "1", "-W", "1", FLOATING) != 0
+
+
+def test_killed_between_the_rules_and_the_connections() -> None:
+    """An agent that dies when it has loaded the rules leaves those who are connected connected; the next one ends
+    them, and no others, and one after it has nothing to do."""
+    kept = _forward(1, (2222, 2222), (22, 22))
+    node, outside = _started(_view(2, forwards=(kept,)))
+    _serve(node, 22, 80)
+    gone, stays = _client(outside, FLOATING, 80), _client(outside, OTHER, 2222)
+    assert (gone.ask(), stays.ask()) == (f"80 {GATEWAY}", f"22 {GATEWAY}")
+    node.stop_agent(signal.SIGKILL)
+    without = f"iptables-save | grep -v -e ' {FLOATING}' -e 'to-source {FLOATING} ' | iptables-restore"
+    node.run("sh", "-c", without, namespace=QROUTER)  # all that it did
+    assert (gone.ask(), stays.ask()) == (f"80 {GATEWAY}", f"22 {GATEWAY}")
+    node.show(_view(3, floating=None, forwards=(kept,)))
+    for changed in (True, False):
+        since = len(node.passes())
+        node.start_agent()
+        node.wait_sync(3, since)
+        assert (node.changes(since) > 0, gone.ask(), stays.ask()) == (changed, "silence", f"22 {GATEWAY}")
+        node.stop_agent()
+
+
+def test_a_new_translation_takes_who_is_there_already() -> None:
+    """Who has been sending to a public port before it was forwarded, on one socket, gets through once it is; a ping
+    to the outside goes on, translated, when the router begins to translate."""
+    plain = msgspec.structs.replace(_view(2, floating=None).routers[0].gateway, enable_snat=False)  # type: ignore[arg-type]
+
+    def view(revision: int, *ports: int, snat: bool = True) -> NodeView:
+        forwards = [msgspec.structs.replace(_forward(p, (p, p), (9000, 9000)), protocol="udp") for p in (1, *ports)]
+        whole = _view(revision, floating=None, forwards=tuple(forwards))
+        if snat:
+            return whole
+        return msgspec.structs.replace(whole, routers=(msgspec.structs.replace(whole.routers[0], gateway=plain),))
+
+    node, outside = _started(view(2, snat=False))
+    server = node.start("python3", "-c", _UDP_SERVER, namespace=NS2)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "up\n"
+    talker = outside.start("python3", "-c", _UDP_CLIENT.format(host=OTHER, port=53))
+    ping = node.start("ping", "-i", "0.1", "-W", "1", WEB, namespace=NS2)
+    assert talker.stdout is not None
+    assert ping.stdout is not None
+
+    def known() -> str:
+        return node.run("cat", "/proc/net/nf_conntrack", namespace=QROUTER)
+
+    eventually(lambda: {OTHER, WEB} <= set(re.findall(r"dst=(\S+)", known())), "conntrack knows both")
+    _change(node, view(3, 53))
+    assert talker.stdout.readline() == "answered\n"
+    assert "bytes from" in next(line for line in ping.stdout if "icmp_seq" in line)
 
 
 def test_port_forwardings_lead_to_their_ports() -> None:

@@ -1,12 +1,14 @@
 """Driver of iptables rules inside namespaces of ours.
 
-Effects: runs iptables-save and iptables-restore in the namespace, and ends connections whose translation is gone. All
+Effects: runs iptables-save and iptables-restore in the namespace, and ends connections that the rules contradict. All
 rules of a namespace of ours are ours; they are replaced table by table, each in one commit. Reads them only where
-rules are wanted, or in routers.
+rules are wanted, or in routers. A ruleset is in only when its connections have been seen to: the rules of an agent that
+died before that differ by one line of comment from those that shall be.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 
 from nebula.desired.diff import Change
@@ -15,10 +17,11 @@ from nebula.desired.state import NodeState
 from nebula.ids import OwnerKind
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
-from nebula_agent.drivers.kernel import Kernel, Look
-from nebula_agent.drivers.translations import end_gone
+from nebula_agent.drivers.kernel import Kernel, Look, Space
+from nebula_agent.drivers.translations import end_stale, has_stale
 from nebula_agent.edge.run import in_namespace, run
 
+_STALE = "# connections that these rules contradict\n"
 _BUILT_IN = {
     "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
     "raw": ("PREROUTING", "OUTPUT"),
@@ -37,6 +40,8 @@ class RulesetDriver:
         self._kernel = kernel
         self._look = Look(kernel)
         self._known: dict[str, str] = {}
+        self._settled: set[str] = set()
+        """Namespaces whose connections are known to agree with the rules: looked at once, and after every change."""
 
     @property
     def dirty(self) -> bool:
@@ -52,6 +57,7 @@ class RulesetDriver:
         for name, space in self._kernel.spaces.items():
             if space.owner is None or (name not in asked and space.owner.kind is not OwnerKind.ROUTER):
                 self._known.pop(name, None)
+                self._settled.discard(name)
                 continue
             if space.rules_dirty or name not in self._known:
                 space.rules_dirty = False
@@ -59,7 +65,7 @@ class RulesetDriver:
             text = self._known[name]
             wanted = asked.get(name)
             if wanted is not None and canonical(wanted.text) == canonical(text):
-                yield wanted
+                yield wanted if self._settle(space, wanted.text) else Ruleset(name, text + _STALE, wanted.owner)
             elif canonical(text):
                 owner = wanted.owner if wanted is not None else space.owner
                 yield Ruleset(name, plain(text), owner)
@@ -71,6 +77,7 @@ class RulesetDriver:
                 subject = change.subject
                 assert isinstance(subject, Ruleset)
                 self._known.pop(subject.namespace, None)
+                self._settled.discard(subject.namespace)
                 if change.action is Action.REMOVE:
                     space = self._kernel.spaces.get(subject.namespace)
                     if space is not None:
@@ -81,10 +88,19 @@ class RulesetDriver:
                     text += _only_in_first(change.before.text, subject.text)
                 fd = self._kernel.space(subject.namespace).fd
                 run(["iptables-restore"], stdin=text, namespace_fd=fd)
-                if isinstance(change.before, Ruleset):
-                    with in_namespace(fd):
-                        end_gone(change.before.text, subject.text)
+                with in_namespace(fd):
+                    end_stale(subject.text, change.before.text if isinstance(change.before, Ruleset) else None)
+                self._settled.add(subject.namespace)
         return failures
+
+    def _settle(self, space: Space, rules: str) -> bool:
+        """True where no connection is known to contradict the rules; a kernel that does not tell has none to end."""
+        if space.name not in self._settled:
+            with contextlib.suppress(OSError), in_namespace(space.fd):
+                if has_stale(rules):
+                    return False
+            self._settled.add(space.name)
+        return True
 
 
 def plain(text: str) -> str:

@@ -28,20 +28,38 @@ class Connection(msgspec.Struct, frozen=True):
     protocol: int
     destination_port: int
     answer_source: bytes
+    answer_source_port: int
     answer_destination: bytes
     identity: bytes
     """The attributes that name it to the kernel."""
 
+    @property
+    def translated(self) -> bool:
+        """True where NAT has its hands in it."""
+        return (self.source, self.destination) != (self.answer_destination, self.answer_source)
+
 
 def end(wanted: Callable[[Connection], bool]) -> int:
     """Delete the connections of this namespace that are wanted gone; how many. What is gone already is no error."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as link:
-        link.settimeout(5)
+    with _link() as link:
         link.send(_message(_GET, _REQUEST | _DUMP, b""))
         found = [item for item in _dump(link) if wanted(item)]
         for item in found:
             link.send(_message(_DELETE, _REQUEST, item.identity))
     return len(found)
+
+
+def any_of(wanted: Callable[[Connection], bool]) -> bool:
+    """True where a connection of this namespace is such. Raises OSError."""
+    with _link() as link:
+        link.send(_message(_GET, _REQUEST | _DUMP, b""))
+        return any(wanted(item) for item in _dump(link))
+
+
+def _link() -> socket.socket:
+    link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
+    link.settimeout(5)
+    return link
 
 
 def _message(kind: int, flags: int, attributes: bytes) -> bytes:
@@ -67,19 +85,23 @@ def _connection(data: bytes) -> Connection | None:
     attributes = dict(_attributes(data))
     if _ORIGINAL not in attributes or _REPLY not in attributes:
         return None
-    source, destination, protocol, port = _tuple(attributes[_ORIGINAL])
-    answer_source, answer_destination, _, _ = _tuple(attributes[_REPLY])
+    source, destination, protocol, _, port = _tuple(attributes[_ORIGINAL])
+    answer_source, answer_destination, _, answer_port, _ = _tuple(attributes[_REPLY])
     identity = _attribute(_ORIGINAL | 0x8000, attributes[_ORIGINAL])
     if _ZONE in attributes:
         identity += _attribute(_ZONE, attributes[_ZONE])
-    return Connection(source, destination, protocol, port, answer_source, answer_destination, identity)
+    return Connection(
+        source, destination, protocol, port, answer_source, answer_port, answer_destination, identity=identity
+    )
 
 
-def _tuple(data: bytes) -> tuple[bytes, bytes, int, int]:
+def _tuple(data: bytes) -> tuple[bytes, bytes, int, int, int]:
+    """Source, destination, protocol, source port, destination port."""
     parts = dict(_attributes(data))
     addresses, protocol = dict(_attributes(parts.get(1, b""))), dict(_attributes(parts.get(2, b"")))
-    port = int.from_bytes(protocol.get(3, b""), "big")
-    return addresses.get(1, b""), addresses.get(2, b""), int.from_bytes(protocol.get(1, b"")[:1], "big"), port
+    source_port, destination_port = (int.from_bytes(protocol.get(number, b""), "big") for number in (2, 3))
+    number = int.from_bytes(protocol.get(1, b"")[:1], "big")
+    return addresses.get(1, b""), addresses.get(2, b""), number, source_port, destination_port
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
