@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from nebula_runtime.config import read_secret
 from nebula_runtime.daemon import notify, pid_file
 from nebula_runtime.log import event
 
@@ -28,6 +27,7 @@ from nebula.ids import Host
 from nebula.view.records import NodeView
 from nebula.view.report import NodeReport, Plug, Receipt, Result
 from nebula_agent import checks
+from nebula_agent.access import Access, find_access
 from nebula_agent.answers import Answers
 from nebula_agent.backlog import Backlog
 from nebula_agent.edge import files, netns
@@ -57,20 +57,22 @@ def run(settings: Settings, version: str, applied: Callable[[Change], None] | No
     """The daemon. Returns at SIGTERM; the dataplane stays as it is. Raises NebulaError at the start."""
     check_running(settings)
     checks.check_machine()
-    secret = read_secret(Path(settings.node_secret_file)) if settings.controller else ""
+    access = find_access(settings)
+    if access is not None and (trouble := access.trouble()):
+        event(_log, logging.ERROR, trouble)
     with pid_file(Path(settings.pid_file)):
         _raise_file_limit()
         gc.set_threshold(100_000)  # compile makes records by the thousand, none of them in cycles: 26 ms become 18
         netns.ensure_folder()
         node = Node(settings, applied=applied)
         try:
-            _serve(settings, version, secret, node)
+            _serve(settings, version, access, node)
         finally:
             node.close()
     return 0
 
 
-def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
+def _serve(settings: Settings, version: str, access: Access | None, node: Node) -> None:
     assert node.ovsdb is not None
     state = node.ovsdb.state()
     userspace = node.datapath_type == "netdev"
@@ -108,12 +110,12 @@ def _serve(settings: Settings, version: str, secret: str, node: Node) -> None:
     )
     questions: Questions | None = None
     source: Source
-    if settings.controller:
-        reporter = Reporter(settings.controller, settings.host, secret, loop.statuses_lost)
+    if access is not None:
+        reporter = Reporter(access, settings.host, loop.statuses_lost)
         reporter.start()
         reporter.report(msgspec.structs.replace(report, plugged=node.plugs()))
-        source = ControllerSource(settings.controller, settings.host, secret, loop.deliver)
-        questions = Questions(settings.controller, settings.host, secret, loop.ask)
+        source = ControllerSource(access, settings.host, loop.deliver)
+        questions = Questions(access, settings.host, loop.ask)
         questions.start()
     else:
         source = FileSource(Path(settings.view_file), node.watch, loop.deliver)
@@ -213,17 +215,12 @@ def _view_for_plan(settings: Settings) -> NodeView:
 
 
 def _view_from_controller(settings: Settings) -> NodeView | None:
-    if not settings.controller or not settings.node_secret_file:
-        return None
-    from nebula_runtime.http import Client
-
-    secret = read_secret(Path(settings.node_secret_file))
     try:
-        answer = Client(settings.controller, timeout_s=5.0).request(
-            "GET",
-            f"/nebula/v1/nodes/{settings.host}/view?wait=0",
-            headers={"Authorization": f"Bearer {secret}"},
-        )
+        access = find_access(settings)
+        if access is None:
+            return None
+        path = f"/nebula/v1/nodes/{settings.host}/view?wait=0"
+        answer = access.client(timeout_s=5.0).request("GET", path, headers=access.headers)
     except NebulaError as error:
         event(_log, logging.WARNING, "the view kept on this node is used", error=error.message)
         return None

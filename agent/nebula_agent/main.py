@@ -25,8 +25,8 @@ from nebula_agent.settings import Settings
 
 _FLAGS = {
     "host": "name of this node (default: the machine's host name)",
-    "controller": "URL of the controller, http://HOST:PORT",
-    "node-secret-file": "file with the secret that nodes show to the controller",
+    "controller": "URL of the controller (default: the one that the node has joined)",
+    "node-secret-file": "secret shown to a controller at http://, by nodes that never joined (labs)",
     "datapath-type": "auto, system or netdev (default: auto)",
     "overlay": "auto, kernel (a VXLAN device for each network) or ovs (OVS's own tunnels); see datapaths.md",
     "vtep-ip": "this node's address on the underlay network",
@@ -44,6 +44,7 @@ _LISTS = {
 }
 _COMMANDS = {
     "run": "run as a daemon in the foreground (what happens without a command)",
+    "join": "URL TOKEN: become a node of this controller; TOKEN - reads it from the standard input",
     "plan": "print what the next pass would change, as shell lines, and change nothing",
     "clean": "remove all that the agent made on this node, and nothing else",
     "confirm": "tell the running agent that the change it holds back is meant",
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("command", nargs="?", choices=tuple(_COMMANDS), default="run", metavar="COMMAND")
+    parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="of join: URL TOKEN")
     parser.add_argument("--version", action="store_true", help="print the version and end")
     parser.add_argument(
         "--config",
@@ -125,6 +127,10 @@ def _command(arguments: argparse.Namespace, settings: Settings, applied: Callabl
     name = arguments.command
     if arguments.script and name != "plan":
         raise ConfigError("--script goes with the command plan")
+    if arguments.arguments and name != "join":
+        raise ConfigError(f"{name} takes no arguments: {' '.join(arguments.arguments)}")
+    if name == "join":
+        return _join(arguments.arguments, settings)
     if name == "confirm":
         return _confirm(Path(settings.pid_file))
     from nebula_agent import commands
@@ -134,6 +140,22 @@ def _command(arguments: argparse.Namespace, settings: Settings, applied: Callabl
     if name == "clean":
         return commands.clean(settings)
     return commands.run(settings, version(), applied)
+
+
+def _join(arguments: Sequence[str], settings: Settings) -> int:
+    if len(arguments) != 2:
+        raise ConfigError("give join two arguments: nebula-agent join https://HOST:PORT TOKEN")
+    from nebula_agent.access import folder_of
+    from nebula_agent.join import join
+
+    url, token = arguments
+    for line in join(url, sys.stdin.readline() if token == "-" else token, settings.host, folder_of(settings)):
+        print(line)
+    if settings.controller and settings.controller.rstrip("/") != url.rstrip("/"):
+        print(f"The configuration names another controller, {settings.controller}: take that line out.")
+    if not settings.vtep_ip:
+        print("Set vtep_ip in the agent's configuration before you start it.")
+    return 0
 
 
 def _confirm(pid_file: Path) -> int:

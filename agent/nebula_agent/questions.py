@@ -12,11 +12,11 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import msgspec
-from nebula_runtime.http import Client
 from nebula_runtime.log import event
 
 from nebula.errors import NebulaError
 from nebula.view.question import NodeAnswer, Question
+from nebula_agent.access import Access
 
 _log = logging.getLogger(__name__)
 
@@ -30,11 +30,11 @@ Reply = Callable[[NodeAnswer], None]
 class Questions:
     """``ask(question, reply)`` hands a question to the loop, which calls ``reply``."""
 
-    def __init__(self, url: str, host: str, secret: str, ask: Callable[[Question, Reply], None]) -> None:
-        self._client = Client(url, timeout_s=_WAIT_S + 15.0)
+    def __init__(self, access: Access, host: str, ask: Callable[[Question, Reply], None]) -> None:
+        self._client = access.client(timeout_s=_WAIT_S + 15.0)
         node = f"/nebula/v1/nodes/{quote(host, safe='')}"
         self._fetch, self._bring = f"{node}/questions?wait={_WAIT_S}", f"{node}/answers"
-        self._headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        self._headers = {**access.headers, "Content-Type": "application/json"}
         self._ask = ask
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="questions", daemon=True)

@@ -14,11 +14,13 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import msgspec
-from nebula_runtime.http import Client, Response
+from nebula_runtime.http import Response
 from nebula_runtime.log import event
 
 from nebula.errors import NebulaError
+from nebula.view.joining import CertificateAnswer
 from nebula.view.report import NodeReport, Receipt
+from nebula_agent.access import Access, refusal
 
 _log = logging.getLogger(__name__)
 
@@ -28,20 +30,22 @@ _DEFAULT_HEARTBEAT_S = 5.0
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """The controller's answer to a report."""
+    """The controller's answer to a report. ``renew``: the node's certificate shall be renewed now."""
 
     epoch: str
     heartbeat_s: float = _DEFAULT_HEARTBEAT_S
+    renew: bool = False
 
 
 class Reporter:
     """Sends the newest report and all receipts."""
 
-    def __init__(self, url: str, host: str, secret: str, on_loss: Callable[[], None]) -> None:
+    def __init__(self, access: Access, host: str, on_loss: Callable[[], None]) -> None:
         """``on_loss``: called, from another thread, when the controller may not know our ports' statuses."""
-        self._client = Client(url, timeout_s=10.0)
+        self._access = access
+        self._client = access.client(timeout_s=10.0)
         self._path = f"/nebula/v1/nodes/{quote(host, safe='')}"
-        self._headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        self._headers = {**access.headers, "Content-Type": "application/json"}
         self._on_loss = on_loss
         self._condition = threading.Condition()
         self._report: NodeReport | None = None
@@ -49,6 +53,7 @@ class Reporter:
         self._receipts: collections.deque[Receipt] = collections.deque()
         self._stopped = False
         self._epoch = ""
+        self._refused = 0
         self._thread = threading.Thread(target=self._run, name="report", daemon=True)
 
     def start(self) -> None:
@@ -119,15 +124,19 @@ class Reporter:
 
     def _send_report(self, report: NodeReport) -> None:
         answer = self._send("PUT", self._path, msgspec.json.encode(report))
-        heartbeat_s, epoch = _DEFAULT_HEARTBEAT_S, ""
+        heartbeat_s, epoch, renew = _DEFAULT_HEARTBEAT_S, "", False
         if answer.status == 200:
             try:
                 registration = msgspec.json.decode(answer.body, type=Registration)
-                heartbeat_s, epoch = registration.heartbeat_s, registration.epoch
+                heartbeat_s, epoch, renew = registration.heartbeat_s, registration.epoch, registration.renew
+                self._refused = 0
             except ValueError as error:
                 event(_log, logging.ERROR, "the controller's answer to a report is not understood", error=str(error))
-        else:
-            event(_log, logging.ERROR, "the controller refuses the report", status=answer.status, answer=_text(answer))
+        elif answer.status != self._refused:
+            self._refused = answer.status
+            event(
+                _log, logging.ERROR, "the controller refuses the report", status=answer.status, answer=refusal(answer)
+            )
         changed = bool(epoch and self._epoch and epoch != self._epoch)
         self._epoch = epoch or self._epoch
         with self._condition:
@@ -135,11 +144,28 @@ class Reporter:
                 self._report_due_s = time.monotonic() + heartbeat_s
         if changed:
             self._on_loss()
+        if renew:
+            self._renew()
+
+    def _renew(self) -> None:
+        """Get a newer certificate over a connection that shows the present one; connections from then on show it."""
+        if self._access.identity is None:
+            return
+        answer = self._send("POST", f"{self._path}/certificate", b"")
+        try:
+            if answer.status != 200:
+                raise NebulaError(refusal(answer))
+            renewed = msgspec.json.decode(answer.body, type=CertificateAnswer)
+            self._access.identity.renewed(renewed.certificate, renewed.expires_at_s)
+        except (NebulaError, ValueError) as error:
+            event(_log, logging.ERROR, "the certificate is not renewed", error=str(error))
+        else:
+            event(_log, logging.INFO, "certificate renewed", expires_at_s=renewed.expires_at_s)
 
     def _send_receipt(self, receipt: Receipt) -> None:
         answer = self._send("POST", f"{self._path}/receipts", msgspec.json.encode(receipt))
         if answer.status not in (200, 204):
-            event(_log, logging.ERROR, "the controller refuses a receipt", status=answer.status, answer=_text(answer))
+            event(_log, logging.ERROR, "the controller refuses a receipt", status=answer.status, answer=refusal(answer))
             self._on_loss()
         with self._condition:
             if self._receipts and self._receipts[0] is receipt:
@@ -150,7 +176,3 @@ class Reporter:
         if answer.status >= 500:
             raise NebulaError(f"the controller answers {answer.status} to {method} {path}")
         return answer
-
-
-def _text(answer: Response) -> str:
-    return answer.body[:200].decode("utf-8", "replace")

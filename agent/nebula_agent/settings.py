@@ -78,10 +78,6 @@ def check_running(settings: Settings) -> None:
         ipaddress.ip_address(settings.vtep_ip)
     except ValueError as error:
         raise ConfigError(f"--vtep-ip {settings.vtep_ip!r} is not an IP address") from error
-    if bool(settings.controller) == bool(settings.view_file):
-        raise ConfigError("give either --controller URL or --view-file FILE: where the node's view comes from")
-    if settings.controller and not settings.node_secret_file:
-        raise ConfigError("--node-secret-file is missing: the secret that this node shows to the controller")
 
 
 def _mapping(text: str) -> BridgeMapping:

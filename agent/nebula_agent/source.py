@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
-from nebula_runtime.http import Client
 from nebula_runtime.log import event
 
 from nebula.errors import NebulaError
 from nebula.view import codec
 from nebula.view.records import NodeView
+from nebula_agent.access import Access, refusal
 from nebula_agent.edge import files, libc
 from nebula_agent.edge.watch import Watch
 
@@ -46,12 +46,13 @@ class Source(Protocol):
 class ControllerSource:
     """Long poll of the controller (``GET /nebula/v1/nodes/HOST/view``), with back-off while it is away."""
 
-    def __init__(self, url: str, host: str, secret: str, deliver: Callable[[NodeView], None]) -> None:
-        self._client = Client(url, timeout_s=_WAIT_S + 15.0)
+    def __init__(self, access: Access, host: str, deliver: Callable[[NodeView], None]) -> None:
+        self._client = access.client(timeout_s=_WAIT_S + 15.0)
         self._path = f"/nebula/v1/nodes/{quote(host, safe='')}/view?wait={_WAIT_S}"
-        self._headers = {"Authorization": f"Bearer {secret}"}
+        self._access = access
         self._deliver = deliver
         self._etag = ""
+        self._refused = 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="view", daemon=True)
 
@@ -75,7 +76,9 @@ class ControllerSource:
                 if self._stopped.is_set():
                     return
                 level = logging.WARNING if pause_s == _FIRST_PAUSE_S else logging.DEBUG
-                event(_log, level, "no view from the controller", error=str(error), again_in_s=pause_s)
+                event(_log, level, "no view from the controller", error=error.message, again_in_s=pause_s)
+                if level == logging.WARNING and (trouble := self._access.trouble()):
+                    event(_log, logging.ERROR, trouble)
                 answered = False
             if answered:
                 pause_s = _FIRST_PAUSE_S
@@ -84,22 +87,19 @@ class ControllerSource:
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _poll(self) -> bool:
-        headers = dict(self._headers)
+        headers = dict(self._access.headers)
         if self._etag:
             headers["If-None-Match"] = self._etag
         answer = self._client.request("GET", self._path, headers=headers)
         if answer.status == 304:
             return True
         if answer.status != 200:
-            hint = {401: "is --node-secret-file the controller's?", 404: "the node is not registered yet"}
-            event(
-                _log,
-                logging.WARNING,
-                "the controller gives no view",
-                status=answer.status,
-                hint=hint.get(answer.status),
-            )
+            if answer.status != self._refused:
+                text = refusal(answer)
+                event(_log, logging.WARNING, "the controller gives no view", status=answer.status, answer=text)
+            self._refused = answer.status
             return False
+        self._refused = 0
         view = decode(answer.body, "the controller")
         if view is None:
             return False

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
-from nebula_runtime.http import Client, Response
+from nebula_runtime.http import Client, Response, Trust
 
 from nebula.errors import (
     BadRequest,
@@ -70,6 +70,7 @@ class Api:
         self._wait_s = wait_s
         self._plan = plan
         self._clients: dict[str, Client] = {}
+        self._trust = Trust(credentials.cacert)
         self._grant: Grant | None = None
         self._grant_is_new = False
 
@@ -136,7 +137,7 @@ class Api:
         origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
         client = self._clients.get(origin)
         if client is None:
-            client = self._clients[origin] = Client(origin, timeout_s=_TIMEOUT_S + self._wait_s)
+            client = self._clients[origin] = Client(origin, timeout_s=_TIMEOUT_S + self._wait_s, tls=self._trust)
         sent = {"Accept": "application/json", "User-Agent": "nebulactl", **headers}
         content = None
         if body is not None:
@@ -146,6 +147,8 @@ class Api:
             return client.request(method, url[len(origin) :], headers=sent, body=content)
         except Unavailable as error:
             hint = " See 'nebulactl lab status'." if self._credentials.source.startswith("lab") else ""
+            if "to be trusted" in error.message:
+                hint = " Give its authority's file with --os-cacert or OS_CACERT."
             raise Unavailable(f"{error.message} (credentials from {self._credentials.source}).{hint}") from error
 
     def log_in(self) -> Grant:

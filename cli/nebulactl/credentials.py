@@ -25,6 +25,7 @@ FIELDS: tuple[str, ...] = (
     "user_domain_id",
     "project_domain_name",
     "project_domain_id",
+    "cacert",
     "cloud",
 )
 """What can be given as a flag ``--os-auth-url`` or as a variable ``OS_AUTH_URL``; the openstack client's names."""
@@ -44,6 +45,8 @@ class Credentials(msgspec.Struct, frozen=True):
     project_domain: dict[str, str]
     token: str
     source: str
+    cacert: str = ""
+    """The file with the authorities to trust over https; empty: the machine's."""
 
     @property
     def identity_url(self) -> str:
@@ -93,6 +96,7 @@ def _complete(given: Mapping[str, str], source: str) -> Credentials:
         project_domain=_domain(given, "project_domain"),
         token=given.get("token", ""),
         source=source,
+        cacert=given.get("cacert", ""),
     )
 
 
@@ -121,7 +125,8 @@ def _from_clouds_yaml(cloud: str) -> dict[str, str]:
         clouds = content.get("clouds") if isinstance(content, dict) else None
         entry = clouds.get(cloud) if isinstance(clouds, dict) else None
         if isinstance(entry, dict) and isinstance(entry.get("auth"), dict):
-            return {str(name): str(value) for name, value in entry["auth"].items() if name in FIELDS}
+            trust = {"cacert": entry["cacert"]} if entry.get("cacert") else {}
+            return {str(name): str(value) for name, value in {**entry["auth"], **trust}.items() if name in FIELDS}
     raise ConfigError(f"No clouds.yaml has a cloud {cloud!r}; looked at {', '.join(map(str, places))}.")
 
 

@@ -30,7 +30,7 @@ COMMANDS: dict[str, str] = {
     "security": "Security groups: what a port lets in and out.",
     "floating": "Floating IPs: addresses of an external network that lead to ports.",
     "instance": "Instances: network namespaces that act as virtual machines.",
-    "node": "Nodes: which answer, and agents that rest for a while.",
+    "node": "Nodes: which answer, who becomes one, and agents that rest for a while.",
     "plan": "What would this call change, on which node? Nothing is changed.",
     "audit": "Is all on the nodes that shall be, and no more?",
     "owner": "Whose is this cookie, flow, rule, device, namespace, process or file?",
@@ -97,7 +97,9 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 def _os_options(command: click.Command) -> click.Command:
     for name in FIELDS:
         flag = f"--os-{name.replace('_', '-')}"
-        meaning = "Entry of clouds.yaml" if name == "cloud" else "Login"
+        meaning = {"cloud": "Entry of clouds.yaml", "cacert": "File of the authorities to trust over https"}.get(
+            name, "Login"
+        )
         command.params.append(click.Option([flag, f"os_{name}"], help=f"{meaning}; else OS_{name.upper()}."))
     return command
 

@@ -32,6 +32,7 @@ from nebula_controller.identity.token import TokenCodec, TokenProvider
 from nebula_controller.identity.uuidtokens import UuidTokens
 from nebula_controller.network.service import network_service
 from nebula_controller.network.settings import NetworkSettings
+from nebula_controller.nodes.joining_api import Joining
 from nebula_controller.nodes.southbound import Southbound
 from nebula_controller.settings import Settings
 from nebula_controller.state import CREDENTIAL_KEYS, DATABASE, KEYS
@@ -94,12 +95,16 @@ def _policy(services: Sequence[Service], file: str | None) -> Policy:
     return build(default_rules(services), file or "", read_policy(Path(file)) if file else {})
 
 
-def assemble(state_dir: Path, settings: Settings, node_secret: str) -> Controller:
+def assemble(
+    state_dir: Path, settings: Settings, node_secret: str | None = None, joining: Joining | None = None
+) -> Controller:
     """All services on the database in ``state_dir``. ConfigError where it cannot be used."""
     database = Database(state_dir / DATABASE)
     try:
         site = identity_site(database, state_dir, settings)
-        southbound = Southbound(database, node_secret=node_secret.encode())
+        southbound = Southbound(
+            database, node_secret=node_secret.encode() if node_secret is not None else None, joining=joining
+        )
         network = NetworkSettings(
             vni_first=settings.vni_first,
             vni_last=settings.vni_last,

@@ -30,8 +30,20 @@ EXIT_CONFIG = 2
 @click.option("--state-dir", metavar="DIR", help="Database and keys.  [default: /var/lib/nebula-controller]")
 @click.option("--listen", metavar="HOST:PORT", multiple=True, help="Repeatable.  [default: 127.0.0.1:9696]")
 @click.option("--listen-fd", metavar="N", type=int, multiple=True, help="An inherited listening socket. Repeatable.")
+@click.option(
+    "--listen-tls",
+    metavar="HOST:PORT",
+    multiple=True,
+    help="With TLS, where nodes join. Repeatable.  [default: nowhere]",
+)
+@click.option(
+    "--tls-name", metavar="NAME", multiple=True, help="A further name or address that clients call by. Repeatable."
+)
+@click.option(
+    "--certificate-lifetime-s", metavar="S", type=int, help="Of nodes and the controller.  [default: 7776000, 90 days]"
+)
 @click.option("--public-url", metavar="URL", help="What the catalogue says.  [default: the host the client used]")
-@click.option("--node-secret-file", metavar="FILE", help="The secret that agents show.  [default: STATE/node-secret]")
+@click.option("--node-secret-file", metavar="FILE", help="What nodes that never joined show.  [default: they join]")
 @click.option("--admin-password-file", metavar="FILE", help="Bootstrap with this password if there is no admin yet.")
 @click.option("--pid-file", metavar="FILE", help="Written when calls are answered.")
 @click.option(
@@ -90,6 +102,18 @@ def bootstrap(settings: Settings) -> None:
     elif not settings.admin_password_file:
         click.echo(password)
         click.echo("This is the password of the user admin. It is not kept anywhere in clear.", err=True)
+
+
+@cli.command()
+@click.pass_obj
+def authority(settings: Settings) -> None:
+    """Print the certificate of the controller's authority: what clients trust over https (OS_CACERT)."""
+    from nebula_controller.state import TLS, open_folder
+    from nebula_controller.tls.authority import Authority
+
+    found = Authority(open_folder(Path(settings.state_dir)) / TLS, lifetime_s=settings.certificate_lifetime_s)
+    click.echo(found.certificate, nl=False)
+    click.echo(f"SHA-256: {found.pin}", err=True)
 
 
 @cli.group()

@@ -28,10 +28,11 @@ from nebula_runtime.log import event
 from nebula.errors import ConfigError
 from nebula_controller.connection import Connection, Connections, prepare_files
 from nebula_controller.settings import Settings
-from nebula_controller.state import LOCK, node_secret, open_folder
+from nebula_controller.state import LOCK, open_folder
 
 if TYPE_CHECKING:
     from nebula_controller.assembly import Controller
+    from nebula_controller.tls.start import Tls
 
 log = logging.getLogger(__name__)
 
@@ -53,23 +54,25 @@ def run(settings: Settings) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(pid_file(state_dir / LOCK))
         sockets = stack.enter_context(_sockets(settings))
-        secret = node_secret(state_dir, settings.node_secret_file)
+        secret = read_secret(Path(settings.node_secret_file)) if settings.node_secret_file else None
+        tls = _tls(stack, settings, state_dir) if settings.listen_tls else None
         password = read_secret(Path(settings.admin_password_file)) if settings.admin_password_file else None
         from nebula_controller.assembly import assemble
 
-        controller = assemble(state_dir, settings, secret)
+        controller = assemble(state_dir, settings, secret, tls.joining if tls is not None else None)
         stack.callback(controller.close)
         _first_admin(controller, password, settings.password_hash_rounds)
         if settings.pid_file:  # the sockets are open: who calls from now on is answered
             stack.enter_context(pid_file(Path(settings.pid_file)))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(controller, sockets, started))
+            runner.run(_serve(controller, sockets, tls, started))
 
 
-async def _serve(controller: Controller, sockets: list[socket.socket], started: float) -> None:
+async def _serve(controller: Controller, sockets: list[socket.socket], tls: Tls | None, started: float) -> None:
+    among = Connections(prepare_files())
     config = uvicorn.Config(
         controller.application,
-        http=functools.partial(Connection, among=Connections(prepare_files())),  # type: ignore[arg-type]
+        http=functools.partial(Connection, among=among),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         log_config=None,
@@ -80,8 +83,8 @@ async def _serve(controller: Controller, sockets: list[socket.socket], started: 
         timeout_graceful_shutdown=GRACE_S,
         backlog=_BACKLOG,
     )
-    server = _Server(config)
-    listening = " ".join(_name(sock) for sock in sockets)
+    server = _Server(config, among, tls)
+    listening = " ".join([*map(_name, sockets), *(f"https://{_name(sock)}" for sock in (tls.sockets if tls else ()))])
 
     def stop(name: str) -> None:
         event(log, logging.INFO, "stopping", signal=name)
@@ -112,7 +115,13 @@ async def _serve(controller: Controller, sockets: list[socket.socket], started: 
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers, and with a word when it listens."""
+    """uvicorn without its own signal handlers, with a word when it listens, and with TLS on sockets of their own."""
+
+    def __init__(self, config: uvicorn.Config, among: Connections, tls: Tls | None) -> None:
+        super().__init__(config)
+        self._among = among
+        self._tls = tls
+        self._fresh: asyncio.Task[None] | None = None
 
     def tell_when_ready(self, ready: Callable[[], None]) -> None:
         """``ready`` is called once, when every socket is served."""
@@ -124,10 +133,28 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, then ``ready``."""
+        """As uvicorn's, then the sockets with TLS, then ``ready``."""
         await super().startup(sockets)
+        if self._tls is not None and not self.should_exit:
+            self.servers += await self._tls.serve(self.config, self.server_state, self.lifespan.state, self._among)
+            self._fresh = asyncio.create_task(self._tls.listener.keep_fresh(), name="certificate")
         if not self.should_exit:
             self._ready()
+
+
+def _tls(stack: contextlib.ExitStack, settings: Settings, state_dir: Path) -> Tls:
+    """Imported only where it is wanted: it takes a tenth of the start."""
+    from nebula_controller.tls.start import start
+
+    addresses = settings.tls_addresses()
+    return start(state_dir, settings, [stack.enter_context(_listening(host, port)) for host, port in addresses])
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    with _bind(host, port) as sock:
+        sock.setblocking(False)
+        yield sock
 
 
 def _first_admin(controller: Controller, password: str | None, rounds: int) -> None:

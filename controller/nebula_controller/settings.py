@@ -26,8 +26,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """``listen`` are ``HOST:PORT`` (IPv6 in brackets), ``listen_fd`` inherited listening sockets.
 
     ``public_url`` (``http://host:port``) stands in the catalogue; empty: the host that each client used.
-    ``node_secret_file``: None makes the file ``node-secret`` in the state folder. ``policy_file``: see
-    ``docs/policy.md``. ``token_provider``: ``uuid`` keeps a row for each token. ``max_active_keys`` of Fernet.
+    ``listen_tls`` are those with TLS, where nodes join and show their certificates; ``tls_name`` further names or
+    addresses by which clients call them; ``certificate_lifetime_s`` is that of the nodes' certificates and of the
+    controller's. ``node_secret_file``: what nodes that never joined show, on a network that nobody else is on; None:
+    all join. ``policy_file``: see ``docs/policy.md``. ``token_provider``: ``uuid`` keeps a row for each token.
+    ``max_active_keys`` of Fernet.
     ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations. The rules for
     passwords, off by default, are explained in ``identity.passwordrules``. ``ldap`` (in the file only,
     as ``[ldap.NAME]``) gives the domain of that name a directory. ``vni_first``..``vni_last`` are given to
@@ -37,6 +40,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     state_dir: str = "/var/lib/nebula-controller"
     listen: tuple[Listen, ...] = ()
     listen_fd: tuple[Annotated[int, Meta(ge=3)], ...] = ()
+    listen_tls: tuple[Listen, ...] = ()
+    tls_name: tuple[str, ...] = ()
+    certificate_lifetime_s: Annotated[int, Meta(ge=10, le=5 * 365 * 86_400)] = 90 * 86_400
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/\s]+/?)?$")] = ""
     node_secret_file: str | None = None
     admin_password_file: str | None = None
@@ -66,6 +72,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if not self.listen and not self.listen_fd:
             return [("127.0.0.1", DEFAULT_PORT)]
         return [_address(text) for text in self.listen]
+
+    def tls_addresses(self) -> list[tuple[str, int]]:
+        """Where to listen with TLS. ConfigError."""
+        return [_address(text) for text in self.listen_tls]
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client on the standard library, over TCP or a unix socket, with keep-alive.
+"""A small HTTP/1.1 client on the standard library, over TCP, TLS or a unix socket, with keep-alive.
 
 Effects: sockets. No redirects, no cookies, no proxies: it talks to a Nebula controller only. It is used instead
 of httpx because importing that costs 0.4 s and 20 MiB, more than a whole ``nebulactl`` call may take.
@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
-from nebula.errors import BadRequest, Unavailable
+from nebula.errors import BadRequest, ConfigError, Unavailable
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -38,25 +41,76 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+class Tls(Protocol):
+    """Whom to trust over https, and what to show."""
+
+    @property
+    def server_name(self) -> str:
+        """The name that the server's certificate must have; empty: the host of the URL."""
+        ...
+
+    def context(self) -> ssl.SSLContext:
+        """For the next request. Another one than before: on a new connection. Raises NebulaError."""
+        ...
+
+
+class Trust:
+    """Trust in what the machine trusts, or in the authority in a file alone. Raises ConfigError."""
+
+    server_name = ""
+
+    def __init__(self, authority_file: str = "") -> None:
+        self._file = authority_file
+        self._context: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext:
+        if self._context is None:
+            try:
+                self._context = ssl.create_default_context(cafile=self._file or None)
+            except OSError as error:
+                what = error.strerror if not isinstance(error, ssl.SSLError) else "no certificates in PEM are in it"
+                raise ConfigError(f"cannot use the authority in {Path(self._file)}: {what}") from error
+        return self._context
+
+
+class _TlsConnection(http.client.HTTPConnection):
+    """HTTP over TLS; the context is set before it connects."""
+
+    default_port = 443
+    context: ssl.SSLContext | None = None
+    server_name = ""
+
+    def connect(self) -> None:
+        super().connect()
+        assert self.context is not None
+        try:
+            self.sock = self.context.wrap_socket(self.sock, server_hostname=self.server_name or self.host)
+        except BaseException:
+            self.sock.close()
+            raise
+
+
 class Client:
     """Requests to one server, one at a time over one kept connection. Not for use by two threads at once.
 
-    ``url`` is ``http://host:port[/prefix]`` or ``unix:///path/of/socket``.
+    ``url`` is ``http[s]://host:port[/prefix]`` or ``unix:///path/of/socket``. ``tls`` is for https.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
+    def __init__(self, url: str, *, timeout_s: float = 30.0, tls: Tls | None = None) -> None:
         parts = urlsplit(url)
+        self._tls = tls or Trust()
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._connection: http.client.HTTPConnection
         if parts.scheme == "unix":
             self._prefix = ""
             self._connection = _UnixConnection(parts.path, timeout_s)
-        elif parts.scheme == "http" and parts.hostname:
+        elif parts.scheme in ("http", "https") and parts.hostname:
+            kind = http.client.HTTPConnection if parts.scheme == "http" else _TlsConnection
             self._prefix = parts.path.rstrip("/")
-            self._connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout_s)
+            self._connection = kind(parts.hostname, parts.port or kind.default_port, timeout=timeout_s)
         else:
-            raise BadRequest(f"{url!r} is not a URL of a controller: give http://HOST:PORT or unix:///PATH")
+            raise BadRequest(f"{url!r} is not a URL of a controller: give http[s]://HOST:PORT or unix:///PATH")
 
     def request(
         self,
@@ -73,10 +127,11 @@ class Client:
         have been carried out (RFC 9110 section 9.2.2). Raises Unavailable where nobody answers.
         """
         limit_s = self._timeout_s if timeout_s is None else timeout_s
+        self._choose_context()
         fresh = self._connection.sock is None
         try:
             return self._exchange(method, path, headers or {}, body, limit_s)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
             self.close()
             if fresh or method == "POST":
                 raise Unavailable(f"{self.url} closed the connection: {error}") from error
@@ -88,6 +143,14 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unavailable(f"{self.url} does not answer: {_reason(error)}") from error
+
+    def _choose_context(self) -> None:
+        """A connection that was opened with another certificate than the one to be shown now is closed."""
+        if isinstance(self._connection, _TlsConnection):
+            context = self._tls.context()
+            if context is not self._connection.context:
+                self.close()
+                self._connection.context, self._connection.server_name = context, self._tls.server_name
 
     def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, limit_s: float
@@ -104,12 +167,25 @@ class Client:
         """Close the connection; the next request opens a new one. Another thread may call this to end a long poll."""
         sock = self._connection.sock
         if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # not SSLSocket's own: under another thread's read it would not end well
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
         self._connection.close()
+
+
+_ALERTS = {
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it says that the certificate shown to it has expired",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it does not accept the certificate shown to it",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not accept the certificate shown to it",
+    "TLSV1_ALERT_UNKNOWN_CA": "the certificate shown to it is of another authority than its own",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS there (http:// instead of https://, or another port?)",
+}
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return _ALERTS.get(error.reason or "", f"TLS: {error.reason or error}")
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -17,6 +17,13 @@ setpriv --reuid nebula --regid nebula --clear-groups --bounding-set=-all --no-ne
 controller=$!
 for _ in $(seq 100); do curl -fs http://127.0.0.1:9696/network/ > /tmp/versions && break; sleep 0.1; done
 say "controller answers as nebula: $(count v2.0 < /tmp/versions)"
+as_nebula="setpriv --reuid nebula --regid nebula --clear-groups"
+$as_nebula nebula-controller bootstrap > /tmp/password 2> /dev/null
+$as_nebula nebula-controller authority > /tmp/authority.pem 2> /dev/null
+export OS_AUTH_URL=https://$(hostname):9697/identity OS_CACERT=/tmp/authority.pem OS_USERNAME=admin OS_PROJECT_NAME=admin
+export OS_PASSWORD="$(cat /tmp/password)"
+nebulactl node token create -f value -c token > /tmp/token
+say "joined: $(nebula-agent join "https://$(hostname):9697" - --host net1 < /tmp/token | count "net1 has joined")"
 kill $controller && wait $controller || true
 
 ip link add underlay0 type veth peer name underlay1

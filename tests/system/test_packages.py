@@ -22,6 +22,7 @@ manual pages: 4
 completion: 1
 units: fine
 controller answers as nebula: 1
+joined: 1
 to change with the unit's capabilities: 0
 made: 1 router, 1 dnsmasq
 removed: all goes on

@@ -210,7 +210,7 @@ class Walk:
         reply = self.call(method, place, self.body(method, place), caller)
         assert reply.status_code < 500, (method, place, caller, reply.text)
         if operation.open:
-            return "secret" if reply.status_code == 401 else "open"
+            return "node" if reply.status_code == 401 else "open"
         if reply.status_code == 200 and method == "GET" and _holds_nothing(reply.json()):
             return "none"
         return "yes" if reply.status_code < 400 or reply.status_code == 409 else str(reply.status_code)

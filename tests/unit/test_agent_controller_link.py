@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
+from nebula_agent.access import Access
 from nebula_agent.report import Reporter
 from nebula_agent.source import ControllerSource
 
@@ -80,7 +81,7 @@ def test_view_is_polled_with_its_etag(controller: _Controller) -> None:
 
     controller.answers["GET"] = answer
     views: list[NodeView] = []
-    source = ControllerSource(controller.url, "n1", "secret", views.append)
+    source = ControllerSource(Access(controller.url, secret="secret"), "n1", views.append)
     source.start()
     _until(lambda: len(controller.calls) >= 3)
     assert views == [_VIEW]
@@ -98,7 +99,7 @@ def test_a_broken_view_is_not_delivered(controller: _Controller) -> None:
     last = (304, dict[str, str](), b"")
     controller.answers["GET"] = lambda _headers: next(answers, last)
     views: list[NodeView] = []
-    source = ControllerSource(controller.url, "n1", "s", views.append)
+    source = ControllerSource(Access(controller.url, secret="s"), "n1", views.append)
     source.start()
     _until(lambda: len(views) == 1)
     source.stop()
@@ -119,7 +120,7 @@ def test_no_receipt_is_lost_while_the_controller_is_away(controller: _Controller
     controller.answers["PUT"] = lambda _h: (200, {}, b'{"epoch": "e", "heartbeat_s": 60}')
     controller.answers["POST"] = lambda _h: (failing.pop(), {}, b"") if failing else (204, {}, b"")
     lost: list[bool] = []
-    reporter = Reporter(controller.url, "n1", "s", lambda: lost.append(True))
+    reporter = Reporter(Access(controller.url, secret="s"), "n1", lambda: lost.append(True))
     reporter.report(_report())
     for revision in (1, 2, 3):
         reporter.receipt(_receipt(revision))
@@ -135,7 +136,7 @@ def test_no_receipt_is_lost_while_the_controller_is_away(controller: _Controller
 def test_heartbeats_come_in_the_controllers_rhythm(controller: _Controller) -> None:
     """The answer to a report says when the next one is due."""
     controller.answers["PUT"] = lambda _h: (200, {}, b'{"epoch": "e", "heartbeat_s": 0.05}')
-    reporter = Reporter(controller.url, "n1", "s", lambda: None)
+    reporter = Reporter(Access(controller.url, secret="s"), "n1", lambda: None)
     reporter.start()
     reporter.report(_report())
     _until(lambda: len(controller.bodies("PUT")) >= 4)
@@ -148,7 +149,7 @@ def test_a_refused_receipt_does_not_stand_in_the_way(controller: _Controller) ->
     controller.answers["PUT"] = lambda _h: (200, {}, b'{"epoch": "e", "heartbeat_s": 60}')
     controller.answers["POST"] = lambda _h: (next(answers, 204), {}, b"")
     lost: list[bool] = []
-    reporter = Reporter(controller.url, "n1", "s", lambda: lost.append(True))
+    reporter = Reporter(Access(controller.url, secret="s"), "n1", lambda: lost.append(True))
     reporter.report(_report())
     reporter.receipt(_receipt(1))
     reporter.receipt(_receipt(2))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
+import msgspec
 import pytest
+from nebula_agent.access import Access, find_access
 from nebula_agent.drivers.ruleset import canonical, emptied, plain
 from nebula_agent.edge import rtnl
 from nebula_agent.main import main
@@ -98,16 +101,33 @@ def test_wrong_settings_are_named(settings: Settings, words: str) -> None:
 
 
 def test_what_a_running_agent_needs() -> None:
-    """An address, exactly one source of views, and a secret for the controller."""
+    """An address on the underlay."""
     for settings, words in (
         (Settings(), "--vtep-ip is missing"),
         (Settings(vtep_ip="here"), "not an IP address"),
-        (Settings(vtep_ip="10.0.0.1"), "either --controller URL or --view-file"),
-        (Settings(vtep_ip="10.0.0.1", controller="http://c", view_file="f"), "either --controller"),
-        (Settings(vtep_ip="10.0.0.1", controller="http://c"), "--node-secret-file is missing"),
     ):
         with pytest.raises(ConfigError, match=words):
             check_running(settings)
+
+
+def test_an_agent_knows_its_controller_or_says_what_to_do(tmp_path: Path) -> None:
+    """One source of views; https only for who has joined, http only with a secret."""
+    file = tmp_path / "secret"
+    file.write_text("s3cret\n")
+    file.chmod(0o600)
+    known = Settings(host="n1", state_dir=str(tmp_path))
+    for more, words in (
+        ({"controller": "http://c", "view_file": "f"}, "either --controller"),
+        ({}, "has not joined: make a token"),
+        ({"controller": "https://c:9697"}, "has not joined https://c:9697"),
+        ({"controller": "http://c"}, "not https: join the controller"),
+        ({"controller": "https://c:9697", "node_secret_file": str(file)}, "node_secret_file is for http://"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            find_access(msgspec.structs.replace(known, **more))
+    assert find_access(msgspec.structs.replace(known, view_file="f")) is None
+    with_secret = msgspec.structs.replace(known, controller="http://c", node_secret_file=str(file))
+    assert find_access(with_secret) == Access("http://c", secret="s3cret")
 
 
 def test_version_and_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ VERSIONS = {
 }
 OWN_PROOF = {"/identity/v3/auth/tokens", "/identity/v3/users/{id}/password"}
 """Where the body says who somebody is."""
+JOINING = {"/nebula/v1/authority", "/nebula/v1/join"}
+"""What needs a one-time token, and TLS, which this controller does not speak."""
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +39,13 @@ def test_nothing_else_is_open(walk: Walk, token: str | None) -> None:
             if operation.method == "GET" and path in VERSIONS:
                 assert reply.status_code in (200, 300), path
                 seen.add(path)
+            elif path in JOINING:
+                assert reply.status_code == 409, path
+                seen.add(path)
             elif operation.method == "POST" and path in OWN_PROOF:
                 assert reply.status_code in (400, 401), path
                 seen.add(path)
             else:
                 assert reply.status_code == 401, (operation.method, path, reply.text)
                 assert operation.method == "HEAD" or set(reply.json()) == {"error"}, (path, reply.text)
-    assert seen == VERSIONS | OWN_PROOF
+    assert seen == VERSIONS | OWN_PROOF | JOINING

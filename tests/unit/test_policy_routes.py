@@ -35,22 +35,23 @@ def test_every_route_of_identity_has_a_row() -> None:
     assert len(identity_documented()) > 100
 
 
-def test_only_versions_answer_without_a_token(rows: list[str]) -> None:
-    """And the nodes' routes, which ask for their own secret."""
+def test_only_versions_and_joining_answer_without_a_token(rows: list[str]) -> None:
+    """The nodes' routes ask for a node's certificate; by ``authority`` and ``join`` one comes to have it."""
     first = {row.split("`")[1]: row.split(" | ")[1] for row in rows}
-    answered = sorted(route for route, cell in first.items() if cell not in ("401", "secret"))
-    assert answered == sorted(
+    answered = sorted(route for route, cell in first.items() if cell not in ("401", "node"))
+    versions = (
         f"GET /{service}{version}{slash}"
         for service, versions in (("network", ("", "/v2.0")), ("compute", ("", "/v2.1")), ("image", ("",)))
         for version in versions
         for slash in ("", "/")
     )
+    assert answered == sorted([*versions, "GET /nebula/v1/authority", "POST /nebula/v1/join"])
 
 
 def test_a_reader_changes_nothing(rows: list[str]) -> None:
     """No row lets the project's reader POST, PUT or DELETE."""
-    changing = [row.split(" | ") for row in rows if not row.startswith("| `GET")]
-    assert {cells[3] for cells in changing} <= {"403", "404", "secret", "400"}, changing
+    changing = [row.split(" | ") for row in rows if not row.startswith(("| `GET", "| `POST /nebula/v1/join`"))]
+    assert {cells[3] for cells in changing} <= {"403", "404", "node", "400"}, changing
 
 
 def test_every_rule_is_in_the_document(walk: Walk) -> None:

@@ -1,4 +1,4 @@
-"""``nebulactl node``: the nodes, and an agent that rests for a while. Effects: HTTP through Api; prints."""
+"""``nebulactl node``: the nodes, who becomes one, and an agent that rests. Effects: HTTP through Api; prints."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from nebulactl.asking import ask
 from nebulactl.invocation import api
+from nebulactl.joining import revoke, token
 from nebulactl.options import lists
 from nebulactl.output import Output
 from nebulactl.render import cell
@@ -14,6 +15,10 @@ from nebulactl.render import cell
 @click.group()
 def node() -> None:
     """Nodes: where the agents run."""
+
+
+node.add_command(token)
+node.add_command(revoke)
 
 
 @node.command("list")

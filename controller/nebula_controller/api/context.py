@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from nebula.ids import Host
 from nebula_controller.api.policy import ADMIN_ROLE, Policy, Target
 
 NO_RULES = Policy({})
@@ -38,6 +39,24 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def is_admin(self) -> bool:
         """Neutron's ``context_is_admin``: the role ``admin`` in whatever project."""
         return ADMIN_ROLE in self.roles
+
+
+NODE = "nebula.node"
+"""The key of the ASGI scope that has the ``NodeCertificate``; there is none where no node is at the other end."""
+
+
+class NodeCertificate(msgspec.Struct, frozen=True):
+    """What the certificate says that a node has shown, and that the TLS listener has verified.
+
+    ``membership`` is of the time that the node joined: renewals keep it. ``certificate`` is the whole, in DER; times
+    are seconds since the epoch.
+    """
+
+    host: Host
+    membership: str
+    expires_at_s: float
+    renew_at_s: float
+    certificate: bytes
 
 
 class Authenticator(Protocol):

@@ -26,7 +26,15 @@ from starlette.types import Message, Receive, Scope, Send
 
 from nebula.errors import BadRequest, NebulaError, NotFound, Unauthorized, Unavailable
 from nebula_controller.api.about import About
-from nebula_controller.api.context import NO_RULES, Authenticator, Caller, RequestContext, new_request_id
+from nebula_controller.api.context import (
+    NO_RULES,
+    NODE,
+    Authenticator,
+    Caller,
+    NodeCertificate,
+    RequestContext,
+    new_request_id,
+)
 from nebula_controller.api.errors import (
     ErrorShape,
     InternalError,
@@ -62,6 +70,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes
     url: str
     """The request's URL without its query, as the client wrote it."""
+    node: NodeCertificate | None = None
+    """The node that is at the other end of the connection."""
 
     def json(self) -> object:
         """The decoded body; raises ``BadRequest`` where there is none or it is broken."""
@@ -87,13 +97,21 @@ PlainHandler = Callable[[Call], Answer]
 Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """What is known of a call before its body is read. ``node`` is at the other end of the connection."""
+
+    headers: Mapping[str, str]
+    path: Mapping[str, str]
+    node: NodeCertificate | None
+
+
 class Operation(msgspec.Struct, frozen=True):
     """One method on one path of a service. ``open``: no token is asked for (log in, versions, a node's own secret).
 
     ``rule``: the policy's, asked before the handler with the caller's own project and user as the object; handlers ask
     for what depends on an object. A body larger than ``limit_bytes`` is answered with 413 and not read. ``about``: what
-    the API's document says beyond method and path. ``admits`` looks at the headers of an open operation before its body
-    is read, and raises ``Unauthorized``.
+    the API's document says beyond method and path. ``admits`` looks at who calls an open operation before its body is
+    read, and raises ``Unauthorized`` or ``Forbidden``.
     """
 
     method: str
@@ -103,7 +121,7 @@ class Operation(msgspec.Struct, frozen=True):
     limit_bytes: int = BODY_LIMIT_BYTES
     rule: str = ""
     about: About | None = None
-    admits: Callable[[Mapping[str, str]], None] | None = None
+    admits: Callable[[Claim], None] | None = None
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -171,7 +189,7 @@ class Endpoint:
             operation = self._operation(scope)
             headers = Headers(scope=scope)
             if operation.admits is not None:
-                operation.admits(headers)
+                operation.admits(Claim(headers, scope.get("path_params", {}), scope.get(NODE)))
             if not operation.open:
                 context = msgspec.structs.replace(context, caller=self._authenticate(headers))
                 if operation.rule:
@@ -270,6 +288,7 @@ async def _run(
         headers=headers,
         raw=await _read(headers, receive, operation.limit_bytes),
         url=_url(scope, headers),
+        node=scope.get(NODE),
     )
     answer = operation.handler(call)
     return await answer if inspect.isawaitable(answer) else answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from nebula_runtime.log import event
@@ -87,13 +87,23 @@ class Registry:
             up = [Host(host) for host in tx.execute(_UP).scalars()]
         silent = [host for host in up if now - self._heard_s.get(host, self._started_s) > HEARTBEAT_S * MISSED]
         if silent:
-            with self._database.write(internal("heartbeats")) as tx:
-                for host in silent:
-                    tx.execute(_MARK_DOWN, {"node": host})
-                    status.node_down(tx, host)
-        for host in silent:
-            event(log, logging.WARNING, "node down", host=host)
+            self._down(silent, "heartbeats")
         return silent
+
+    def take_down(self, host: Host) -> None:
+        """The node is not believed any more: it is down now, not only when its heartbeats are missed."""
+        with self._database.read() as tx:
+            up = host in tx.execute(_UP).scalars().all()
+        if up:
+            self._down([host], "revocation")
+
+    def _down(self, hosts: Sequence[Host], cause: str) -> None:
+        with self._database.write(internal(cause)) as tx:
+            for host in hosts:
+                tx.execute(_MARK_DOWN, {"node": host})
+                status.node_down(tx, host)
+        for host in hosts:
+            event(log, logging.WARNING, "node down", host=host)
 
     def _enter(self, tx: Transaction, report: NodeReport) -> None:
         self._refuse_second_vtep(tx, report)

@@ -1,30 +1,28 @@
 """``/nebula/v1``: what the agents talk to, and what people read of it. Effects: HTTP answers, the nodes' tables.
 
-The agents' operations ask for the nodes' shared secret (``Authorization: Bearer``), the people's for an
-administrator's token.
+The agents' operations are each for the node itself (``gate``), the people's for an administrator's token.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
-from collections.abc import Mapping
-from typing import TypeVar
+import time
+from collections.abc import Callable
 
-import msgspec
-
-from nebula.errors import BadRequest, ConfigError, Forbidden, InvalidAttribute, NotFound, Unauthorized
-from nebula.ids import Host
+from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound
 from nebula.view.question import NodeAnswer
 from nebula.view.report import NodeReport, Reason, Receipt
 from nebula_controller import status
 from nebula_controller.api.endpoint import BODY_LIMIT_BYTES, Answer, Call, Handler, Operation, Service
 from nebula_controller.nodes import explanations
+from nebula_controller.nodes.bodies import decode
+from nebula_controller.nodes.gate import Gate
+from nebula_controller.nodes.gate import host_of as _host
 from nebula_controller.nodes.questions import Questions
 from nebula_controller.nodes.realised import Realised
 from nebula_controller.nodes.receipts import Receipts
 from nebula_controller.nodes.registry import HEARTBEAT_S, Registry
-from nebula_controller.nodes.report import HOST_NAME, check
+from nebula_controller.nodes.report import check
 from nebula_controller.store.database import Database
 from nebula_controller.store.tables.nodes import nodes
 from nebula_controller.watch import Views
@@ -36,11 +34,9 @@ MOST_RECEIPTS = 1000
 RECEIPTS = "nebula:get_receipts"
 """The policy's rule for all that says what calls did to the nodes."""
 
-T = TypeVar("T")
-
 
 class NodesApi:
-    """The operations. ``secret`` is what all nodes know; ``ConfigError`` where it is empty."""
+    """The operations. ``gate`` says who may speak as a node."""
 
     def __init__(
         self,
@@ -51,7 +47,8 @@ class NodesApi:
         *,
         realised: Realised,
         questions: Questions,
-        secret: bytes,
+        gate: Gate,
+        wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -61,9 +58,8 @@ class NodesApi:
         self._questions = questions
         self._news = asyncio.Event()
         self._stopped = False
-        if not secret.strip():
-            raise ConfigError("The nodes' secret is empty: put one into the node secret file.")
-        self._expected = b"bearer " + secret.strip()
+        self._gate = gate
+        self._wall_s = wall_s
 
     def service(self) -> Service:
         """To be given to ``create_application``."""
@@ -84,20 +80,17 @@ class NodesApi:
         )
 
     def _nodes(self, method: str, path: str, handler: Handler, limit_bytes: int = BODY_LIMIT_BYTES) -> Operation:
-        """Only for who knows the secret."""
-        return Operation(method, path, handler, open=True, limit_bytes=limit_bytes, admits=self._known)
-
-    def _known(self, headers: Mapping[str, str]) -> None:
-        scheme, _, secret = headers.get("authorization", "").partition(" ")
-        given = f"{scheme.lower()} {secret.strip()}".encode()
-        if not hmac.compare_digest(given, self._expected):
-            raise Unauthorized("The node's secret is missing or wrong (Authorization: Bearer <node secret>).")
+        """Only for the node itself."""
+        return Operation(method, path, handler, open=True, limit_bytes=limit_bytes, admits=self._gate.admit)
 
     def _report(self, call: Call) -> Answer:
-        report = _decode(call.raw, NodeReport)
+        report = decode(call.raw, NodeReport)
         check(report, call.path["host"])
         self._registry.report(call.context, report)
-        return Answer(200, {"epoch": self._database.epoch, "heartbeat_s": HEARTBEAT_S})
+        answer = {"epoch": self._database.epoch, "heartbeat_s": HEARTBEAT_S}
+        if call.node is not None:
+            answer["renew"] = self._wall_s() >= call.node.renew_at_s
+        return Answer(200, answer)
 
     async def _view(self, call: Call) -> Answer:
         host = _host(call)
@@ -113,7 +106,7 @@ class NodesApi:
 
     def _receipt(self, call: Call) -> Answer:
         host = _host(call)
-        receipt = _decode(call.raw, Receipt)
+        receipt = decode(call.raw, Receipt)
         if receipt.host != host:
             raise InvalidAttribute("host", f"the receipt is of another node than {host}, whose path it was sent to")
         self._views.refresh()
@@ -133,7 +126,7 @@ class NodesApi:
         return Answer(200, await self._questions.fetch(_host(call), _wait_s(call)))
 
     def _answer(self, call: Call) -> Answer:
-        self._questions.take(_host(call), _decode(call.raw, NodeAnswer))
+        self._questions.take(_host(call), decode(call.raw, NodeAnswer))
         return Answer(204)
 
     def stop(self) -> None:
@@ -200,20 +193,6 @@ def _after(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise InvalidAttribute("after", "not the id of a receipt")
     return int(text)
-
-
-def _decode(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"The body is not a {kind.__name__}: {error}") from None
-
-
-def _host(call: Call) -> Host:
-    host = call.path["host"]
-    if not HOST_NAME.fullmatch(host):
-        raise InvalidAttribute("host", "a node's name has up to 64 letters, digits, '.', '-' and '_'")
-    return Host(host)
 
 
 def _unregistered(host: str) -> NotFound:

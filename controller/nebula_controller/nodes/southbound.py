@@ -12,6 +12,8 @@ from nebula_controller.api.endpoint import Service
 from nebula_controller.nodes.agents_api import AgentsApi
 from nebula_controller.nodes.asking_api import AskingApi
 from nebula_controller.nodes.beyond import BeyondTheAnswer
+from nebula_controller.nodes.gate import Gate
+from nebula_controller.nodes.joining_api import Joining, JoiningApi
 from nebula_controller.nodes.plugs import Plugs
 from nebula_controller.nodes.questions import Questions
 from nebula_controller.nodes.realised import Realised
@@ -27,13 +29,17 @@ SWEEP_S = 1.0
 
 
 class Southbound:
-    """Made once per database. ``monotonic_s`` and ``wall_s`` are clocks in seconds, for tests."""
+    """Made once per database. ``monotonic_s`` and ``wall_s`` are clocks in seconds, for tests.
+
+    ``node_secret`` None: nodes are believed by their certificates alone. ``joining`` None: none can join.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
-        node_secret: bytes,
+        node_secret: bytes | None,
+        joining: Joining | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
@@ -43,6 +49,7 @@ class Southbound:
         receipts = Receipts(database, self.views.snapshot)
         self.realised = Realised(database, self.views)
         self._questions = Questions()
+        gate = Gate(database, node_secret, wall_s)
         self._api = NodesApi(
             database,
             self.registry,
@@ -50,8 +57,10 @@ class Southbound:
             receipts,
             realised=self.realised,
             questions=self._questions,
-            secret=node_secret,
+            gate=gate,
+            wall_s=wall_s,
         )
+        self._joining = JoiningApi(database, self.registry, gate, joining, wall_s)
         self.beyond = BeyondTheAnswer(database, self.views, self.realised, self._questions)
         self._asking = AskingApi(database, self.views, self._questions)
         self._agents = AgentsApi(database)
@@ -59,7 +68,7 @@ class Southbound:
 
     def services(self) -> list[Service]:
         """``/nebula/v1``, and Neutron's ``agents`` below ``/network``."""
-        return [self._api.service(), self._asking.service(), self._agents.service()]
+        return [self._api.service(), self._joining.service(), self._asking.service(), self._agents.service()]
 
     async def start(self) -> None:
         """Begin to watch the heartbeats."""

@@ -83,3 +83,32 @@ receipt_requests = Table(
     Column("positions", LargeBinary, nullable=False),
 )
 """Which changes of a receipt a request caused: a JSON list of positions in ``receipts.changes``, from 0."""
+
+node_memberships = Table(
+    "node_memberships",
+    metadata,
+    Column("host", String(64), primary_key=True),
+    Column("membership", String(36), nullable=False),
+    Column("joined_at", String(32), nullable=False),
+    Column("token_id", String(8), nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("revoked_at", String(32)),
+)
+"""Each host that has joined. Only certificates of this ``membership`` count, and none once it is revoked.
+
+``expires_at`` (seconds since the epoch) is that of its newest certificate.
+"""
+
+join_tokens = Table(
+    "join_tokens",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("secret_hash", String(64), nullable=False),
+    Column("host", String(64)),
+    Column("description", String(255), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", String(32)),
+    Column("used_by", String(64)),
+)
+"""One-time tokens by which nodes join. ``host``: only that one may use it. ``secret_hash``: SHA-256, hexadecimal."""
