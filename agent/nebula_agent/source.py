@@ -95,8 +95,8 @@ class ControllerSource:
             return True
         if answer.status != 200:
             if answer.status != self._refused:
-                text = refusal(answer)
-                event(_log, logging.WARNING, "the controller gives no view", status=answer.status, answer=text)
+                level = logging.DEBUG if answer.status == 404 else logging.WARNING  # 404: not registered yet
+                event(_log, level, "the controller gives no view", status=answer.status, answer=refusal(answer))
             self._refused = answer.status
             return False
         self._refused = 0

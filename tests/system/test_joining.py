@@ -1,0 +1,166 @@
+"""Nodes that join by tokens, as real hosts do: real daemons in a lab's namespaces, a controller that listens with TLS.
+
+The lab lends its nodes: its own agents are stopped and cleaned, a controller with short certificates runs on net1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.netns.lab_machine import Machine
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plays a whole machine, which needs root")
+
+LIFETIME_S = 20
+URL = "https://10.200.0.10:9697"
+AGENT, CONTROLLER = "from nebula_agent.main import main", "from nebula_controller.main import main"
+
+
+class Site:
+    """Two nodes and their controller."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        machine.nebulactl("lab", "up", "--nodes", "2")
+        for node in ("net1", "compute1"):
+            self.on(
+                node,
+                "sh",
+                "-c",
+                "kill $(cat /run/nebula/agent.pid); while [ -e /run/nebula/agent.pid ]; do sleep 0.02; done",
+            )
+            self.on(node, *python(AGENT), "clean", "--config=/run/nebula-agent.toml")
+        self.on("net1", "sh", "-c", "umask 077; mkdir /var/lib/c; echo sesame > /var/lib/c/password")
+        argv = [*python(CONTROLLER), "--state-dir=/var/lib/c/state", "--listen-tls=10.200.0.10:9697"]
+        argv += ["--admin-password-file=/var/lib/c/password", f"--certificate-lifetime-s={LIFETIME_S}"]
+        self.on("net1", "sh", "-c", 'setsid --fork "$@" > /var/log/controller.log 2>&1', "sh", *argv)
+        self.until(lambda: "listening" in self.on("net1", "cat", "/var/log/controller.log"))
+
+    def on(self, node: str, *argv: str) -> str:
+        """Output of a program on a node, which must succeed."""
+        return self.machine.nebulactl("lab", "exec", node, "--", *argv)
+
+    def ctl(self, *argv: str) -> str:
+        """nebulactl at compute1, over TLS: it trusts the authority that the node got when it joined."""
+        variables = {
+            "OS_AUTH_URL": f"{URL}/identity",
+            "OS_CACERT": "/var/lib/nebula/identity/authority.pem",
+            "OS_USERNAME": "admin",
+            "OS_PASSWORD": "sesame",
+            "OS_PROJECT_NAME": "admin",
+        }
+        line = ["env", *(f"{name}={value}" for name, value in variables.items()), sys.executable, "-m", "nebulactl"]
+        return self.on("compute1", *line, *argv).strip()
+
+    def first_token(self) -> str:
+        """Made where the controller runs, before any node knows its authority."""
+        script = "import sys; from nebulactl.main import main; main()"
+        line = ["env", "OS_AUTH_URL=http://127.0.0.1:9696/identity", "OS_USERNAME=admin", "OS_PASSWORD=sesame"]
+        line += ["OS_PROJECT_NAME=admin", sys.executable, "-c", script]
+        return self.on("net1", *line, "node", "token", "create", "-f", "value", "-c", "token").strip()
+
+    def join(self, node: str, number: int, token: str, *roles: str) -> None:
+        """Join and start the agent, as an administrator does with the package."""
+        settings = {
+            "host": node,
+            "vtep_ip": f"10.201.0.{number}",
+            "role": list(roles),
+            "bridge_mapping": ["provider:br-ex:provider0"] if "network" in roles else [],
+        }
+        text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
+        self.on(node, "sh", "-c", 'echo "$1" > /run/joined.toml', "sh", text)
+        self.on(node, *python(AGENT), "join", URL, token, "--config=/run/joined.toml")
+        start = 'setsid --fork "$@" > /var/log/agent.log 2>&1'
+        self.on(node, "sh", "-c", start, "sh", *python(AGENT), "--config=/run/joined.toml")
+
+    def log(self, node: str) -> str:
+        return self.on(node, "cat", "/var/log/agent.log")
+
+    def alive(self, host: str) -> set[str]:
+        return set(self.ctl("agent", "list", "--host", host, "-f", "value", "-c", "Alive").split())
+
+    @staticmethod
+    def until(reached: Callable[[], bool], timeout_s: float = 40) -> None:
+        end = time.monotonic() + timeout_s
+        while not reached():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
+def python(program: str) -> list[str]:
+    return [sys.executable, "-c", f"import sys; {program}; sys.exit(main())"]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    machine = Machine()
+    try:
+        yield Site(machine)
+    finally:
+        machine.close()
+
+
+@pytest.fixture(scope="module")
+def pinged(site: Site) -> str:
+    """Two nodes joined, a network over both, an instance with an address by DHCP: it and its network's DHCP server."""
+    site.join("net1", 10, site.first_token(), "network")
+    site.join("compute1", 11, site.first_token(), "compute")
+    site.until(lambda: site.alive("net1") == site.alive("compute1") == {"True"})
+    site.ctl("network", "create", "n")
+    site.ctl("subnet", "create", "s", "--network", "n", "--subnet-range", "192.168.50.0/24")
+    site.ctl("instance", "create", "i", "--network", "n", "--node", "compute1", "--wait")
+    return str(site.ctl("instance", "show", "i", "-f", "value", "-c", "id"))
+
+
+def ping(site: Site, instance: str) -> str:
+    """From the instance on compute1 to the DHCP server's port on net1: through the tunnel."""
+    dhcp = "192.168.50.2"
+    return site.on(
+        "compute1", "ip", "netns", "exec", f"instance-{instance}", "ping", "-c", "3", "-i", "0.2", "-W", "2", dhcp
+    )
+
+
+def test_packets_flow_between_nodes_that_joined(site: Site, pinged: str) -> None:
+    """The instance has its address from the other node, and its packets get there."""
+    assert "3 received" in ping(site, pinged)
+    listed = site.ctl("node", "token", "list", "-f", "value", "-c", "State", "-c", "Used By").splitlines()
+    assert sorted(listed) == ["used compute1", "used net1"]
+
+
+def test_certificates_are_renewed_while_all_goes_on(site: Site, pinged: str) -> None:
+    """Beyond two lifetimes both nodes are alive, each poll and report was taken, and the node makes changes."""
+
+    def ends(node: str) -> float:
+        found = json.loads(site.on(node, "cat", "/var/lib/nebula/identity/joined.json"))
+        return float(found["expires_at_s"])
+
+    first = {node: ends(node) for node in ("net1", "compute1")}
+    site.until(lambda: all(ends(node) > first[node] + LIFETIME_S / 2 for node in first), 2 * LIFETIME_S)
+    site.until(lambda: time.time() > max(first.values()) + 1, 2 * LIFETIME_S)
+    site.ctl("network", "create", "after", "--wait")
+    assert site.alive("net1") == site.alive("compute1") == {"True"}
+    for node in first:
+        said = site.log(node)
+        assert "certificate renewed" in said
+        assert not any(word in said for word in ("WARNING no view", "gives no view", "refuses", "takes no report")), (
+            said
+        )
+    assert "3 received" in ping(site, pinged)
+
+
+def test_a_revoked_node_is_out_at_once_and_back_when_it_joins(site: Site, pinged: str) -> None:
+    """Down from the moment of the call; told why; its traffic goes on; joining anew is enough, without a restart."""
+    site.ctl("node", "revoke", "compute1")
+    assert site.alive("compute1") == {"False"}
+    site.until(lambda: "was revoked at" in site.log("compute1"))
+    assert "3 received" in ping(site, pinged)
+    token = site.ctl("node", "token", "create", "--host", "compute1", "-f", "value", "-c", "token")
+    site.on("compute1", *python(AGENT), "join", URL, token, "--config=/run/joined.toml")
+    site.until(lambda: site.alive("compute1") == {"True"})
+    assert "3 received" in ping(site, pinged)
