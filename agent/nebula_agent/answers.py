@@ -20,6 +20,8 @@ from nebula.view.question import Ask, Difference, Foreign, Item, NodeAnswer, Que
 from nebula.view.report import Action, Reason
 from nebula_agent.drivers.openvswitch import foreign_bridges, our_bridges
 from nebula_agent.node import Node
+from nebula_agent.tracing.site import Site
+from nebula_agent.tracing.walk import Walk
 from nebula_agent.turn import Turns
 
 
@@ -61,6 +63,7 @@ class Answers:
             Ask.PLAN: self._plan,
             Ask.PAUSE: lambda _question: self._pause(True),
             Ask.RESUME: lambda _question: self._pause(False),
+            Ask.TRACE: self._trace,
             Ask.STATUS: lambda _question: {},
         }
         return looks[question.ask](question)
@@ -107,6 +110,14 @@ class Answers:
         observed = self._node.reconciler.observe(desired)
         changes = self._node.reconciler.changes(desired, observed)
         return {"objects": len(observed), "differences": tuple(_difference(change) for change in changes)}
+
+    def _trace(self, question: Question) -> dict[str, object]:
+        if question.probe is None:
+            raise ValueError("a trace needs a packet")
+        desired = self._turns.desired()
+        if desired is None:
+            raise NebulaError("this node has no view yet: it does not know what is whose")
+        return {"ways": Walk(Site(self._node, desired), question.probe).ways()}
 
     def _pause(self, paused: bool) -> dict[str, object]:
         self.paused = paused

@@ -62,6 +62,15 @@ class Node:
         self._vxlan = VxlanDriver(self.kernel, self.watch)
         self.reconciler = Reconciler(self._drivers(), applied=applied)
 
+    @property
+    def run_folder(self) -> Path:
+        """Where Open vSwitch's sockets are."""
+        return Path(self._settings.socket_path()).parent
+
+    @property
+    def vtep_ip(self) -> str:
+        return self._settings.vtep_ip
+
     def pids(self) -> dict[str, int]:
         """Numbers of our daemons by name, as they were seen last."""
         return self._processes.pids()
@@ -84,9 +93,8 @@ class Node:
             RouteDriver(kernel),
         ]
         if self.ovsdb is not None:
-            run_folder = Path(self._settings.socket_path()).parent
-            self._flows = FlowDriver(self.ovsdb, run_folder, self.watch)
-            drivers += [OpenVSwitchDriver(self.ovsdb, kernel, run_folder), self._flows]
+            self._flows = FlowDriver(self.ovsdb, self.run_folder, self.watch)
+            drivers += [OpenVSwitchDriver(self.ovsdb, kernel, self.run_folder), self._flows]
         drivers += [ConfigFileDriver(self.state_folder, owner), self._processes]
         return sorted(drivers, key=lambda driver: max(RANK[kind] for kind in driver.kinds))
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "node": "Nodes: which answer, who becomes one, and agents that rest for a while.",
     "plan": "What would this call change, on which node? Nothing is changed.",
     "audit": "Is all on the nodes that shall be, and no more?",
+    "trace": "The way of a packet: every table, route and rule it meets, and where it is dropped.",
     "owner": "Whose is this cookie, flow, rule, device, namespace, process or file?",
     "realised": "Everything on the nodes that exists because of an object.",
     "quota": "Quotas: how much a project may have.",

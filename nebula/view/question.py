@@ -10,6 +10,7 @@ import enum
 import msgspec
 
 from nebula.ids import Host, Owner
+from nebula.trace.probe import Probe, Way
 from nebula.view.records import NodeView
 from nebula.view.report import Action
 
@@ -18,6 +19,7 @@ class Ask(enum.StrEnum):
     """``inventory``: all that is ours. ``audit``: what differs from what shall be, and what is not ours.
 
     ``owner``: what ``thing`` names. ``plan``: what would change if the node's view were ``view``. ``status``: no more.
+    ``trace``: which ways the packet of ``probe`` takes through the node.
     """
 
     STATUS = "status"
@@ -28,6 +30,7 @@ class Ask(enum.StrEnum):
     PLAN = "plan"
     PAUSE = "pause"
     RESUME = "resume"
+    TRACE = "trace"
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -37,6 +40,7 @@ class Question(msgspec.Struct, frozen=True):
     ask: Ask
     thing: str = ""
     view: NodeView | None = None
+    probe: Probe | None = None
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -83,3 +87,4 @@ class NodeAnswer(msgspec.Struct, frozen=True):
     items: tuple[Item, ...] = ()
     differences: tuple[Difference, ...] = ()
     foreign: tuple[Foreign, ...] = ()
+    ways: tuple[Way, ...] = ()

@@ -178,6 +178,7 @@ class Walk:
         self.bodies["POST", f"{NETWORK}/agents/{of_type['L3 agent']}/l3-routers"] = {"router_id": router}
         self._put("quotas/p", {"quota": {"network": 5}})
         assert self.call("PUT", f"{NETWORK}/quotas/p", {"quota": {"network": 5}}, "admin").status_code == 200
+        self.bodies["POST", "/nebula/v1/traces"] = {"from": self.ids[SERVERS], "to": "192.0.2.1", "wait_s": 0.01}
         self.bodies["POST", "/nebula/v1/questions"] = {"ask": "audit", "hosts": [], "wait_s": 0}
         self.ids[f"{NETWORK}/network-ip-availabilities"] = network
         self.ids[f"{NETWORK}/networks"] = network

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from nebula.ids import Host
+from nebula.trace.probe import Probe
 from nebula.view.question import Ask, NodeAnswer, Question
 from nebula.view.records import NodeView
 
@@ -26,12 +27,22 @@ class Questions:
         self._stopped = False
 
     async def ask(
-        self, hosts: Iterable[Host], ask: Ask, wait_s: float, *, thing: str = "", views: Mapping[Host, NodeView] = {}
+        self,
+        hosts: Iterable[Host],
+        ask: Ask,
+        wait_s: float,
+        *,
+        thing: str = "",
+        views: Mapping[Host, NodeView] = {},
+        probes: Mapping[Host, Probe] = {},
     ) -> list[NodeAnswer]:
-        """The answers of these nodes that came within ``wait_s``, in the nodes' order. ``views`` are for a plan."""
+        """The answers of these nodes that came within ``wait_s``, in the nodes' order.
+
+        ``views`` are for a plan, ``probes`` for a trace.
+        """
         futures: dict[int, asyncio.Future[NodeAnswer]] = {}
         for host in hosts:
-            question = Question(next(self._ids), ask, thing, views.get(host))
+            question = Question(next(self._ids), ask, thing, views.get(host), probes.get(host))
             futures[question.id] = asyncio.get_running_loop().create_future()
             self._asked[question.id] = (host, futures[question.id])
             self._waiting[host].append(question)

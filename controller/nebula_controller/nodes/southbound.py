@@ -21,6 +21,7 @@ from nebula_controller.nodes.receipts import Receipts
 from nebula_controller.nodes.registry import Registry
 from nebula_controller.nodes.service import NodesApi
 from nebula_controller.store.database import Database
+from nebula_controller.trace.api import TraceApi
 from nebula_controller.watch import Views
 
 log = logging.getLogger(__name__)
@@ -63,12 +64,14 @@ class Southbound:
         self._joining = JoiningApi(database, self.registry, gate, joining, wall_s)
         self.beyond = BeyondTheAnswer(database, self.views, self.realised, self._questions)
         self._asking = AskingApi(database, self.views, self._questions)
+        self._traces = TraceApi(database, self.views, self._questions)
         self._agents = AgentsApi(database)
         self._sweeping: asyncio.Task[None] | None = None
 
     def services(self) -> list[Service]:
         """``/nebula/v1``, and Neutron's ``agents`` below ``/network``."""
-        return [self._api.service(), self._joining.service(), self._asking.service(), self._agents.service()]
+        asked = [self._asking.service(), self._traces.service()]
+        return [self._api.service(), self._joining.service(), *asked, self._agents.service()]
 
     async def start(self) -> None:
         """Begin to watch the heartbeats."""

@@ -1,0 +1,72 @@
+"""``nebulactl trace``: the predicted way of a packet. Effects: HTTP through Api; prints."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from nebulactl.api import NEBULA, JsonObject, as_object
+from nebulactl.invocation import api
+from nebulactl.tracing import tell
+
+_PROTOCOLS = ("tcp", "udp", "icmp", "arp", "dhcp")
+_CODES = {"reached": 0, "dropped": 3, "unanswered": 3, "unknown": 4}
+
+
+@click.command()
+@click.argument("start", metavar="FROM")
+@click.argument("words", nargs=-1, metavar="TO [tcp PORT|udp PORT|icmp|arp] | dhcp")
+@click.option("-4", "ip_version", flag_value=4, type=int, help="By IPv4, where both are possible.")
+@click.option("-6", "ip_version", flag_value=6, type=int, help="By IPv6.")
+@click.option("--size", "size_bytes", type=int, metavar="BYTES", help="Of the IP packet, which may not be fragmented.")
+@click.option("--wait", "wait_s", type=float, default=5.0, show_default=True, help="Seconds for each node's answer.")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def trace(start: str, words: tuple[str, ...], *, form: str, **more: float | None) -> None:
+    """Which way does a packet take? Every route, rule, OpenFlow table and tunnel it meets, and the answer's way back.
+
+    FROM is an instance, a port, or an address outside; TO an instance, a port, a router, a floating IP or any address.
+    Where several bear a name, instance:NAME, port:NAME or router:NAME says which. Without a protocol it is ICMP echo.
+    Nothing is sent: each node says what its kernel and its Open vSwitch would do.
+
+    Exit code 0: it arrives, and its answer does. 3: it is dropped, or its answer is. 4: not known, since a node does
+    not answer. 1: an error, 2: called wrongly.
+
+    \b
+    Examples:
+      nebulactl trace web db tcp 80
+      nebulactl trace web 198.51.100.10
+      nebulactl trace 198.51.100.10 203.0.113.77 tcp 22
+      nebulactl trace web dhcp
+      nebulactl trace web db --size 1500 -f json
+    """
+    given: JsonObject = {name: value for name, value in more.items() if value is not None}
+    body: JsonObject = {"from": start, **_asked(list(words)), **given}
+    found = as_object(api().post(NEBULA, "/traces", body))
+    if form == "json":
+        click.echo(json.dumps(found))
+    else:
+        tell(found)
+    raise SystemExit(_CODES.get(str(found.get("verdict")), 1))
+
+
+def _asked(words: list[str]) -> JsonObject:
+    """What follows FROM. Raises UsageError."""
+    if words == ["dhcp"]:
+        return {"protocol": "dhcp"}
+    if not words:
+        raise click.UsageError("Where to? Give TO, or 'dhcp'.")
+    goal, rest = words[0], words[1:]
+    if not rest:
+        return {"to": goal}
+    protocol = rest[0].lower()
+    if protocol not in _PROTOCOLS:
+        raise click.UsageError(f"{rest[0]!r} is none of {', '.join(_PROTOCOLS)}.")
+    wants_port = protocol in ("tcp", "udp")
+    if len(rest) != 1 + wants_port:
+        raise click.UsageError(f"{protocol} {'needs one port' if wants_port else 'takes no more words'}.")
+    if not wants_port:
+        return {"to": goal, "protocol": protocol}
+    if not (rest[1].isascii() and rest[1].isdigit() and 1 <= int(rest[1][:6]) <= 65535):
+        raise click.UsageError(f"{rest[1]!r} is no port in 1..65535.")
+    return {"to": goal, "protocol": protocol, "port": int(rest[1])}

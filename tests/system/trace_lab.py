@@ -1,0 +1,90 @@
+"""A lab for traces: three nodes, instances of two groups, an address outside; what it says as documents.
+
+As an ordinary user's, on a machine of its own; everything ends with ``close``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from tests.netns.lab_machine import Machine
+
+SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/schemas/trace.json").read_text())
+_NAME = "traced"
+MAKE = (
+    "network create n",
+    "subnet create s --network n --subnet-range 192.168.50.0/24",
+    "router create r",
+    "router add subnet r s",
+    "router set r --external-gateway public",
+    "security group create open",
+    "security group rule create open --ingress --protocol tcp --dst-port 80",
+    "security group rule create open --ingress --protocol icmp",
+    "port create p-app --network n --security-group open",
+    "instance create web --network n --node compute1",
+    "instance create near --network n --node compute1",
+    "instance create db --network n --node compute2",
+    "instance create app --port p-app --node compute2",
+    "floating ip create public --port p-app --floating-ip-address 203.0.113.77",
+)
+
+
+class TraceLab:
+    """``nebulactl`` against a lab of ``net1``, ``compute1`` and ``compute2``."""
+
+    def __init__(self) -> None:
+        self._machine = Machine()
+        try:
+            self.good("lab", "up", "--nodes", "3")
+            for line in MAKE:
+                self.good(*line.split(), "--wait")
+            for name in ("web", "near", "db", "app"):
+                self.has_address(name)
+        except BaseException:
+            self.close()
+            raise
+
+    def call(self, *words: str) -> tuple[int, str, str]:
+        ended = self._machine.call(sys.executable, "-m", "nebulactl", *words, user=True, env={"NEBULA_LAB": _NAME})
+        return ended.returncode, ended.stdout, ended.stderr
+
+    def good(self, *words: str) -> str:
+        code, out, error = self.call(*words)
+        assert code == 0, f"{words}: {out}{error}"
+        return out
+
+    def on(self, node: str, script: str) -> str:
+        """Output of a shell script on a node."""
+        return self.good("lab", "exec", node, "--", "sh", "-c", script)
+
+    def has_address(self, instance: str) -> None:
+        """Wait for its lease."""
+        wait = "for i in $(seq 100); do ip -4 address show eth0 | grep -q inet && exit 0; sleep 0.1; done; exit 1"
+        self.good("instance", "exec", instance, "--", "sh", "-c", wait)
+
+    def trace(self, *words: str) -> dict[str, Any]:
+        """The document, with the exit code as ``code``."""
+        code, out, error = self.call("trace", *words, "-f", "json")
+        assert out, error
+        found: dict[str, Any] = json.loads(out)
+        jsonschema.validate(found, SCHEMA)
+        return {**found, "code": code}
+
+    def close(self) -> None:
+        self.call("lab", "down")
+        self._machine.close()
+
+
+def hosts(course: dict[str, Any]) -> list[str]:
+    """The nodes, in order."""
+    return [leg["host"] for leg in course["legs"]]
+
+
+def steps(course: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """All steps of a kind, in order."""
+    return [step for leg in course["legs"] for step in leg["steps"] if step["kind"] == kind]

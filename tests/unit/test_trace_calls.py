@@ -1,0 +1,235 @@
+"""Traces from names to a verdict: which node is asked what, in which order, and what is made of the answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from southbound_world import ADMIN, BEARER, MEMBER, World
+
+from nebula.ids import Host
+from nebula.trace.packet import Packet
+from nebula.trace.probe import Ends, Enters, Probe, Step, Way
+from nebula.view.question import NodeAnswer, Question
+
+Node = Callable[[Probe], list[Way]]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.node("n1", 1)
+    made.node("n2", 2)
+    made.network = made.made("networks", name="n")["id"]  # type: ignore[attr-defined]
+    made.made("subnets", name="s", network_id=made.network, cidr="10.9.0.0/24", ip_version=4)  # type: ignore[attr-defined]
+    return made
+
+
+def port(world: World, name: str, host: str = "n1", **more: Any) -> str:
+    made = world.made("ports", name=name, network_id=world.network, **{"binding:host_id": host}, **more)  # type: ignore[attr-defined]
+    return str(made["id"])
+
+
+async def serve(world: World, host: str, node: Node) -> None:
+    """A node that answers each probe."""
+    while True:
+        answer = await world._call("GET", f"/nebula/v1/nodes/{host}/questions?wait=5", None, headers=BEARER)
+        for question in msgspec.json.decode(answer.content, type=list[Question]):
+            assert question.probe is not None
+            found = NodeAnswer(question.id, Host(host), ways=tuple(node(question.probe)))
+            await world._call("POST", f"/nebula/v1/nodes/{host}/answers", found, headers=BEARER)
+
+
+def trace(world: World, body: dict[str, Any], **nodes: Node) -> Any:
+    """The answer of a trace by a new controller (its waits are bound to an event loop), while the nodes serve."""
+    world.restart()
+
+    async def story() -> Any:
+        serving = [asyncio.create_task(serve(world, host, node)) for host, node in nodes.items()]
+        try:
+            return await world._call("POST", "/nebula/v1/traces", {"wait_s": 1, **body}, headers=ADMIN)
+        finally:
+            for task in serving:
+                task.cancel()
+
+    return asyncio.run(story())
+
+
+def way(probe: Probe, ends: Ends, *steps: Step, **more: Any) -> Way:
+    given = {"packet": probe.packet, "text": "", **more}
+    return Way(steps, ends, **given)
+
+
+def test_from_node_to_node_and_back(world: World) -> None:
+    """By the tunnel's address; the answer begins where the packet arrived, with what conntrack there has seen."""
+    port(world, "a")
+    port(world, "b", "n2")
+    seen: list[tuple[str, Probe]] = []
+
+    def first(probe: Probe) -> list[Way]:
+        seen.append(("n1", probe))
+        if probe.enters is Enters.INSIDE:
+            return [way(probe, Ends.TUNNEL, vtep_ip="10.0.0.2", vni=5)]
+        return [way(probe, Ends.DELIVERED, place="instance-a")]
+
+    def second(probe: Probe) -> list[Way]:
+        seen.append(("n2", probe))
+        if probe.enters is Enters.TUNNEL:
+            return [way(probe, Ends.DELIVERED, place="instance-b")]
+        return [way(probe, Ends.TUNNEL, vtep_ip="10.0.0.1", vni=5)]
+
+    found = trace(world, {"from": "a", "to": "b", "protocol": "tcp", "port": 80}, n1=first, n2=second).json()
+    assert (found["verdict"], found["questions"]) == ("reached", 4)
+    assert [leg["host"] for leg in found["there"]["legs"]] == ["n1", "n2"]
+    assert [leg["host"] for leg in found["back"]["legs"]] == ["n2", "n1"]
+    assert [(host, probe.enters.value) for host, probe in seen] == [
+        ("n1", "inside"),
+        ("n2", "tunnel"),
+        ("n2", "inside"),
+        ("n1", "tunnel"),
+    ]
+    assert (seen[1][1].vtep_ip, seen[1][1].vni, seen[2][1].place) == ("10.0.0.1", 5, "instance-b")
+    there, back = seen[0][1].packet, seen[2][1].packet
+    assert (back.source, back.destination, back.source_port, back.answer) == (there.destination, there.source, 80, True)
+
+
+def test_who_drops_it_and_what_would_let_it_through(world: World) -> None:
+    """The last table's owner; the group's name, and the rule that it lacks, as a call."""
+    made_group = world.call("POST", "/network/v2.0/security-groups", {"security_group": {"name": "web"}}, expect=201)
+    group = made_group["security_group"]["id"]
+    receiver = port(world, "b", security_groups=[group])
+    sender = port(world, "a")
+    macs = {
+        name: world.call("GET", f"/network/v2.0/ports/{name}")["port"]["mac_address"] for name in (sender, receiver)
+    }
+
+    def node(probe: Probe) -> list[Way]:
+        packet = msgspec.structs.replace(probe.packet, mac_source=macs[sender], mac_destination=macs[receiver])
+        steps = [
+            Step("table", "br-int", name, "all else", "drop") for name in ("82 RULES_INGRESS", "93 DROPPED_TRAFFIC")
+        ]
+        return [way(probe, Ends.DROPPED, *steps, packet=packet)]
+
+    found = trace(world, {"from": "a", "to": "b", "protocol": "tcp", "port": 80}, n1=node).json()
+    source = found["start"]["address"]
+    assert (found["verdict"], found["back"]) == ("dropped", None)
+    assert found["advice"] == [
+        {
+            "text": f"a rule of security group web, which port b has: ingress tcp 80 from {source}/32",
+            "command": f"nebulactl security group rule create {group} --ingress --protocol tcp --dst-port 80 "
+            f"--remote-ip {source}/32",
+        }
+    ]
+
+
+def test_a_neighbour_is_asked_for_from_node_to_node(world: World) -> None:
+    """Then the node goes on with what was learnt; where nobody answers the packet is dropped."""
+    port(world, "a")
+    port(world, "b", "n2")
+    question = Packet("arp", "10.9.0.2", "10.9.0.3", type=1)
+
+    def first(probe: Probe) -> list[Way]:
+        if probe.packet.protocol == "arp":
+            ends = Ends.DELIVERED if probe.enters is Enters.TUNNEL else Ends.TUNNEL
+            return [way(probe, ends, vtep_ip="10.0.0.2", vni=5, place="instance-a")]
+        if not probe.neighbours:
+            return [way(probe, Ends.RESOLVE, packet=question, place="instance-a", device="eth0")]
+        return [way(probe, Ends.DELIVERED, text=probe.neighbours[0].mac_address, packet=probe.packet)]
+
+    def answering(probe: Probe) -> list[Way]:
+        answer = msgspec.structs.replace(probe.packet, source="10.9.0.3", mac_source="aa:00:00:00:00:03", answer=True)
+        return [way(probe, Ends.TUNNEL, packet=answer, vtep_ip="10.0.0.1", vni=5)]
+
+    def silent(probe: Probe) -> list[Way]:
+        return [way(probe, Ends.IGNORED)]
+
+    body = {"from": "a", "to": "b"}
+    assert trace(world, body, n1=first, n2=answering).json()["there"]["text"] == "aa:00:00:00:00:03"
+    found = trace(world, body, n1=first, n2=silent).json()
+    assert (found["verdict"], found["text"]) == ("dropped", "10.9.0.3 does not answer ARP")
+
+
+def test_a_gap_is_named_and_the_rest_is_told(world: World) -> None:
+    """A node that is silent, one that is down, one that cannot tell."""
+    port(world, "a")
+    port(world, "b", "n2")
+
+    def first(probe: Probe) -> list[Way]:
+        return [way(probe, Ends.TUNNEL, Step("device", "", "tap", "in"), vtep_ip="10.0.0.2", vni=5)]
+
+    body = {"from": "a", "to": "b", "wait_s": 0.05}
+    found = trace(world, body, n1=first).json()
+    assert (found["verdict"], found["text"]) == (
+        "unknown",
+        "node n2 did not answer within 0.05 s: what it would do is not known",
+    )
+    assert [(leg["host"], len(leg["steps"])) for leg in found["there"]["legs"]] == [("n1", 1)]
+    world.later(60)
+    world.node("n1", 1)
+    world.southbound.registry.sweep()
+    assert "node n2 is down" in trace(world, body, n1=first).json()["text"]
+
+
+def test_a_loop_ends(world: World) -> None:
+    """Two nodes that send a packet to each other for ever."""
+    port(world, "a")
+    port(world, "b", "n2")
+
+    def towards(vtep_ip: str) -> Node:
+        return lambda probe: [way(probe, Ends.TUNNEL, vtep_ip=vtep_ip, vni=5)]
+
+    found = trace(world, {"from": "a", "to": "b"}, n1=towards("10.0.0.2"), n2=towards("10.0.0.1")).json()
+    assert (found["verdict"], found["text"]) == ("dropped", "it goes round in circles")
+
+
+def test_names(world: World) -> None:
+    """Of nothing, of several, of what cannot be an end; a kind before the name, or the id, says which."""
+    one, _two = port(world, "twice"), port(world, "twice")
+    port(world, "b", "n2")
+    unbound = world.made("ports", name="nowhere", network_id=world.network)  # type: ignore[attr-defined]
+    world.made("routers", name="r")
+
+    def status(start: str, goal: str, **more: Any) -> tuple[int, str]:
+        answer = trace(world, {"from": start, "to": goal, **more}, n1=lambda probe: [way(probe, Ends.DROPPED)])
+        return answer.status_code, answer.text
+
+    assert status("nobody", "b")[0] == 404
+    assert status("twice", "b")[0] == 409
+    assert f"port:{one}" in status("twice", "b")[1]
+    assert status(one, "b")[0] == 200
+    assert status(f"port:{one}", "port:b")[0] == 200
+    assert status("router:b", "b")[0] == 404
+    assert status("r", "b")[0] == 400
+    assert status("b", "r")[0] == 400, "the router has no address yet"
+    assert status(unbound["id"], "b")[0] == 400
+    assert status("", "b")[0] == 400
+    assert status("b", "10.9.0.99")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        ({"from": "a", "to": "b", "protocol": "tcp"}, ADMIN, 400),
+        ({"from": "a", "to": "b", "protocol": "tcp", "port": 65536}, ADMIN, 400),
+        ({"from": "a", "to": "b", "protocol": "icmp", "port": 1}, ADMIN, 400),
+        ({"from": "a", "to": "b", "protocol": "gre"}, ADMIN, 400),
+        ({"from": "a", "protocol": "icmp"}, ADMIN, 400),
+        ({"from": "a", "to": "b", "protocol": "dhcp"}, ADMIN, 400),
+        ({"from": "a", "to": "b", "size_bytes": 9}, ADMIN, 400),
+        ({"from": "a", "to": "b", "ip_version": 5}, ADMIN, 400),
+        ({"from": "a", "to": "b", "wait_s": 0}, ADMIN, 400),
+        ({"from": "a", "to": "b", "more": 1}, ADMIN, 400),
+        ({"to": "b"}, ADMIN, 400),
+        (b"{", ADMIN, 400),
+        ({"from": "a", "to": "b"}, MEMBER, 403),
+    ],
+)
+def test_refused(world: World, body: Any, headers: dict[str, str], expected: int) -> None:
+    """Nobody is asked."""
+    port(world, "a")
+    port(world, "b")
+    assert world.status_of("POST", "/nebula/v1/traces", body, headers=headers) == expected
