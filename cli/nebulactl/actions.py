@@ -10,11 +10,12 @@ from collections.abc import Callable
 import click
 
 from nebula.errors import BadRequest, NebulaError
-from nebulactl.api import IDENTITY, Api, Json, JsonObject, as_object
+from nebulactl import plain_settings
+from nebulactl.api import IDENTITY, Api, Json, JsonObject, as_object, as_objects
 from nebulactl.find import find, find_id, item_path, list_resources
 from nebulactl.invocation import api
-from nebulactl.nouns import Column, Noun
-from nebulactl.options import Given, Setting, as_list, changes, lists, names_of, settings, shows
+from nebulactl.nouns import AGENT, Noun
+from nebulactl.options import Given, Page, Setting, as_list, changes, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
 
 
@@ -41,29 +42,39 @@ def _set_tags(cloud: Api, noun: Noun, identifier: str, tags: Json) -> JsonObject
     return cloud.put(noun.service, f"{item_path(noun, identifier)}/tags", {"tags": unique})
 
 
-def merged(noun: Noun, current: JsonObject, given: Given) -> JsonObject:
+_BY_ITEM = frozenset({"extra_dhcp_opts", "binding:profile"})
+"""Lists of which the API itself changes only what is named."""
+
+
+def merged(current: JsonObject, given: Given) -> JsonObject:
     """What to send for a ``set``: lists are added to what is there, unless they were cleared in the same call."""
     attributes = dict(given.attributes)
     for name, value in given.attributes.items():
-        if isinstance(value, list) and name not in given.cleared:
+        if isinstance(value, list) and name not in given.cleared and name not in _BY_ITEM:
             attributes[name] = [*value, *as_list(current.get(name))]
     return attributes
 
 
 def add_list(
-    group: click.Group, noun: Noun, *filters: Setting, long_columns: tuple[Column, ...] = (), example: str = ""
+    group: click.Group, noun: Noun, *filters: Setting, names: str = "", on_agent: str = "", example: str = ""
 ) -> None:
-    """``long_columns``: all columns of ``--long``, where they are not just the noun's further ones."""
-    longer = long_columns or noun.columns + noun.long_columns
+    """``names``: the declared attributes that are filters too. ``on_agent``: where an agent's are, below the agent."""
+    asked = plain_settings.of_list(noun, names, filters) if noun.declared else filters
 
-    @settings(*filters)
+    @settings(*asked)
+    @paged
     @lists
-    def run(output: Output, given: Given, long: bool = False) -> None:
-        found = list_resources(api(), noun, given.query)
-        output.resources(noun, found, longer if long else noun.columns)
+    def run(output: Output, given: Given, page: Page, long: bool = False, agent: str | None = None) -> None:
+        if agent is None:
+            found = list_resources(api(), noun, {**given.query, **page.query}, most=page.most)
+        else:
+            found = as_objects(api().get(noun.service, f"{item_path(AGENT, agent)}/{on_agent}").get(noun.list_key))
+        output.resources(noun, found, noun.columns_long if long else noun.columns)
 
-    if longer != noun.columns:
+    if noun.declared or noun.listed_more:
         run = click.option("--long", is_flag=True, help="More columns.")(run)
+    if on_agent:
+        run = click.option("--agent", metavar="ID", help="Those of this agent (by id), whatever else is asked.")(run)
     group.command("list", help=_help(f"List {noun.name}s.", example))(run)
 
 
@@ -82,11 +93,16 @@ def add_show(group: click.Group, noun: Noun, addition: Callable[[Api, JsonObject
 def add_create(
     group: click.Group,
     noun: Noun,
-    *items: Setting,
+    *special: Setting,
+    without: str = "",
     example: str = "",
     complete: Callable[[JsonObject], JsonObject] = lambda attributes: attributes,
 ) -> None:
-    """``complete``: adds what the API needs and the options leave open."""
+    """``special``: the options that do not follow from a declaration; ``without``: attributes that are none.
+
+    ``complete`` adds what the API needs and the options leave open.
+    """
+    items = plain_settings.of_create(noun, special, without) if noun.declared else special
 
     @click.argument("name")
     @settings(*items)
@@ -98,7 +114,17 @@ def add_create(
     group.command("create", help=_help(f"Create a {noun.name}.", example))(run)
 
 
-def add_set(group: click.Group, noun: Noun, *items: Setting, example: str = "") -> None:
+def add_set(
+    group: click.Group,
+    noun: Noun,
+    *special: Setting,
+    without: str = "",
+    example: str = "",
+    settle: Callable[[JsonObject, JsonObject], JsonObject] = lambda attributes, _current: attributes,
+) -> None:
+    """``special`` and ``without`` as of ``add_create``; ``settle`` makes of the given and the present what is sent."""
+    items = plain_settings.of_set(noun, special, without) if noun.declared else special
+
     @click.argument("name", shell_complete=names_of(noun))
     @settings(*items)
     @changes
@@ -106,17 +132,20 @@ def add_set(group: click.Group, noun: Noun, *items: Setting, example: str = "") 
         resource = find(api(), noun, name)
         if not given.attributes:
             raise click.UsageError("Nothing to set: give at least one option.")
-        update(api(), noun, str(resource.get("id")), merged(noun, resource, given))
+        update(api(), noun, str(resource.get("id")), settle(merged(resource, given), resource))
 
     group.command("set", help=_help(f"Change a {noun.name}.", example))(run)
 
 
 def without(noun: Noun, current: JsonObject, given: Given) -> JsonObject:
-    """What to send for an ``unset`` of list items. Raises BadRequest where one is not there."""
+    """What to send for an ``unset``: less list items, none of what was cleared. Raises BadRequest."""
     attributes: JsonObject = {}
     for name, value in given.attributes.items():
-        left = list(as_list(current.get(name)))
-        for item in as_list(value):
+        if not isinstance(value, list):
+            attributes[name] = value
+            continue
+        left = [] if name in given.cleared else list(as_list(current.get(name)))
+        for item in value if left else ():
             if item not in left:
                 raise BadRequest(f"The {noun.name}'s {name} do not hold {item}.")
             left.remove(item)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from nebula.errors import BadRequest, NotFound
 from nebulactl.api import COMPUTE, Api, JsonObject, Query, as_object, as_objects
-from nebulactl.nouns import Noun
+from nebulactl.nouns import DOMAIN, Noun
 
 _ID_LENGTHS = {32, 36}
 _ID_CHARACTERS = frozenset(string.hexdigits + "-")
@@ -21,16 +21,16 @@ def item_path(noun: Noun, identifier: str) -> str:
     return f"{noun.path}/{quote(identifier, safe='')}"
 
 
-def list_resources(api: Api, noun: Noun, query: Query | None = None) -> list[JsonObject]:
-    """All that the caller may see and the query (the API's filters) lets through, page by page."""
+def list_resources(api: Api, noun: Noun, query: Query | None = None, *, most: int | None = None) -> list[JsonObject]:
+    """All (or the first ``most``) that the caller may see and the query (the API's filters) lets through, by pages."""
     path = f"{noun.path}/detail" if noun.service == COMPUTE else noun.path
     asked: Query | None = dict(query or {})
     found: list[JsonObject] = []
-    while asked is not None:
+    while asked is not None and (most is None or len(found) < most):
         answer = api.get(noun.service, path, asked)
         found += as_objects(answer.get(noun.list_key))
         asked = _next_page(answer, noun, asked)
-    return found
+    return found[:most]
 
 
 def _next_page(answer: JsonObject, noun: Noun, asked: Query) -> Query | None:
@@ -45,8 +45,8 @@ def looks_like_id(text: str) -> bool:
     return len(text) in _ID_LENGTHS and _ID_CHARACTERS.issuperset(text)
 
 
-def find(api: Api, noun: Noun, name_or_id: str) -> JsonObject:
-    """The one resource with this id, or else with this name.
+def find(api: Api, noun: Noun, name_or_id: str, *, domain: str | None = None) -> JsonObject:
+    """The one resource with this id, or else with this name, in this domain (name or id) where one is given.
 
     Raises NotFound, or BadRequest where several bear the name.
     """
@@ -58,7 +58,10 @@ def find(api: Api, noun: Noun, name_or_id: str) -> JsonObject:
     found: list[JsonObject] = []
     if name_or_id:
         # Nova reads ?name= as a pattern, so equality is checked here too.
-        found = list_resources(api, noun, {noun.name_attribute: [name_or_id]})
+        query = {noun.name_attribute: [name_or_id]}
+        if domain is not None:
+            query["domain_id"] = [find_id(api, DOMAIN, domain)]
+        found = list_resources(api, noun, query)
         found = [resource for resource in found if resource.get(noun.name_attribute) == name_or_id]
     if not found:
         raise NotFound(f"No {noun.name} has the name or id {name_or_id!r}.")
@@ -68,6 +71,6 @@ def find(api: Api, noun: Noun, name_or_id: str) -> JsonObject:
     return found[0]
 
 
-def find_id(api: Api, noun: Noun, name_or_id: str) -> str:
+def find_id(api: Api, noun: Noun, name_or_id: str, *, domain: str | None = None) -> str:
     """The id of the one resource with this id or name; raises as ``find``."""
-    return str(find(api, noun, name_or_id).get("id"))
+    return str(find(api, noun, name_or_id, domain=domain).get("id"))

@@ -12,27 +12,14 @@ def _plain(names: str) -> tuple[Column, ...]:
     return tuple(Column(name, name) for name in names.split())
 
 
-DOMAIN = Noun(
-    name="domain",
-    path="/domains",
-    service=IDENTITY,
-    columns=(
-        Column("ID", "id"),
-        Column("Name", "name"),
-        Column("Enabled", "enabled"),
-        Column("Description", "description"),
-    ),
-    fields=_plain("id name enabled description options"),
-    hidden=_HIDDEN,
-)
-
 GROUP = Noun(
+    in_domain=True,
     name="group",
     path="/groups",
     service=IDENTITY,
-    columns=(Column("ID", "id"), Column("Name", "name")),
-    long_columns=(Column("Domain ID", "domain_id"), Column("Description", "description")),
-    fields=_plain("description domain_id id name"),
+    listed=(Column("ID", "id"), Column("Name", "name")),
+    listed_more=(Column("Domain ID", "domain_id"), Column("Description", "description")),
+    shown=_plain("description domain_id id name"),
     hidden=_HIDDEN,
 )
 
@@ -40,9 +27,9 @@ SERVICE = Noun(
     name="service",
     path="/services",
     service=IDENTITY,
-    columns=(Column("ID", "id"), Column("Name", "name"), Column("Type", "type")),
-    long_columns=(Column("Description", "description"), Column("Enabled", "enabled")),
-    fields=_plain("id name type enabled description"),
+    listed=(Column("ID", "id"), Column("Name", "name"), Column("Type", "type")),
+    listed_more=(Column("Description", "description"), Column("Enabled", "enabled")),
+    shown=_plain("id name type enabled description"),
     hidden=_HIDDEN,
 )
 
@@ -50,8 +37,8 @@ REGION = Noun(
     name="region",
     path="/regions",
     service=IDENTITY,
-    columns=titled(Region="id", Parent_Region="parent_region_id", Description="description"),
-    fields=titled(region="id") + _plain("description") + (Column("parent_region", "parent_region_id"),),
+    listed=titled(Region="id", Parent_Region="parent_region_id", Description="description"),
+    shown=titled(region="id") + _plain("description") + (Column("parent_region", "parent_region_id"),),
     name_attribute="id",
 )
 
@@ -59,7 +46,7 @@ ENDPOINT = Noun(
     name="endpoint",
     path="/endpoints",
     service=IDENTITY,
-    columns=titled(
+    listed=titled(
         ID="id",
         Region="region_id",
         Service_Name="service_name",
@@ -68,7 +55,7 @@ ENDPOINT = Noun(
         Interface="interface",
         URL="url",
     ),
-    fields=_plain("enabled id interface region region_id service_id url service_name service_type"),
+    shown=_plain("enabled id interface region region_id service_id url service_name service_type"),
 )
 
 _APPLICATION_CREDENTIAL = titled(
@@ -87,8 +74,8 @@ APPLICATION_CREDENTIAL = Noun(
     key="application_credential",
     path="/application_credentials",
     service=IDENTITY,
-    columns=_APPLICATION_CREDENTIAL,
-    fields=_APPLICATION_CREDENTIAL,
+    listed=_APPLICATION_CREDENTIAL,
+    shown=_APPLICATION_CREDENTIAL,
     forms={"roles": Form.NAMES},
 )
 """Its path is below a user's."""
@@ -98,8 +85,8 @@ EC2 = Noun(
     key="credential",
     path="/credentials/OS-EC2",
     service=IDENTITY,
-    columns=titled(Access="access", Secret="secret", Project_ID="tenant_id", User_ID="user_id"),
-    fields=(
+    listed=titled(Access="access", Secret="secret", Project_ID="tenant_id", User_ID="user_id"),
+    shown=(
         *_plain("access links"),
         Column("project_id", "tenant_id"),
         *_plain("secret trust_id user_id"),
@@ -112,8 +99,8 @@ CREDENTIAL = Noun(
     name="credential",
     path="/credentials",
     service=IDENTITY,
-    columns=titled(ID="id", Type="type", User_ID="user_id", Data="blob", Project_ID="project_id"),
-    fields=_plain("blob id project_id type user_id"),
+    listed=titled(ID="id", Type="type", User_ID="user_id", Data="blob", Project_ID="project_id"),
+    shown=_plain("blob id project_id type user_id"),
     name_attribute="id",
 )
 
@@ -121,7 +108,7 @@ LIMIT = Noun(
     name="limit",
     path="/limits",
     service=IDENTITY,
-    columns=titled(
+    listed=titled(
         ID="id",
         Project_ID="project_id",
         Service_ID="service_id",
@@ -130,7 +117,7 @@ LIMIT = Noun(
         Description="description",
         Region_ID="region_id",
     ),
-    fields=_plain("description id project_id region_id resource_limit resource_name service_id"),
+    shown=_plain("description id project_id region_id resource_limit resource_name service_id"),
     name_attribute="id",
 )
 
@@ -139,7 +126,7 @@ REGISTERED_LIMIT = Noun(
     key="registered_limit",
     path="/registered_limits",
     service=IDENTITY,
-    columns=titled(
+    listed=titled(
         ID="id",
         Service_ID="service_id",
         Resource_Name="resource_name",
@@ -147,7 +134,7 @@ REGISTERED_LIMIT = Noun(
         Description="description",
         Region_ID="region_id",
     ),
-    fields=_plain("default_limit description id region_id resource_name service_id"),
+    shown=_plain("default_limit description id region_id resource_name service_id"),
     name_attribute="id",
 )
 
@@ -155,8 +142,8 @@ POLICY = Noun(
     name="policy",
     path="/policies",
     service=IDENTITY,
-    columns=titled(ID="id", Type="type"),
-    long_columns=titled(Rules="blob"),
-    fields=(Column("id", "id"), Column("rules", "blob"), Column("type", "type")),
+    listed=titled(ID="id", Type="type"),
+    listed_more=titled(Rules="blob"),
+    shown=(Column("id", "id"), Column("rules", "blob"), Column("type", "type")),
     name_attribute="id",
 )

@@ -20,7 +20,7 @@ TOKEN = Noun(
     key="join_token",
     path="/join-tokens",
     service=NEBULA,
-    columns=titled(
+    listed=titled(
         ID="id",
         Host="host",
         State="state",
@@ -28,7 +28,7 @@ TOKEN = Noun(
         Used_By="used_by",
         Description="description",
     ),
-    fields=titled(token="token", id="id", host="host", expires_at="expires_at", description="description"),
+    shown=titled(token="token", id="id", host="host", expires_at="expires_at", description="description"),
 )
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -8,7 +8,6 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 130 interrupted; ``exec`` and ``
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -17,8 +16,8 @@ import click
 
 from nebula.errors import NebulaError
 from nebulactl.credentials import FIELDS
+from nebulactl.deferred import Deferred
 from nebulactl.invocation import Invocation
-from nebulactl.wait import offer_wait
 
 COMMANDS: dict[str, str] = {
     "lab": "Run a lab of several nodes on this machine.",
@@ -65,25 +64,6 @@ COMMANDS: dict[str, str] = {
 """Each is a module of ``nebulactl.commands`` with the command of the same name in it."""
 
 
-class _Nouns(click.Group):
-    """The commands of COMMANDS; a module is imported when its command is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"nebulactl.commands.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
-        offer_wait(command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
         from importlib.metadata import PackageNotFoundError, version
@@ -106,7 +86,8 @@ def _os_options(command: click.Command) -> click.Command:
 
 
 @click.group(
-    cls=_Nouns,
+    cls=Deferred,
+    deferred=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Without OS_* variables the running lab is meant (NEBULA_LAB, else 'nebula').",
 )

@@ -1,17 +1,18 @@
 """The nouns of the command line: where each lives in the API, and its columns under the openstack client's titles.
 
-Pure. ``columns`` are a list's, ``long_columns`` what ``--long`` adds, ``fields`` what ``show`` prints; each pairs a
-title with the API's attribute. ``open_ended`` nouns show attributes beyond their fields too (the client's way with
-unknown ones), except the ``hidden``. Titles, order and forms are those of python-openstackclient 10.
+Pure. Those that ``nebula.model`` declares take their columns from there; here is what is the client's own way. Titles,
+order and forms are those of python-openstackclient 10.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import msgspec
 
+from nebulactl import declared
 from nebulactl.api import COMPUTE, IDENTITY, NETWORK, Json
 
 
@@ -44,24 +45,40 @@ class Column(msgspec.Struct, frozen=True):
     optional: bool = False
 
 
-class Noun(msgspec.Struct, frozen=True):
+class Noun(msgspec.Struct, frozen=True, dict=True):
     """A kind of resource. ``path`` is under the service's version; its name is the JSON key of the collection.
 
-    ``forms`` go by attribute, or by title where a list and ``show`` differ; ``absent`` are values of what is not there.
+    ``declared``: its declaration, ``network:NETWORK`` in ``nebula.model``, from which columns, fields and plain options
+    follow. Then ``shown`` are fields beside the declared ones, which the client prints though nothing here has them;
+    ``renamed`` are titles of fields by attribute, ``placed`` what some are sorted by instead of their titles, and
+    ``unknown`` are attributes that the client does not know.
+
+    Without a declaration ``shown`` are the fields and ``listed`` a list's columns; ``listed_more`` those of ``--long``.
+
+    ``open_ended`` nouns show attributes beyond their fields too (the client's way with unknown ones), except the
+    ``hidden``. ``forms`` go by attribute, or by title where a list and ``show`` differ; ``absent`` are values of what
+    is not there; ``optional`` columns are in a list only where a resource has them. ``in_domain``: names are unique in
+    a domain only.
     """
 
     name: str
     path: str
     service: str
-    columns: tuple[Column, ...]
-    fields: tuple[Column, ...]
-    long_columns: tuple[Column, ...] = ()
+    declared: str = ""
+    listed: tuple[Column, ...] = ()
+    listed_more: tuple[Column, ...] = ()
+    shown: tuple[Column, ...] = ()
+    renamed: Mapping[str, str] = {}
+    placed: Mapping[str, str] = {}
+    unknown: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
     open_ended: bool = False
     forms: Mapping[str, Form] = {}
     absent: Mapping[str, Json] = {}
     key: str = ""
     name_attribute: str = "name"
+    in_domain: bool = False
 
     @property
     def item_key(self) -> str:
@@ -72,6 +89,30 @@ class Noun(msgspec.Struct, frozen=True):
     def list_key(self) -> str:
         """The JSON key around several."""
         return self.path.rpartition("/")[2].replace("-", "_")
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Those of a list."""
+        return self.listed or self._columns(declared.resource(self.declared).listed)
+
+    @cached_property
+    def columns_long(self) -> tuple[Column, ...]:
+        """Those of a list with ``--long``."""
+        columns = self.listed or self._columns(declared.resource(self.declared).listed_long)
+        return columns + self.listed_more
+
+    @cached_property
+    def fields(self) -> tuple[Column, ...]:
+        """Those of one resource."""
+        if not self.declared:
+            return self.shown
+        sent = (a.name for a in declared.resource(self.declared).attributes.values() if a.attribute.sent)
+        known = [Column(self.renamed.get(n, n), n) for n in sent if n not in self.hidden and n not in self.unknown]
+        return tuple(sorted((*known, *self.shown), key=lambda column: self.placed.get(column.attribute, column.title)))
+
+    def _columns(self, names: Iterable[str]) -> tuple[Column, ...]:
+        attributes = declared.resource(self.declared).attributes
+        return tuple(Column(declared.title(attributes[name]), name, name in self.optional) for name in names)
 
     def form(self, column: Column) -> Form:
         return self.forms.get(column.title) or self.forms.get(column.attribute, Form.PLAIN)
@@ -93,15 +134,8 @@ NETWORK_NOUN = Noun(
     name="network",
     path="/networks",
     service=NETWORK,
-    columns=titled(ID="id", Name="name", Subnets="subnets"),
-    fields=named(
-        "admin_state_up availability_zone_hints availability_zones created_at description dns_domain id "
-        "ipv4_address_scope ipv6_address_scope is_default mtu name port_security_enabled project_id "
-        "provider:network_type provider:physical_network provider:segmentation_id pvlan qos_policy_id "
-        "revision_number router:external segments shared status subnets tags updated_at",
-        is_vlan_qinq="vlan_qinq",
-        is_vlan_transparent="vlan_transparent",
-    ),
+    declared="network:NETWORK",
+    shown=named("pvlan segments", is_vlan_qinq="vlan_qinq", is_vlan_transparent="vlan_transparent"),
     hidden=frozenset({"tenant_id"}),
     open_ended=True,
     forms={
@@ -113,42 +147,13 @@ NETWORK_NOUN = Noun(
         "tags": Form.SORTED_LIST,
     },
 )
-NETWORK_LONG = titled(
-    ID="id",
-    Name="name",
-    Status="status",
-    Project="project_id",
-    State="admin_state_up",
-    Shared="shared",
-    Subnets="subnets",
-    Network_Type="provider:network_type",
-    Router_Type="router:external",
-    Availability_Zones="availability_zones",
-    Tags="tags",
-)
-"""``network list --long`` is another order, not only more."""
 
 SUBNET = Noun(
     name="subnet",
     path="/subnets",
     service=NETWORK,
-    columns=titled(ID="id", Name="name", Network="network_id", Subnet="cidr"),
-    long_columns=titled(
-        Project="project_id",
-        DHCP="enable_dhcp",
-        Name_Servers="dns_nameservers",
-        Allocation_Pools="allocation_pools",
-        Host_Routes="host_routes",
-        IP_Version="ip_version",
-        Gateway="gateway_ip",
-        Service_Types="service_types",
-        Tags="tags",
-    ),
-    fields=named(
-        "allocation_pools cidr created_at description dns_nameservers dns_publish_fixed_ip enable_dhcp gateway_ip "
-        "host_routes id ip_version ipv6_address_mode ipv6_ra_mode name network_id project_id revision_number "
-        "segment_id service_types subnetpool_id tags updated_at"
-    ),
+    declared="subnet:SUBNET",
+    shown=named("segment_id"),
     hidden=frozenset({"tenant_id", "prefixlen", "use_default_subnetpool"}),
     open_ended=True,
     forms={
@@ -164,27 +169,21 @@ PORT = Noun(
     name="port",
     path="/ports",
     service=NETWORK,
-    columns=titled(ID="id", Name="name", MAC_Address="mac_address", Fixed_IP_Addresses="fixed_ips", Status="status"),
-    long_columns=titled(
-        Security_Groups="security_groups", Device_Owner="device_owner", Tags="tags", Trunk_subports="trunk_details"
+    declared="port:PORT",
+    listed_more=titled(Trunk_subports="trunk_details"),
+    shown=named(
+        "data_plane_status device_profile dns_domain hardware_offload_type hints ip_allocation numa_affinity_policy "
+        "propagate_uplink_status pvlan_community pvlan_type trunk_details trusted"
     ),
-    fields=(
-        *named("admin_state_up allowed_address_pairs"),
-        *(
-            Column(f"binding_{name}", f"binding:{name}")
-            for name in ("host_id", "profile", "vif_details", "vif_type", "vnic_type")
-        ),
-        *named(
-            "created_at data_plane_status description device_id device_owner device_profile dns_assignment dns_domain "
-            "dns_name extra_dhcp_opts fixed_ips hardware_offload_type hints id ip_allocation mac_address name "
-            "network_id numa_affinity_policy port_security_enabled project_id propagate_uplink_status"
-        ),
-        *named("pvlan_type"),
-        *named("pvlan_community"),
-        *named("resource_request revision_number"),
-        *named("qos_network_policy_id qos_policy_id", security_group_ids="security_groups"),
-        *named("status tags trunk_details trusted updated_at"),
-    ),
+    placed={
+        "pvlan_community": "pvlan_type 2",
+        "qos_network_policy_id": "revision_number 2",
+        "qos_policy_id": "revision_number 3",
+    },
+    renamed={
+        "security_groups": "security_group_ids",
+        **{f"binding:{x}": f"binding_{x}" for x in ("host_id", "profile", "vif_details", "vif_type", "vnic_type")},
+    },
     forms={
         "admin_state_up": Form.STATE,
         "allowed_address_pairs": Form.DICTS,
@@ -204,20 +203,10 @@ ROUTER = Noun(
     name="router",
     path="/routers",
     service=NETWORK,
-    columns=(
-        *titled(ID="id", Name="name", Status="status", State="admin_state_up", Project="project_id"),
-        Column("Distributed", "distributed", optional=True),
-        Column("HA", "ha", optional=True),
-    ),
-    long_columns=(
-        *titled(Routes="routes", External_gateway_info="external_gateway_info"),
-        Column("Availability zones", "availability_zones", optional=True),
-        *titled(Tags="tags"),
-    ),
-    fields=named(
-        "admin_state_up availability_zone_hints availability_zones created_at description enable_ndp_proxy "
-        "external_gateway_info flavor_id id name project_id revision_number routes status tags updated_at"
-    ),
+    declared="router:ROUTER",
+    shown=named("enable_ndp_proxy"),
+    unknown=frozenset({"distributed", "ha"}),
+    optional=frozenset({"distributed", "ha", "availability_zones"}),
     hidden=frozenset({"tenant_id"}),
     open_ended=True,
     forms={
@@ -235,7 +224,7 @@ AGENT = Noun(
     name="agent",
     path="/agents",
     service=NETWORK,
-    columns=titled(
+    listed=titled(
         ID="id",
         Agent_Type="agent_type",
         Host="host",
@@ -244,7 +233,7 @@ AGENT = Noun(
         State="admin_state_up",
         Binary="binary",
     ),
-    fields=named(
+    shown=named(
         "admin_state_up agent_type alive availability_zone binary created_at description ha_chassis_priority "
         "ha_state host id resources_synced started_at topic",
         configuration="configurations",
@@ -259,9 +248,9 @@ INSTANCE = Noun(
     path="/servers",
     service=COMPUTE,
     key="server",
-    columns=titled(ID="id", Name="name", Status="status", Networks="addresses", Node="OS-EXT-SRV-ATTR:host"),
-    long_columns=titled(Project="tenant_id", Created="created"),
-    fields=named(
+    listed=titled(ID="id", Name="name", Status="status", Networks="addresses", Node="OS-EXT-SRV-ATTR:host"),
+    listed_more=titled(Project="tenant_id", Created="created"),
+    shown=named(
         "addresses created id name status updated",
         node="OS-EXT-SRV-ATTR:host",
         project_id="tenant_id",
@@ -270,25 +259,41 @@ INSTANCE = Noun(
     forms={"addresses": Form.ADDRESSES},
 )
 
+DOMAIN = Noun(
+    name="domain",
+    path="/domains",
+    service=IDENTITY,
+    listed=(
+        Column("ID", "id"),
+        Column("Name", "name"),
+        Column("Enabled", "enabled"),
+        Column("Description", "description"),
+    ),
+    shown=tuple(Column(name, name) for name in ("id", "name", "enabled", "description", "options")),
+    hidden=frozenset({"links", "tags"}),
+)
+
 PROJECT = Noun(
+    in_domain=True,
     name="project",
     path="/projects",
     service=IDENTITY,
-    columns=titled(ID="id", Name="name"),
-    long_columns=titled(Domain_ID="domain_id", Description="description", Enabled="enabled"),
-    fields=named("description domain_id enabled id is_domain name options parent_id tags"),
+    listed=titled(ID="id", Name="name"),
+    listed_more=titled(Domain_ID="domain_id", Description="description", Enabled="enabled"),
+    shown=named("description domain_id enabled id is_domain name options parent_id tags"),
     hidden=frozenset({"links"}),
     open_ended=True,
 )
 
 USER = Noun(
+    in_domain=True,
     name="user",
     path="/users",
     service=IDENTITY,
-    columns=titled(ID="id", Name="name"),
-    long_columns=titled(Project="default_project_id", Domain="domain_id", Description="description", Email="email")
+    listed=titled(ID="id", Name="name"),
+    listed_more=titled(Project="default_project_id", Domain="domain_id", Description="description", Email="email")
     + titled(Enabled="enabled"),
-    fields=(
+    shown=(
         *named("default_project_id domain_id email enabled id name"),
         *named("description password_expires_at"),
         *named("options"),
@@ -297,9 +302,10 @@ USER = Noun(
 )
 
 ROLE = Noun(
+    in_domain=True,
     name="role",
     path="/roles",
     service=IDENTITY,
-    columns=titled(ID="id", Name="name"),
-    fields=(*named("id name"), *named("domain_id"), *named("description")),
+    listed=titled(ID="id", Name="name"),
+    shown=(*named("id name"), *named("domain_id"), *named("description")),
 )

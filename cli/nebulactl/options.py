@@ -51,9 +51,10 @@ class KeyValues(click.ParamType[dict[str, str]]):
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """An option and the API's attribute that it sets (or, in a list, filters by).
 
-    ``flag`` may be a pair ``--enable/--disable``. ``noun``: the value names one of these, its id is sent.
-    ``many``: may be repeated; then ``clear`` is the flag for none of them, and ``set`` adds to what is there unless
-    that flag is given too. ``convert`` turns the option's value into the API's, or into ``msgspec.UNSET``: say nothing.
+    ``flag`` may be a pair ``--enable/--disable``. ``noun``: the value names one of these, its id is sent; where such
+    names are a domain's, ``<flag>-domain`` says which domain is meant. ``many``: may be repeated. ``clear``: the flag
+    for none; with ``many``, ``set`` adds to what is there unless that flag is given too. ``convert`` turns the option's
+    value into the API's, or into ``msgspec.UNSET``: say nothing. ``spread``: each value is several attributes.
     """
 
     flag: str
@@ -66,16 +67,22 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     clear: str = ""
     required: bool = False
     convert: Callable[[Api, Any], Any] | None = None
+    spread: bool = False
 
     @property
     def slug(self) -> str:
         """The parameter's name."""
         return "set_" + self.flag.partition("/")[0].removeprefix("--").replace("-", "_")
 
-    def sent(self, value: Any) -> Any:
+    @property
+    def has_domain(self) -> bool:
+        """Whether the name may be one of several domains'."""
+        return self.noun is not None and self.noun.in_domain
+
+    def sent(self, value: Any, domain: str | None = None) -> Any:
         """The value for the API."""
         if self.noun is not None:
-            return find_id(api(), self.noun, value)
+            return find_id(api(), self.noun, value, domain=domain)
         return self.convert(api(), value) if self.convert is not None else value
 
 
@@ -104,16 +111,29 @@ def settings(*items: Setting) -> Callable[[Function], Function]:
             cleared = set()
             for item in items:
                 value = parameters.pop(item.slug)
+                domain = parameters.pop(f"{item.slug}_domain") if item.has_domain else None
                 if item.clear and parameters.pop(f"{item.slug}_clear"):
                     cleared.add(item.attribute)
-                if item.many and (value or item.attribute in cleared):
-                    attributes[item.attribute] = [item.sent(one) for one in value]
-                elif not item.many and value is not None and (sent := item.sent(value)) is not msgspec.UNSET:
+                if item.spread:
+                    for one in value:
+                        attributes |= item.sent(one)
+                elif item.many and (value or item.attribute in cleared):
+                    attributes[item.attribute] = [item.sent(one, domain) for one in value]
+                elif item.many:
+                    continue
+                elif value is None and item.attribute in cleared:
+                    attributes[item.attribute] = None
+                elif value is not None and (sent := item.sent(value, domain)) is not msgspec.UNSET:
                     attributes[item.attribute] = sent
             function(given=Given(attributes, frozenset(cleared)), **parameters)
 
         decorated: Function = call
         for item in reversed(items):
+            if item.has_domain:
+                flag = f"{item.flag}-domain"
+                decorated = click.option(flag, f"{item.slug}_domain", help=f"Domain of {item.flag} (name or id).")(
+                    decorated
+                )
             if item.clear:
                 decorated = click.option(
                     item.clear, f"{item.slug}_clear", is_flag=True, help=f"None of {item.flag.removeprefix('--')}."
@@ -138,6 +158,38 @@ def _option(item: Setting) -> Callable[[Function], Function]:
         **default,
         shell_complete=names_of(item.noun) if item.noun is not None else None,
     )
+
+
+class Page(msgspec.Struct, frozen=True):
+    """How much of a list is asked for, and how much at once; ``marker`` is the id of the last one before it."""
+
+    limit: int | None = None
+    marker: str | None = None
+    most: int | None = None
+
+    @property
+    def query(self) -> Query:
+        """For the API."""
+        given = {"limit": self.limit, "marker": self.marker}
+        return {name: [str(value)] for name, value in given.items() if value is not None}
+
+
+def paged(function: Function) -> Function:
+    """The options for a part of a list; the command gets them as ``page``."""
+
+    @functools.wraps(function)
+    def call(limit: int | None, marker: str | None, max_items: int | None, **parameters: Any) -> None:
+        function(page=Page(limit, marker, max_items), **parameters)
+
+    count = click.IntRange(min=0)
+    decorated: Function = call
+    for option in (
+        click.option("--max-items", type=count, help="So many at most, in all."),
+        click.option("--marker", metavar="ID", help="Those after this one."),
+        click.option("--limit", type=count, help="So many in one request."),
+    ):
+        decorated = option(decorated)
+    return decorated
 
 
 def shows(function: Function) -> Function:

@@ -5,25 +5,12 @@ from __future__ import annotations
 from nebulactl.api import NETWORK
 from nebulactl.nouns import Form, Noun, named, titled
 
-_STANDARD = "created_at description id name project_id revision_number shared tags updated_at"
-
 SUBNET_POOL = Noun(
     name="subnet pool",
     key="subnetpool",
     path="/subnetpools",
     service=NETWORK,
-    columns=titled(ID="id", Name="name", Prefixes="prefixes"),
-    long_columns=titled(
-        Default_Prefix_Length="default_prefixlen",
-        Address_Scope="address_scope_id",
-        Default_Subnet_Pool="is_default",
-        Shared="shared",
-        Tags="tags",
-    ),
-    fields=named(
-        f"address_scope_id default_prefixlen default_quota ip_version is_default max_prefixlen min_prefixlen prefixes "
-        f"{_STANDARD}"
-    ),
+    declared="subnet_pool:SUBNET_POOL",
     forms={"prefixes": Form.SORTED_LIST, "tags": Form.SORTED_LIST},
 )
 
@@ -32,8 +19,7 @@ ADDRESS_SCOPE = Noun(
     key="address_scope",
     path="/address-scopes",
     service=NETWORK,
-    columns=titled(ID="id", Name="name", IP_Version="ip_version", Shared="shared", Project="project_id"),
-    fields=named(f"ip_version {_STANDARD}"),
+    declared="address_scope:ADDRESS_SCOPE",
 )
 
 RBAC = Noun(
@@ -41,9 +27,8 @@ RBAC = Noun(
     key="rbac_policy",
     path="/rbac-policies",
     service=NETWORK,
-    columns=titled(ID="id", Object_Type="object_type", Object_ID="object_id"),
-    long_columns=titled(Action="action"),
-    fields=named("action id object_id object_type project_id", target_project_id="target_tenant"),
+    declared="rbac:RBAC_POLICY",
+    renamed={"target_tenant": "target_project_id"},
     name_attribute="id",
 )
 
@@ -52,8 +37,7 @@ QOS_POLICY = Noun(
     key="policy",
     path="/qos/policies",
     service=NETWORK,
-    columns=titled(ID="id", Name="name", Shared="shared", Default="is_default", Project="project_id"),
-    fields=named(f"is_default rules {_STANDARD}"),
+    declared="qos:QOS_POLICY",
     forms={"rules": Form.RULES_OF_QOS},
 )
 
@@ -61,8 +45,8 @@ EXTENSION = Noun(
     name="extension",
     path="/extensions",
     service=NETWORK,
-    columns=titled(Name="name", Alias="alias", Description="description"),
-    fields=named("alias description name", updated_at="updated"),
+    listed=titled(Name="name", Alias="alias", Description="description"),
+    shown=named("alias description name", updated_at="updated"),
     name_attribute="alias",
 )
 
@@ -71,11 +55,11 @@ ZONE = Noun(
     key="availability_zone",
     path="/availability_zones",
     service=NETWORK,
-    columns=titled(Zone_Name="name", Zone_Status="state"),
-    long_columns=titled(
+    listed=titled(Zone_Name="name", Zone_Status="state"),
+    listed_more=titled(
         Zone_Resource="resource", Host_Name="host", Service_Name="service", Service_Status="service_status"
     ),
-    fields=(),
+    shown=(),
     absent={"host": "", "service": "", "service_status": ""},
 )
 
@@ -84,7 +68,7 @@ IP_AVAILABILITY = Noun(
     key="network_ip_availability",
     path="/network-ip-availabilities",
     service=NETWORK,
-    columns=titled(
+    listed=titled(
         Network_ID="network_id",
         Network_Name="network_name",
         Total_IPs="total_ips",
@@ -94,9 +78,7 @@ IP_AVAILABILITY = Noun(
         Used_IPs_in_Subnet="used_ips_in_subnet",
         Used_IPs_in_Allocation_Pool="used_ips_in_allocation_pool",
     ),
-    fields=named(
-        "ip_availability_details network_id network_name project_id subnet_ip_availability total_ips used_ips"
-    ),
+    shown=named("ip_availability_details network_id network_name project_id subnet_ip_availability total_ips used_ips"),
     forms={"subnet_ip_availability": Form.DICTS, "ip_availability_details": Form.DICT},
     absent=dict.fromkeys(
         (f"{state}_ips_in_{place}" for state in ("total", "used") for place in ("subnet", "allocation_pool")), ""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.standard import Standard
+from nebula.model.attribute import describe
+from nebula.model.standard import Shared, Standard, fixed
 
 
 class AddressScope(Standard, frozen=True, kw_only=True):
     """The pools of one IP version that share no address."""
 
-    ip_version: Annotated[int, Attribute(accept=accept.choice((4, 6)), post=True, required=True)]
-    shared: Annotated[
-        bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN, stored=False, filtered=False)
-    ] = False
+    ip_version: Annotated[int, fixed(accept.choice((4, 6)), "4 (default) or 6.", required=True)]
+    shared: Annotated[bool, Shared] = False
 
 
-ADDRESS_SCOPE = describe(AddressScope, "address_scope", "address_scopes")
+ADDRESS_SCOPE = describe(AddressScope, "address_scope", "address_scopes", listed="id name ip_version shared project_id")

@@ -1,8 +1,9 @@
 """How a record declares its attributes, and what follows from that for the API: parsing of POST and PUT.
 
 Pure. A resource is one frozen record whose fields are ``Annotated`` with an ``Attribute``; validation, filters, sort
-keys, ``fields``, policy rules, the table and the API's document are derived from that one declaration. Field names are
-Python's and the columns'; the API's name, where it differs (``router:external``), is the field's msgspec name.
+keys, ``fields``, policy rules, the table, the API's document and nebulactl's columns and options are derived from that
+one declaration. Field names are Python's and the columns'; the API's name, where it differs (``router:external``), is
+the field's msgspec name.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
 
     Of its column: ``length`` of text in characters; ``indexed``, ``unique``: there is such an index of it alone;
     ``refers_to``: the table that it names a row of, which cannot go before this one, or (``cascades``) takes it along.
+
+    For people: ``about`` is one line of help; ``title`` its title in lists and ``flag`` its option
+    (``--enable/--disable``), both made from its name where they are empty.
     """
 
     accept: Accept | None = None
@@ -56,6 +60,9 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     unique: bool = False
     refers_to: str = ""
     cascades: bool = False
+    about: str = ""
+    title: str = ""
+    flag: str = ""
 
 
 class BoundAttribute(msgspec.Struct, frozen=True):
@@ -73,12 +80,17 @@ class BoundAttribute(msgspec.Struct, frozen=True):
 
 
 class Resource(msgspec.Struct, Generic[R], frozen=True):
-    """A record type with its names: ``network``, ``networks`` and Neutron's ``Network`` in error types; its table."""
+    """A record type with its names: ``network``, ``networks`` and Neutron's ``Network`` in error types; its table.
+
+    ``listed`` are the attributes that people see in a list, ``listed_long`` those where they ask for more.
+    """
 
     record: type[R]
     singular: str
     plural: str
     table: str
+    listed: tuple[str, ...]
+    listed_long: tuple[str, ...]
     attributes: Mapping[str, BoundAttribute]
 
     @property
@@ -152,10 +164,12 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
             raise InvalidAttribute(name, str(error)) from None
 
 
-def describe(record: type[R], singular: str, plural: str, *, table: str = "") -> Resource[R]:
+def describe(
+    record: type[R], singular: str, plural: str, *, table: str = "", listed: str = "", listed_long: str = ""
+) -> Resource[R]:
     """Read the declaration of ``record``; raises ``TypeError`` where a field has no ``Attribute``.
 
-    ``table``: the name of its table, where that is not ``plural``.
+    ``table``: the name of its table, where that is not ``plural``. ``listed`` and ``listed_long``: API names.
     """
     hints: dict[str, Any] = get_type_hints(record, include_extras=True)
     bound = {}
@@ -168,7 +182,8 @@ def describe(record: type[R], singular: str, plural: str, *, table: str = "") ->
         bound[field.encode_name] = BoundAttribute(
             field.name, field.encode_name, found[0], field.default, base, optional
         )
-    return Resource(record, singular, plural, table or plural, bound)
+    short = tuple(listed.split())
+    return Resource(record, singular, plural, table or plural, short, tuple(listed_long.split()) or short, bound)
 
 
 def _plain(hint: Any) -> tuple[type, bool]:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.qos import AssignedQos
-from nebula.model.standard import Nameless, reference
+from nebula.model.standard import EXPANDED, AssignedQos, Nameless, fixed, reference, settable
 
 FORWARDED = ("tcp", "udp", "sctp", "dccp")
 """Protocols that a forwarding may have: those with ports."""
@@ -36,43 +35,80 @@ def _protocol(value: object) -> object:
     return accept.choice(FORWARDED)(value.lower() if isinstance(value, str) else value)
 
 
-_number = Attribute(accept=accept.integer(1, 65535), post=True, put=True, stored=False, filtered=False)
-_range = Attribute(accept=_port_range, post=True, put=True, stored=False, filtered=False)
+_number = settable(accept.integer(1, 65535), "A port, 1 to 65535.", stored=False, filtered=False)
+_range = settable(_port_range, "Ports FIRST:LAST, both included.", stored=False, filtered=False)
 _bound = Attribute()
-_inner_address = Attribute(accept=accept.optional(_ipv4), post=True, put=True, length=64)
+_inner_address = settable(accept.optional(_ipv4), "Which of the inner port's addresses.", length=64)
 
 
 class FloatingIp(Nameless, frozen=True, kw_only=True):
     """An address of an external network that leads to an inner one."""
 
-    floating_network_id: Annotated[str, reference("networks", post=True, required=True)]
+    floating_network_id: Annotated[
+        str,
+        reference("networks", post=True, required=True, about="External network (name or id).", flag="--network"),
+    ]
     floating_ip_address: Annotated[
-        str, Attribute(accept=accept.optional(_ipv4), post=True, set_by=Who.ADMIN, length=64, indexed=True)
+        str,
+        fixed(
+            accept.optional(_ipv4),
+            "This address of the network.",
+            set_by=Who.ADMIN,
+            length=64,
+            indexed=True,
+            title="Floating IP Address",
+        ),
     ] = ""
     subnet_id: Annotated[
-        str | None, reference("subnets", optional=True, post=True, stored=False, sent=False, filtered=False)
+        str | None,
+        reference(
+            "subnets",
+            optional=True,
+            post=True,
+            stored=False,
+            sent=False,
+            filtered=False,
+            about="An address of this subnet (name or id).",
+        ),
     ] = None
     floating_port_id: Annotated[
         str, Attribute(filtered=False, sent=False, length=36, refers_to="ports", unique=True)
     ] = ""
-    port_id: Annotated[str | None, reference("ports", optional=True, post=True, put=True, indexed=True)] = None
+    port_id: Annotated[
+        str | None,
+        reference("ports", optional=True, post=True, put=True, indexed=True, about="The inner port (name or id)."),
+    ] = None
     fixed_ip_address: Annotated[str | None, _inner_address] = None
-    router_id: Annotated[str | None, Attribute(length=36, refers_to="routers", indexed=True)] = None
+    router_id: Annotated[
+        str | None, Attribute(length=36, refers_to="routers", indexed=True, about="On this router (name or id).")
+    ] = None
     qos_policy_id: Annotated[str | None, AssignedQos] = None
-    qos_network_policy_id: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
-    dns_name: Annotated[str, Attribute(accept=accept.dns_name, post=True)] = ""
-    dns_domain: Annotated[str, Attribute(accept=accept.dns_domain, post=True)] = ""
-    status: Annotated[str, Attribute(stored=False, filtered=False)] = "DOWN"
-    port_details: Annotated[dict[str, object] | None, Attribute(stored=False, filtered=False)] = None
-    port_forwardings: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()
+    qos_network_policy_id: Annotated[str | None, EXPANDED] = None
+    dns_name: Annotated[str, fixed(accept.dns_name, "Name in DNS.")] = ""
+    dns_domain: Annotated[str, fixed(accept.dns_domain, "DNS domain.")] = ""
+    status: Annotated[str, EXPANDED] = "DOWN"
+    port_details: Annotated[dict[str, object] | None, EXPANDED] = None
+    port_forwardings: Annotated[tuple[dict[str, object], ...], EXPANDED] = ()
 
 
 class PortForwarding(Nameless, frozen=True, kw_only=True):
     """Ports of a floating IP that lead to ports of an inner address; ``*_first`` and ``*_last`` are both included."""
 
     floating_ip_id: Annotated[str, Attribute(length=36, refers_to="floating_ips", cascades=True, indexed=True)] = ""
-    protocol: Annotated[str, Attribute(accept=_protocol, post=True, put=True, required=True, length=40)]
-    internal_port_id: Annotated[str, reference("ports", post=True, put=True, required=True, indexed=True)]
+    protocol: Annotated[str, settable(_protocol, "tcp, udp, sctp or dccp.", required=True, length=40)]
+    internal_port_id: Annotated[
+        str,
+        reference(
+            "ports",
+            post=True,
+            put=True,
+            required=True,
+            indexed=True,
+            title="Internal Port ID",
+            flag="--port",
+            about="The inner port (name or id).",
+        ),
+    ]
     internal_ip_address: Annotated[str | None, _inner_address] = None
     external_port: Annotated[int | None, _number] = None
     internal_port: Annotated[int | None, _number] = None
@@ -84,5 +120,19 @@ class PortForwarding(Nameless, frozen=True, kw_only=True):
     internal_last: Annotated[int, _bound] = 0
 
 
-FLOATING_IP = describe(FloatingIp, "floatingip", "floatingips", table="floating_ips")
-PORT_FORWARDING = describe(PortForwarding, "port_forwarding", "port_forwardings")
+FLOATING_IP = describe(
+    FloatingIp,
+    "floatingip",
+    "floatingips",
+    table="floating_ips",
+    listed="id floating_ip_address fixed_ip_address port_id floating_network_id project_id",
+    listed_long="id floating_ip_address fixed_ip_address port_id floating_network_id project_id router_id status "
+    "description tags dns_name dns_domain",
+)
+PORT_FORWARDING = describe(
+    PortForwarding,
+    "port_forwarding",
+    "port_forwardings",
+    listed="id internal_port_id internal_ip_address internal_port internal_port_range external_port "
+    "external_port_range protocol description",
+)

@@ -7,9 +7,19 @@ from typing import Annotated
 from msgspec import field
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.qos import AssignedQos
-from nebula.model.standard import Flag, Standard, Status
+from nebula.model.attribute import Accept, Attribute, Who, describe
+from nebula.model.standard import (
+    EXPANDED,
+    AssignedQos,
+    Shared,
+    Standard,
+    State,
+    Status,
+    ZoneHints,
+    fixed,
+    port_security,
+    settable,
+)
 
 VNI_FIRST, VNI_LAST = 1, 2**24 - 1
 """RFC 7348: a VNI has 24 bits; Neutron does not give out 0."""
@@ -17,44 +27,66 @@ VNI_FIRST, VNI_LAST = 1, 2**24 - 1
 NETWORK_TYPES = ("vxlan", "flat")
 
 
+def _provider(accepted: Accept, *, about: str, length: int = 255, flag: str = "") -> Attribute:
+    """What only an administrator says and sees of a network."""
+    return fixed(accepted, about, seen_by=Who.ADMIN, set_by=Who.ADMIN, length=length, flag=flag)
+
+
 class Network(Standard, frozen=True, kw_only=True):
     """A layer-2 segment. ``mtu`` is in bytes; in a POST 0 or absence asks for what the underlay allows."""
 
-    admin_state_up: Annotated[bool, Flag] = True
+    admin_state_up: Annotated[bool, State] = True
     status: Annotated[str, Status] = "ACTIVE"
-    shared: Annotated[
+    shared: Annotated[bool, Shared] = False
+    external: Annotated[
         bool,
-        Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN, stored=False, filtered=False),
+        settable(
+            accept.boolean,
+            "Routers may have their gateway here, or not.",
+            set_by=Who.ADMIN,
+            title="Router Type",
+            flag="--external/--internal",
+        ),
+    ] = field(name="router:external", default=False)
+    is_default: Annotated[
+        bool,
+        settable(accept.boolean, "The default external network.", set_by=Who.ADMIN, flag="--default/--no-default"),
     ] = False
-    external: Annotated[bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN)] = field(
-        name="router:external", default=False
+    mtu: Annotated[int, settable(accept.integer(0, 65535), "Bytes of an IP packet at most.")] = 0
+    port_security_enabled: Annotated[bool, port_security("Default of the ports made on it.")] = True
+    network_type: Annotated[str, _provider(accept.choice(NETWORK_TYPES), length=16, about="flat or vxlan.")] = field(
+        name="provider:network_type", default="vxlan"
     )
-    is_default: Annotated[bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN)] = False
-    mtu: Annotated[int, Attribute(accept=accept.integer(0, 65535), post=True, put=True)] = 0
-    port_security_enabled: Annotated[bool, Flag] = True
-    network_type: Annotated[
-        str, Attribute(accept=accept.choice(NETWORK_TYPES), post=True, seen_by=Who.ADMIN, set_by=Who.ADMIN, length=16)
-    ] = field(name="provider:network_type", default="vxlan")
     physical_network: Annotated[
         str | None,
-        Attribute(accept=accept.optional(accept.string(64)), post=True, seen_by=Who.ADMIN, set_by=Who.ADMIN, length=64),
+        _provider(
+            accept.optional(accept.string(64)),
+            length=64,
+            about="Physical network of a flat one, as the nodes' bridge mappings name it.",
+        ),
     ] = field(name="provider:physical_network", default=None)
     segmentation_id: Annotated[
         int | None,
-        Attribute(
-            accept=accept.optional(accept.integer(VNI_FIRST, VNI_LAST)), post=True, seen_by=Who.ADMIN, set_by=Who.ADMIN
+        _provider(
+            accept.optional(accept.integer(VNI_FIRST, VNI_LAST)),
+            about="VNI of a vxlan one.",
+            flag="--provider-segment",
         ),
     ] = field(name="provider:segmentation_id", default=None)
     qos_policy_id: Annotated[str | None, AssignedQos] = None
-    dns_domain: Annotated[str, Attribute(accept=accept.dns_domain, post=True, put=True)] = ""
-    availability_zone_hints: Annotated[
-        tuple[str, ...],
-        Attribute(accept=accept.list_of(accept.string(), "availability zone", "zone"), post=True, filtered=False),
-    ] = ()
-    availability_zones: Annotated[tuple[str, ...], Attribute(stored=False, filtered=False)] = ()
-    subnets: Annotated[tuple[str, ...], Attribute(stored=False, filtered=False)] = ()
-    ipv4_address_scope: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
-    ipv6_address_scope: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
+    dns_domain: Annotated[str, settable(accept.dns_domain, "DNS domain.")] = ""
+    availability_zone_hints: Annotated[tuple[str, ...], ZoneHints] = ()
+    availability_zones: Annotated[tuple[str, ...], EXPANDED] = ()
+    subnets: Annotated[tuple[str, ...], EXPANDED] = ()
+    ipv4_address_scope: Annotated[str | None, EXPANDED] = None
+    ipv6_address_scope: Annotated[str | None, EXPANDED] = None
 
 
-NETWORK = describe(Network, "network", "networks")
+NETWORK = describe(
+    Network,
+    "network",
+    "networks",
+    listed="id name subnets",
+    listed_long="id name status project_id admin_state_up shared subnets provider:network_type router:external "
+    "availability_zones tags",
+)

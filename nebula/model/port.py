@@ -10,8 +10,7 @@ from msgspec import field
 
 from nebula.model import accept, dhcp_option
 from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.qos import AssignedQos
-from nebula.model.standard import Flag, Standard, Status, reference
+from nebula.model.standard import EXPANDED, AssignedQos, Standard, State, Status, port_security, reference, settable
 from nebula.view.records import FixedIp
 
 DHCP = "network:dhcp"
@@ -67,7 +66,7 @@ def _dhcp_option(value: object) -> object:
     return {"opt_name": name, "opt_value": text, "ip_version": version}
 
 
-_words = Attribute(accept=accept.default_for_null("", accept.string()), post=True, put=True, indexed=True)
+_words = settable(accept.default_for_null("", accept.string()), indexed=True)
 _options = accept.list_of(_dhcp_option, "extra DHCP option", "extra DHCP option")
 
 
@@ -83,67 +82,82 @@ def _dhcp_options(value: object) -> object:
 class Port(Standard, frozen=True, kw_only=True):
     """An attachment to a network. ``host`` is empty while nobody has bound it."""
 
-    network_id: Annotated[str, reference("networks", post=True, required=True)]
+    network_id: Annotated[str, reference("networks", post=True, required=True, about="Its network (name or id).")]
     mac_address: Annotated[
         str,
-        Attribute(
-            accept=accept.mac_address,
-            post=True,
-            put=True,
-            set_by=Who.NETWORK_OWNER,
-            changed_by=Who.ADMIN,
-            length=17,
-            indexed=True,
+        settable(
+            accept.mac_address, "MAC address.", set_by=Who.NETWORK_OWNER, changed_by=Who.ADMIN, length=17, indexed=True
         ),
     ] = ""
     fixed_ips: Annotated[
-        tuple[FixedIp, ...], Attribute(accept=accept.fixed_ips, post=True, put=True, stored=False, filtered=False)
+        tuple[FixedIp, ...],
+        settable(
+            accept.fixed_ips, "Subnet, address or both.", stored=False, filtered=False, title="Fixed IP Addresses"
+        ),
     ] = ()
-    admin_state_up: Annotated[bool, Flag] = True
+    admin_state_up: Annotated[bool, State] = True
     status: Annotated[str, Status] = "DOWN"
-    device_id: Annotated[str, _words] = ""
-    device_owner: Annotated[str, _words] = ""
-    host: Annotated[str, msgspec.structs.replace(_words, seen_by=Who.ADMIN, set_by=Who.ADMIN)] = field(
-        name="binding:host_id", default=""
-    )
+    device_id: Annotated[str, msgspec.structs.replace(_words, about="Id of what uses it.", flag="--device")] = ""
+    device_owner: Annotated[str, msgspec.structs.replace(_words, about="Kind of what uses it: network:dhcp.")] = ""
+    host: Annotated[
+        str,
+        msgspec.structs.replace(
+            _words, seen_by=Who.ADMIN, set_by=Who.ADMIN, about="Node that it is bound to.", flag="--host"
+        ),
+    ] = field(name="binding:host_id", default="")
     vif_type: Annotated[str, Attribute(seen_by=Who.ADMIN, length=64)] = field(
         name="binding:vif_type", default="unbound"
     )
     vif_details: Annotated[dict[str, object], Attribute(seen_by=Who.ADMIN, filtered=False)] = field(
         name="binding:vif_details", default_factory=dict
     )
-    vnic_type: Annotated[str, Attribute(accept=accept.choice(VNIC_TYPES), post=True, put=True, length=64)] = field(
-        name="binding:vnic_type", default="normal"
-    )
+    vnic_type: Annotated[
+        str,
+        settable(accept.choice(VNIC_TYPES), "normal.", length=64, flag="--vnic-type"),
+    ] = field(name="binding:vnic_type", default="normal")
     profile: Annotated[
         dict[str, object],
-        Attribute(accept=accept.json_object, post=True, put=True, seen_by=Who.ADMIN, set_by=Who.ADMIN, filtered=False),
+        settable(
+            accept.json_object,
+            "What the driver of the binding is told.",
+            seen_by=Who.ADMIN,
+            set_by=Who.ADMIN,
+            filtered=False,
+        ),
     ] = field(name="binding:profile", default_factory=dict)
     port_security_enabled: Annotated[
-        bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.NETWORK_OWNER)
+        bool,
+        port_security("Whether only its own addresses may speak.", set_by=Who.NETWORK_OWNER),
     ] = True
     allowed_address_pairs: Annotated[
         tuple[dict[str, str], ...],
-        Attribute(accept=_pairs, post=True, put=True, filtered=False, set_by=Who.NETWORK_OWNER),
+        settable(
+            _pairs,
+            "Address beyond its own that it may use.",
+            filtered=False,
+            set_by=Who.NETWORK_OWNER,
+            flag="--allowed-address",
+        ),
     ] = ()
     security_groups: Annotated[
         tuple[str, ...],
-        Attribute(
-            accept=accept.optional(accept.identifiers),
-            post=True,
-            put=True,
-            stored=False,
-            filtered=False,
-        ),
+        settable(accept.optional(accept.identifiers), "Group (name or id).", stored=False, filtered=False),
     ] = ()
     extra_dhcp_opts: Annotated[
-        tuple[dict[str, str | int | None], ...], Attribute(accept=_dhcp_options, post=True, put=True, filtered=False)
+        tuple[dict[str, str | int | None], ...],
+        settable(_dhcp_options, "DHCP option told to its guest.", filtered=False, flag="--extra-dhcp-option"),
     ] = ()
     qos_policy_id: Annotated[str | None, AssignedQos] = None
-    qos_network_policy_id: Annotated[str | None, Attribute(stored=False, filtered=False)] = None
-    dns_name: Annotated[str, Attribute(accept=accept.dns_name, post=True, put=True)] = ""
-    dns_assignment: Annotated[tuple[dict[str, str], ...], Attribute(stored=False, filtered=False)] = ()
+    qos_network_policy_id: Annotated[str | None, EXPANDED] = None
+    dns_name: Annotated[str, settable(accept.dns_name, "Name that DNS answers.")] = ""
+    dns_assignment: Annotated[tuple[dict[str, str], ...], EXPANDED] = ()
     resource_request: Annotated[None, Attribute(stored=False, filtered=False, seen_by=Who.ADMIN)] = None
 
 
-PORT = describe(Port, "port", "ports")
+PORT = describe(
+    Port,
+    "port",
+    "ports",
+    listed="id name mac_address fixed_ips status",
+    listed_long="id name mac_address fixed_ips status security_groups device_owner tags",
+)

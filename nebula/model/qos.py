@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
+
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Resource, describe
-from nebula.model.standard import Flag, Nameless, Standard, reference
+from nebula.model.attribute import Attribute, Resource, Who, describe
+from nebula.model.standard import EXPANDED, Nameless, Shared, Standard, flag, settable
 
 DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 46, 48, 56)
 """The marks that Neutron takes: class selectors (RFC 2474), assured and expedited forwarding (RFC 2597, 3246)."""
@@ -14,21 +16,21 @@ DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 
 INGRESS, EGRESS, ANY = "ingress", "egress", "any"
 """As the port sees it; ``any`` is both together."""
 
-AssignedQos = reference("qos_policies", optional=True, post=True, put=True, indexed=True)
-"""The ``qos_policy_id`` of what can have a policy; a policy that anything has cannot go."""
-
 _unsent = Attribute(sent=False, filtered=False)
 _unsent_moment = Attribute(sent=False, filtered=False, length=20)
-_rate = Attribute(accept=accept.integer(0, 2**31 - 1), post=True, put=True, required=True)
-_direction = Attribute(accept=accept.choice((EGRESS, INGRESS)), post=True, put=True, length=7)
+_rate = settable(accept.integer(0, 2**31 - 1), required=True)
+_direction = settable(accept.choice((EGRESS, INGRESS)), length=7)
 
 
 class QosPolicy(Standard, frozen=True, kw_only=True):
     """A named set of rules. ``is_default``: new networks of its project have it where they name none."""
 
-    is_default: Annotated[bool, Flag] = False
-    shared: Annotated[bool, Attribute(accept=accept.boolean, post=True, put=True, stored=False, filtered=False)] = False
-    rules: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()
+    is_default: Annotated[
+        bool,
+        flag("The project's default policy.", title="Default", flag="--default/--no-default"),
+    ] = False
+    shared: Annotated[bool, msgspec.structs.replace(Shared, set_by=Who.ANYONE)] = False
+    rules: Annotated[tuple[dict[str, object], ...], EXPANDED] = ()
 
 
 class QosRule(Nameless, frozen=True, kw_only=True):
@@ -49,14 +51,14 @@ class BandwidthLimitRule(QosRule, frozen=True, kw_only=True):
     """At most so many kbit/s; ``max_burst_kbps`` in kbit, 0: as the switch chooses."""
 
     max_kbps: Annotated[int, _rate]
-    max_burst_kbps: Annotated[int, Attribute(accept=accept.integer(0, 2**31 - 1), post=True, put=True)] = 0
+    max_burst_kbps: Annotated[int, settable(accept.integer(0, 2**31 - 1))] = 0
     direction: Annotated[str, _direction] = EGRESS
 
 
 class DscpMarkingRule(QosRule, frozen=True, kw_only=True):
     """What the port sends bears this mark (RFC 2474)."""
 
-    dscp_mark: Annotated[int, Attribute(accept=accept.choice(DSCP_MARKS), post=True, put=True, required=True)]
+    dscp_mark: Annotated[int, settable(accept.choice(DSCP_MARKS), required=True)]
 
 
 class MinimumBandwidthRule(QosRule, frozen=True, kw_only=True):
@@ -70,12 +72,12 @@ class MinimumPacketRateRule(QosRule, frozen=True, kw_only=True):
     """At least so many thousand packets/s."""
 
     min_kpps: Annotated[int, _rate]
-    direction: Annotated[
-        str, Attribute(accept=accept.choice((EGRESS, INGRESS, ANY)), post=True, put=True, length=7)
-    ] = EGRESS
+    direction: Annotated[str, settable(accept.choice((EGRESS, INGRESS, ANY)), length=7)] = EGRESS
 
 
-QOS_POLICY = describe(QosPolicy, "policy", "policies", table="qos_policies")
+QOS_POLICY = describe(
+    QosPolicy, "policy", "policies", table="qos_policies", listed="id name shared is_default project_id"
+)
 
 
 def _rule(record: type[QosRule], name: str) -> Resource[QosRule]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, describe
-from nebula.model.standard import Nameless
+from nebula.model.standard import Nameless, fixed, settable
 
 SHARED, EXTERNAL = "access_as_shared", "access_as_external"
 """The actions: seen and used like an own object; of a network, as where routers' gateways and floating IPs are."""
@@ -31,10 +31,13 @@ def _target(value: object) -> object:
 class RbacPolicy(Nameless, frozen=True, kw_only=True):
     """``target_tenant``: the project's id or ``*``. Of the standard attributes, Neutron's has only id and project."""
 
-    object_type: Annotated[str, Attribute(accept=_object_type, post=True, required=True, length=32)]
-    object_id: Annotated[str, Attribute(accept=accept.identifier, post=True, required=True, length=36)]
-    action: Annotated[str, Attribute(accept=accept.string(), post=True, required=True, length=32)]
-    target_tenant: Annotated[str, Attribute(accept=_target, post=True, put=True, required=True)]
+    object_type: Annotated[str, fixed(_object_type, "Kind of object.", required=True, length=32, flag="--type")]
+    object_id: Annotated[str, fixed(accept.identifier, required=True, length=36)]
+    action: Annotated[str, fixed(accept.string(), "What the target may do.", required=True, length=32)]
+    target_tenant: Annotated[
+        str,
+        settable(_target, "Project (name or id), or * for all.", required=True, flag="--target-project"),
+    ]
     description: Annotated[str, _unsent] = ""
     tags: Annotated[tuple[str, ...], _unsent] = ()
     revision_number: Annotated[int, _unsent] = 0
@@ -42,4 +45,10 @@ class RbacPolicy(Nameless, frozen=True, kw_only=True):
     updated_at: Annotated[str, _unsent_moment] = ""
 
 
-RBAC_POLICY = describe(RbacPolicy, "rbac_policy", "rbac_policies")
+RBAC_POLICY = describe(
+    RbacPolicy,
+    "rbac_policy",
+    "rbac_policies",
+    listed="id object_type object_id",
+    listed_long="id object_type object_id action",
+)

@@ -8,7 +8,7 @@ import msgspec
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.standard import Flag, Standard, Status
+from nebula.model.standard import EXPANDED, Standard, State, Status, ZoneHints, fixed, settable
 from nebula.view.records import FixedIp, HostRoute
 
 
@@ -37,13 +37,33 @@ def accept_gateway(value: object) -> object:
     return None if value is None or value == {} else _gateway(value)
 
 
+def _refused(flag: str, title: str = "") -> Attribute:
+    """What Neutron has and routers here have not: only false is taken."""
+    return fixed(
+        accept.boolean_false,
+        "Only the second of both: there are no others here.",
+        stored=False,
+        filtered=False,
+        set_by=Who.ADMIN,
+        title=title,
+        flag=flag,
+    )
+
+
 class Router(Standard, frozen=True, kw_only=True):
     """A router. ``external_gateway_info`` is parsed apart: what is asked for is less than what is shown."""
 
-    admin_state_up: Annotated[bool, Flag] = True
+    admin_state_up: Annotated[bool, State] = True
     status: Annotated[str, Status] = "ACTIVE"
     external_gateway_info: Annotated[
-        Gateway | None, Attribute(accept=accept_gateway, post=True, put=True, stored=False, filtered=False)
+        Gateway | None,
+        settable(
+            accept_gateway,
+            "The external network, SNAT and the addresses there.",
+            stored=False,
+            filtered=False,
+            title="External gateway info",
+        ),
     ] = None
     gateway_port_id: Annotated[
         str | None, Attribute(filtered=False, sent=False, length=36, refers_to="ports", unique=True)
@@ -55,21 +75,23 @@ class Router(Standard, frozen=True, kw_only=True):
     gateway_qos_policy_id: Annotated[
         str | None, Attribute(filtered=False, sent=False, length=36, refers_to="qos_policies", indexed=True)
     ] = None
-    routes: Annotated[tuple[HostRoute, ...], Attribute(accept=accept.host_routes, put=True, filtered=False)] = ()
-    availability_zone_hints: Annotated[
-        tuple[str, ...],
-        Attribute(accept=accept.list_of(accept.string(), "availability zone", "zone"), post=True, filtered=False),
+    routes: Annotated[
+        tuple[HostRoute, ...], Attribute(accept=accept.host_routes, put=True, filtered=False, about="Route of its own.")
     ] = ()
-    availability_zones: Annotated[tuple[str, ...], Attribute(stored=False, filtered=False)] = ()
-    distributed: Annotated[
-        bool,
-        Attribute(accept=accept.boolean_false, post=True, stored=False, filtered=False, set_by=Who.ADMIN),
-    ] = False
-    ha: Annotated[
-        bool,
-        Attribute(accept=accept.boolean_false, post=True, stored=False, filtered=False, set_by=Who.ADMIN),
-    ] = False
-    flavor_id: Annotated[None, Attribute(stored=False, filtered=False)] = None
+    availability_zone_hints: Annotated[tuple[str, ...], ZoneHints] = ()
+    availability_zones: Annotated[
+        tuple[str, ...], Attribute(stored=False, filtered=False, title="Availability zones")
+    ] = ()
+    distributed: Annotated[bool, _refused("--distributed/--centralized")] = False
+    ha: Annotated[bool, _refused("--ha/--no-ha", title="HA")] = False
+    flavor_id: Annotated[None, EXPANDED] = None
 
 
-ROUTER = describe(Router, "router", "routers")
+ROUTER = describe(
+    Router,
+    "router",
+    "routers",
+    listed="id name status admin_state_up project_id distributed ha",
+    listed_long="id name status admin_state_up project_id distributed ha routes external_gateway_info "
+    "availability_zones tags",
+)

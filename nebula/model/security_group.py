@@ -8,7 +8,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, describe
-from nebula.model.standard import Flag, Nameless, Standard, reference
+from nebula.model.standard import EXPANDED, Nameless, SharedByRbac, Standard, fixed, flag, reference
 
 DEFAULT_NAME = "default"
 
@@ -88,16 +88,19 @@ def _block(value: object) -> object:
 
 addresses = accept.list_of(_block, "addresses", "address")
 
-_port = Attribute(accept=accept.optional(accept.integer(0, 65535)), post=True)
+_port = fixed(accept.optional(accept.integer(0, 65535)))
 
 
 class SecurityGroup(Standard, frozen=True, kw_only=True):
     """What a port lets in and out. ``security_group_rules`` are rows of their own."""
 
     is_default: Annotated[bool, Attribute(filtered=False, sent=False)] = False
-    stateful: Annotated[bool, Flag] = True
-    shared: Annotated[bool, Attribute(stored=False, filtered=False)] = False
-    security_group_rules: Annotated[tuple[dict[str, object], ...], Attribute(stored=False, filtered=False)] = ()
+    stateful: Annotated[
+        bool,
+        flag("Whether answers pass by themselves.", flag="--stateful/--stateless"),
+    ] = True
+    shared: Annotated[bool, SharedByRbac] = False
+    security_group_rules: Annotated[tuple[dict[str, object], ...], EXPANDED] = ()
 
 
 class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
@@ -106,30 +109,67 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
     security_group_id: Annotated[
         str, reference("security_groups", post=True, required=True, cascades=True, indexed=True)
     ]
-    direction: Annotated[str, Attribute(accept=accept.choice((INGRESS, EGRESS)), post=True, required=True, length=7)]
-    ethertype: Annotated[str, Attribute(accept=_ethertype, post=True, length=4)] = "IPv4"
-    protocol: Annotated[str | None, Attribute(accept=_protocol, post=True, length=40)] = None
+    direction: Annotated[
+        str,
+        fixed(accept.choice((INGRESS, EGRESS)), "ingress or egress.", required=True, length=7),
+    ]
+    ethertype: Annotated[str, fixed(_ethertype, "IPv4 or IPv6.", length=4)] = "IPv4"
+    protocol: Annotated[
+        str | None,
+        fixed(_protocol, "Name or number of the IP protocol; any, if none.", length=40, title="IP Protocol"),
+    ] = None
     protocol_number: Annotated[int | None, Attribute(filtered=False, sent=False)] = None
     port_range_min: Annotated[int | None, _port] = None
     port_range_max: Annotated[int | None, _port] = None
-    remote_ip_prefix: Annotated[str | None, Attribute(accept=_prefix, post=True, length=64)] = None
+    remote_ip_prefix: Annotated[
+        str | None,
+        fixed(_prefix, "Addresses of the other side.", length=64, title="IP Range", flag="--remote-ip"),
+    ] = None
     normalized_cidr: Annotated[str | None, Attribute(length=64)] = None
     remote_group_id: Annotated[
-        str | None, reference("security_groups", optional=True, post=True, cascades=True, indexed=True)
+        str | None,
+        reference(
+            "security_groups",
+            optional=True,
+            post=True,
+            cascades=True,
+            indexed=True,
+            about="The other side is in this group (name or id).",
+            title="Remote Security Group",
+        ),
     ] = None
     remote_address_group_id: Annotated[
-        str | None, reference("address_groups", optional=True, post=True, indexed=True)
+        str | None,
+        reference(
+            "address_groups",
+            optional=True,
+            post=True,
+            indexed=True,
+            about="The other side is in this address group (name or id).",
+        ),
     ] = None
-    belongs_to_default_sg: Annotated[bool | None, Attribute(stored=False, filtered=False)] = None
+    belongs_to_default_sg: Annotated[bool | None, EXPANDED] = None
 
 
 class AddressGroup(Standard, frozen=True, kw_only=True):
     """A named set of addresses, which rules can name as their remote side."""
 
-    addresses: Annotated[tuple[str, ...], Attribute(accept=addresses, post=True, stored=False, filtered=False)] = ()
-    shared: Annotated[bool, Attribute(stored=False, filtered=False)] = False
+    addresses: Annotated[
+        tuple[str, ...],
+        fixed(addresses, "Address or network.", stored=False, filtered=False, flag="--address"),
+    ] = ()
+    shared: Annotated[bool, SharedByRbac] = False
 
 
-SECURITY_GROUP = describe(SecurityGroup, "security_group", "security_groups")
-SECURITY_GROUP_RULE = describe(SecurityGroupRule, "security_group_rule", "security_group_rules")
-ADDRESS_GROUP = describe(AddressGroup, "address_group", "address_groups")
+SECURITY_GROUP = describe(
+    SecurityGroup, "security_group", "security_groups", listed="id name description project_id tags shared"
+)
+SECURITY_GROUP_RULE = describe(
+    SecurityGroupRule,
+    "security_group_rule",
+    "security_group_rules",
+    listed="id protocol ethertype remote_ip_prefix direction remote_group_id remote_address_group_id",
+)
+ADDRESS_GROUP = describe(
+    AddressGroup, "address_group", "address_groups", listed="id name description project_id addresses"
+)

@@ -7,13 +7,25 @@ from typing import Annotated, Any
 import msgspec
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute
+from nebula.model.attribute import Accept, Attribute, Who
 
-Id = Attribute(length=36)
-Name = Attribute(accept=accept.string(), post=True, put=True)
-Flag = Attribute(accept=accept.boolean, post=True, put=True)
-Status = Attribute(length=16)
-Moment = Attribute(length=20)
+EXPANDED = Attribute(stored=False, filtered=False)
+"""Shown, but in no column of the table: made from other tables."""
+
+
+def settable(accepted: Accept, about: str = "", **more: Any) -> Attribute:
+    """What a POST and a PUT may say. ``more`` are the further words of an ``Attribute``."""
+    return Attribute(accept=accepted, post=True, put=True, about=about, **more)
+
+
+def fixed(accepted: Accept, about: str = "", **more: Any) -> Attribute:
+    """What a POST may say, and stays so."""
+    return Attribute(accept=accepted, post=True, about=about, **more)
+
+
+def flag(about: str = "", **more: Any) -> Attribute:
+    """True or false, in a POST and a PUT."""
+    return settable(accept.boolean, about, **more)
 
 
 def reference(table: str, *, optional: bool = False, **more: Any) -> Attribute:
@@ -22,14 +34,45 @@ def reference(table: str, *, optional: bool = False, **more: Any) -> Attribute:
     return msgspec.structs.replace(Attribute(length=36, refers_to=table, accept=one), **more)
 
 
+Id = Attribute(length=36)
+Owner = fixed(accept.string(), "Owner's project (name or id).", indexed=True)
+Words = settable(accept.string(), "Description.")
+Tags = fixed(accept.tags, "Tag.", filtered=False)
+Name = settable(accept.string(), "Name.", indexed=True)
+State = flag("Administrative state.", title="State", flag="--enable/--disable")
+Shared = flag(
+    "For all projects, or the owner's alone.",
+    flag="--share/--no-share",
+    set_by=Who.ADMIN,
+    stored=False,
+    filtered=False,
+)
+SharedByRbac = Attribute(
+    stored=False, filtered=False, about="Whether others than the owner have it.", flag="--share/--no-share"
+)
+AssignedQos = reference("qos_policies", optional=True, post=True, put=True, indexed=True, about="Its QoS policy.")
+"""The ``qos_policy_id`` of what can have a policy; a policy that anything has cannot go."""
+ZoneHints = fixed(
+    accept.list_of(accept.string(), "availability zone", "zone"), "Availability zone to be in.", filtered=False
+)
+Status = Attribute(length=16, about="What the nodes say of it: ACTIVE, BUILD, DOWN or ERROR.")
+Revision = Attribute()
+Moment = Attribute(length=20)
+
+
+def port_security(about: str, **more: Any) -> Attribute:
+    """``port_security_enabled`` of networks and ports."""
+    return flag(about, flag="--enable-port-security/--disable-port-security", **more)
+
+
 class Nameless(msgspec.Struct, frozen=True, kw_only=True):
     """Identity, owner, words and times of an object. Times are UTC, ``2026-11-22T10:51:09Z``."""
 
     id: Annotated[str, Id] = ""
-    project_id: Annotated[str, Attribute(accept=accept.string(), post=True, indexed=True)] = ""
-    description: Annotated[str, Name] = ""
-    tags: Annotated[tuple[str, ...], Attribute(accept=accept.tags, post=True, filtered=False)] = ()
-    revision_number: Annotated[int, Attribute()] = 0
+    project_id: Annotated[str, Owner] = ""
+    description: Annotated[str, Words] = ""
+    tags: Annotated[tuple[str, ...], Tags] = ()
+    revision_number: Annotated[int, Revision] = 0
     created_at: Annotated[str, Moment] = ""
     updated_at: Annotated[str, Moment] = ""
 
@@ -37,4 +80,4 @@ class Nameless(msgspec.Struct, frozen=True, kw_only=True):
 class Standard(Nameless, frozen=True, kw_only=True):
     """The same with a name, which most have."""
 
-    name: Annotated[str, Attribute(accept=accept.string(), post=True, put=True, indexed=True)] = ""
+    name: Annotated[str, Name] = ""

@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.standard import Flag, Standard, reference
+from nebula.model.attribute import Who, describe
+from nebula.model.standard import Standard, fixed, flag, reference, settable
 from nebula.view.records import HostRoute
 
 SLAAC, DHCPV6_STATEFUL, DHCPV6_STATELESS = "slaac", "dhcpv6-stateful", "dhcpv6-stateless"
@@ -18,7 +18,7 @@ IPV6_MODES = (DHCPV6_STATEFUL, DHCPV6_STATELESS, SLAAC)
 PREFIX_DELEGATION = "prefix_delegation"
 """What Neutron takes for a pool whose prefixes another router delegates; there is none here."""
 
-_mode = Attribute(accept=accept.optional(accept.choice(IPV6_MODES)), post=True, length=16)
+_mode = fixed(accept.optional(accept.choice(IPV6_MODES)), f"{', '.join(IPV6_MODES)}; of IPv6.", length=16)
 
 
 def accept_pool_id(value: object) -> object:
@@ -42,45 +42,99 @@ class Subnet(Standard, frozen=True, kw_only=True):
     default one. ``ipv6_ra_mode`` is what the router announces, ``ipv6_address_mode`` how ports get their addresses.
     """
 
-    network_id: Annotated[str, reference("networks", post=True, required=True, cascades=True, indexed=True)]
-    ip_version: Annotated[int, Attribute(accept=accept.choice((4, 6)), post=True, required=True)]
-    cidr: Annotated[str, Attribute(accept=accept.optional(accept.cidr), post=True, length=64)] = ""
+    network_id: Annotated[
+        str,
+        reference("networks", post=True, required=True, cascades=True, indexed=True, about="Its network (name or id)."),
+    ]
+    ip_version: Annotated[
+        int,
+        fixed(accept.choice((4, 6)), "4 or 6; by default what the range is.", required=True),
+    ]
+    cidr: Annotated[
+        str,
+        fixed(
+            accept.optional(accept.cidr),
+            "Its addresses: 192.168.50.0/24.",
+            length=64,
+            title="Subnet",
+            flag="--subnet-range",
+        ),
+    ] = ""
     prefixlen: Annotated[
         int | None,
-        Attribute(accept=accept.optional(accept.integer(0, 128)), post=True, stored=False, sent=False, filtered=False),
+        fixed(
+            accept.optional(accept.integer(0, 128)),
+            "Its length, out of a pool.",
+            stored=False,
+            sent=False,
+            filtered=False,
+            flag="--prefix-length",
+        ),
     ] = None
     subnetpool_id: Annotated[
-        str | None, reference("subnet_pools", accept=accept.optional(accept_pool_id), post=True, indexed=True)
+        str | None,
+        reference(
+            "subnet_pools",
+            accept=accept.optional(accept_pool_id),
+            post=True,
+            indexed=True,
+            about="Pool to cut it from.",
+            flag="--subnet-pool",
+        ),
     ] = None
     use_default_subnetpool: Annotated[
-        bool, Attribute(accept=accept.boolean, post=True, stored=False, sent=False, filtered=False)
+        bool,
+        fixed(
+            accept.boolean,
+            "Cut it from the default pool of its IP version.",
+            stored=False,
+            sent=False,
+            filtered=False,
+            flag="--use-default-subnet-pool",
+        ),
     ] = False
     gateway_ip: Annotated[
-        str | None, Attribute(accept=accept.optional(accept.ip_address), post=True, put=True, length=64)
+        str | None,
+        settable(
+            accept.optional(accept.ip_address),
+            "An address, 'auto' (the first one) or 'none'.",
+            length=64,
+            title="Gateway",
+            flag="--gateway",
+        ),
     ] = None
-    enable_dhcp: Annotated[bool, Flag] = True
+    enable_dhcp: Annotated[bool, flag("Whether DHCP answers.", title="DHCP", flag="--dhcp/--no-dhcp")] = True
     ipv6_ra_mode: Annotated[str | None, _mode] = None
     ipv6_address_mode: Annotated[str | None, _mode] = None
     allocation_pools: Annotated[
-        tuple[Pool, ...], Attribute(accept=accept.pools, post=True, put=True, stored=False, filtered=False)
+        tuple[Pool, ...],
+        settable(accept.pools, "Addresses to give to ports.", stored=False, filtered=False),
     ] = ()
     dns_nameservers: Annotated[
-        tuple[str, ...], Attribute(accept=accept.nameservers, post=True, put=True, filtered=False)
+        tuple[str, ...],
+        settable(accept.nameservers, "DNS server told to guests.", filtered=False, title="Name Servers"),
     ] = ()
     host_routes: Annotated[
-        tuple[HostRoute, ...], Attribute(accept=accept.host_routes, post=True, put=True, filtered=False)
+        tuple[HostRoute, ...],
+        settable(accept.host_routes, "Route told to guests.", filtered=False),
     ] = ()
     service_types: Annotated[
         tuple[str, ...],
-        Attribute(
-            accept=accept.list_of(accept.service_type, "service type", "service type"),
-            post=True,
-            put=True,
+        settable(
+            accept.list_of(accept.service_type, "service type", "service type"),
+            "Device owner whose ports it is for.",
             filtered=False,
             set_by=Who.ADMIN,
         ),
     ] = ()
-    dns_publish_fixed_ip: Annotated[bool, Flag] = False
+    dns_publish_fixed_ip: Annotated[bool, flag("Whether its addresses are published in DNS.")] = False
 
 
-SUBNET = describe(Subnet, "subnet", "subnets")
+SUBNET = describe(
+    Subnet,
+    "subnet",
+    "subnets",
+    listed="id name network_id cidr",
+    listed_long="id name network_id cidr project_id enable_dhcp dns_nameservers allocation_pools host_routes "
+    "ip_version gateway_ip service_types tags",
+)

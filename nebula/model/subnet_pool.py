@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
+
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Who, describe
-from nebula.model.standard import Standard, reference
+from nebula.model.standard import Shared, Standard, reference, settable
 
 QUOTA_LARGEST = 2**31 - 1
 
-_length = Attribute(accept=accept.integer(0, 128), post=True, put=True)
+
+def _length(which: str, title: str = "") -> Attribute:
+    about, flag = f"{which.capitalize()} length of a prefix.", f"--{which}-prefix-length"
+    return settable(accept.integer(0, 128), about, title=title, flag=flag)
 
 
 class SubnetPool(Standard, frozen=True, kw_only=True):
@@ -21,28 +26,49 @@ class SubnetPool(Standard, frozen=True, kw_only=True):
     """
 
     name: Annotated[
-        str, Attribute(accept=accept.not_empty(accept.string()), post=True, put=True, required=True, indexed=True)
+        str,
+        settable(accept.not_empty(accept.string()), "Name.", required=True, indexed=True),
     ]
     prefixes: Annotated[
         tuple[str, ...],
-        Attribute(
-            accept=accept.list_of(accept.cidr, "subnet", "subnet"), post=True, put=True, required=True, filtered=False
+        settable(
+            accept.list_of(accept.cidr, "subnet", "subnet"),
+            "Prefix to cut from.",
+            required=True,
+            filtered=False,
+            flag="--pool-prefix",
         ),
     ] = ()
     ip_version: Annotated[int, Attribute()] = 4
-    min_prefixlen: Annotated[int, _length] = 0
-    max_prefixlen: Annotated[int, _length] = 0
-    default_prefixlen: Annotated[int, _length] = 0
+    min_prefixlen: Annotated[int, _length("min")] = 0
+    max_prefixlen: Annotated[int, _length("max")] = 0
+    default_prefixlen: Annotated[int, _length("default", "Default Prefix Length")] = 0
     default_quota: Annotated[
-        int | None, Attribute(accept=accept.optional(accept.integer(0, QUOTA_LARGEST)), post=True, put=True)
+        int | None,
+        settable(accept.optional(accept.integer(0, QUOTA_LARGEST)), "Quota of each project."),
     ] = None
     address_scope_id: Annotated[
-        str | None, reference("address_scopes", optional=True, post=True, put=True, indexed=True)
+        str | None,
+        reference("address_scopes", optional=True, post=True, put=True, indexed=True, about="Its address scope."),
     ] = None
-    is_default: Annotated[bool, Attribute(accept=accept.boolean, post=True, put=True, set_by=Who.ADMIN)] = False
-    shared: Annotated[
-        bool, Attribute(accept=accept.boolean, post=True, set_by=Who.ADMIN, stored=False, filtered=False)
+    is_default: Annotated[
+        bool,
+        settable(
+            accept.boolean,
+            "The default of its IP version.",
+            set_by=Who.ADMIN,
+            title="Default Subnet Pool",
+            flag="--default/--no-default",
+        ),
     ] = False
+    shared: Annotated[bool, msgspec.structs.replace(Shared, put=False)] = False
 
 
-SUBNET_POOL = describe(SubnetPool, "subnetpool", "subnetpools", table="subnet_pools")
+SUBNET_POOL = describe(
+    SubnetPool,
+    "subnetpool",
+    "subnetpools",
+    table="subnet_pools",
+    listed="id name prefixes",
+    listed_long="id name prefixes default_prefixlen address_scope_id is_default shared tags",
+)

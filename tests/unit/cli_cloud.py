@@ -46,7 +46,7 @@ class Cloud:
             for name in (
                 *("networks", "subnets", "ports", "routers", "agents", "servers"),
                 *("security_groups", "security_group_rules", "address_groups", "floatingips", _NESTED),
-                *("projects", "users", "roles", "extensions", "role_assignments", "domains"),
+                *("projects", "users", "roles", "extensions", "role_assignments", "domains", "policies"),
             )
         }
         self.requests: list[tuple[str, str, Any]] = []
@@ -135,6 +135,8 @@ class Cloud:
     ) -> tuple[int, dict[str, str], Any]:
         if len(parts) > 2 and parts[2] == _NESTED:
             parts = parts[2:]
+        if parts[0] == "qos":
+            parts = parts[1:]
         name, rest = parts[0].replace("-", "_"), parts[1:]
         if rest == ["detail"]:
             rest = []

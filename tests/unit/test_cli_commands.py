@@ -360,7 +360,7 @@ def test_a_wait_says_so_after_a_second(capsys: pytest.CaptureFixture[str], monke
 def test_an_interrupt_ends_with_130(nebulactl: Nebulactl, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C is no error message; what follows starts on a line of its own."""
 
-    def interrupted(*_arguments: object) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("nebulactl.actions.list_resources", interrupted)
@@ -370,7 +370,7 @@ def test_an_interrupt_ends_with_130(nebulactl: Nebulactl, monkeypatch: pytest.Mo
 def test_a_mistake_of_our_own_is_one_line(nebulactl: Nebulactl, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never a traceback, unless asked for."""
 
-    def broken(*_arguments: object) -> None:
+    def broken(*_arguments: object, **_options: object) -> None:
         raise ValueError("boom")
 
     monkeypatch.setattr("nebulactl.actions.list_resources", broken)

@@ -235,7 +235,7 @@ def test_options_become_the_apis_attributes(
     [
         ("network list --external --name a --status ACTIVE", "router%3Aexternal=True&name=a&status=ACTIVE"),
         ("network list --project second --tags a,b", "project_id=22222222222222222222222222222222&tags=a%2Cb"),
-        ("port list --router nebula_router --host h", f"device_id={ROUTER_ID}&binding%3Ahost_id=h"),
+        ("port list --router nebula_router --host h", f"binding%3Ahost_id=h&device_id={ROUTER_ID}"),
         (
             "port list --fixed-ip ip-address=192.0.2.1 --fixed-ip subnet=nebula_subnet",
             f"fixed_ips=ip_address%3D192.0.2.1&fixed_ips=subnet_id%3D{SUBNET_ID}",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
-from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, SHARE
 from nebulactl.find import find_id, item_path
 from nebulactl.invocation import api
-from nebulactl.options import Given, Setting, changes, names_of, settings
+from nebulactl.options import Given, changes, names_of, settings
+from nebulactl.plain_settings import of_attribute, of_set
 from nebulactl.pool_nouns import ADDRESS_SCOPE
 from nebulactl.security_nouns import ADDRESS_GROUP
 
-_ADDRESS = Setting(flag="--address", attribute="addresses", metavar="CIDR", many=True, help="Address or network.")
-_VERSION = Setting(
-    flag="--ip-version",
-    attribute="ip_version",
+_ADDRESS = of_attribute(ADDRESS_GROUP, "addresses")
+_VERSION = msgspec.structs.replace(
+    of_attribute(ADDRESS_SCOPE, "ip_version"),
     type=click.Choice(["4", "6"]),
     convert=lambda _api, value: int(value),
-    help="4 (default) or 6.",
+    required=False,
 )
 
 
@@ -32,22 +32,15 @@ def group() -> None:
     """Address groups: named sets of addresses for rules of security groups."""
 
 
-add_create(
-    group,
-    ADDRESS_GROUP,
-    _ADDRESS,
-    DESCRIPTION,
-    OWNER,
-    example="nebulactl address group create office --address 192.0.2.0/24",
-)
-add_list(group, ADDRESS_GROUP, NAME, OWNER)
+add_create(group, ADDRESS_GROUP, example="nebulactl address group create office --address 192.0.2.0/24")
+add_list(group, ADDRESS_GROUP, names="name project_id")
 add_show(group, ADDRESS_GROUP)
 add_delete(group, ADDRESS_GROUP)
 
 
 @group.command("set")
 @click.argument("name", shell_complete=names_of(ADDRESS_GROUP))
-@settings(NAME, DESCRIPTION, _ADDRESS)
+@settings(*of_set(ADDRESS_GROUP, [_ADDRESS]))
 @changes
 def set_group(given: Given, name: str) -> None:
     """Change an address group; --address adds one."""
@@ -84,12 +77,10 @@ add_create(
     scope,
     ADDRESS_SCOPE,
     _VERSION,
-    OWNER,
-    SHARE,
     example="nebulactl address scope create campus",
     complete=lambda attributes: {"ip_version": 4, **attributes},
 )
-add_list(scope, ADDRESS_SCOPE, NAME, _VERSION, OWNER, SHARE)
+add_list(scope, ADDRESS_SCOPE, _VERSION, names="name project_id shared")
 add_show(scope, ADDRESS_SCOPE)
-add_set(scope, ADDRESS_SCOPE, NAME, SHARE)
+add_set(scope, ADDRESS_SCOPE)
 add_delete(scope, ADDRESS_SCOPE)

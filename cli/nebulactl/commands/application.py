@@ -68,7 +68,7 @@ def create_credential(output: Output, given: Given, name: str) -> None:
     """
     noun = _mine()
     made = {"access_rules": [], **create(api(), noun, {"name": name, **given.attributes})}
-    output.resource(msgspec.structs.replace(noun, fields=(*noun.fields, Column("Secret", "secret"))), made)
+    output.resource(msgspec.structs.replace(noun, shown=(*noun.shown, Column("Secret", "secret"))), made)
 
 
 @credential.command("list")

@@ -6,7 +6,7 @@ import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
 from nebulactl.common_settings import DESCRIPTION, NAME
-from nebulactl.identity_nouns import DOMAIN
+from nebulactl.nouns import DOMAIN
 from nebulactl.options import Setting
 
 _ENABLE = Setting(flag="--enable/--disable", attribute="enabled", help="Whether its users may log in.")

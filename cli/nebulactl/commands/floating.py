@@ -7,18 +7,18 @@ import msgspec
 
 from nebulactl.actions import add_delete, add_list, add_set, add_show, add_unset, create, delete_all, update
 from nebulactl.api import Api, JsonObject
-from nebulactl.common_settings import DESCRIPTION, OWNER, STATUS, TAG, TAGS
+from nebulactl.common_settings import STATUS, TAG_OUT
 from nebulactl.find import find, find_id, list_resources
 from nebulactl.invocation import api
-from nebulactl.nouns import NETWORK_NOUN, PORT, ROUTER, SUBNET, Noun
-from nebulactl.options import Given, Setting, changes, lists, names_of, settings, shows
+from nebulactl.nouns import NETWORK_NOUN, Noun
+from nebulactl.options import Given, Page, Setting, changes, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
-from nebulactl.security_nouns import FLOATING_IP, forwardings_of
+from nebulactl.plain_settings import of_attribute, of_create, of_set
+from nebulactl.security_nouns import FLOATING_IP, FORWARDING, forwardings_of
 
-_NETWORK = Setting(flag="--network", attribute="floating_network_id", noun=NETWORK_NOUN, help="External network.")
-_PORT = Setting(flag="--port", attribute="port_id", noun=PORT, help="Port that it leads to (name or id).")
-_FIXED = Setting(flag="--fixed-ip-address", attribute="fixed_ip_address", help="Which address of the port.")
-_ADDRESS = Setting(flag="--floating-ip-address", attribute="floating_ip_address", help="The floating IP's address.")
+
+def _several(setting: Setting) -> Setting:
+    return msgspec.structs.replace(setting, many=True, required=False)
 
 
 @click.group()
@@ -33,15 +33,7 @@ def ip() -> None:
 
 @ip.command("create")
 @click.argument("network", shell_complete=names_of(NETWORK_NOUN))
-@settings(
-    Setting(flag="--subnet", attribute="subnet_id", noun=SUBNET, help="Subnet to take the address from."),
-    _PORT,
-    _FIXED,
-    _ADDRESS,
-    OWNER,
-    DESCRIPTION,
-    TAG,
-)
+@settings(*of_create(FLOATING_IP, without="floating_network_id"))
 @changes
 @shows
 def create_floating_ip(output: Output, given: Given, network: str) -> None:
@@ -59,18 +51,13 @@ def create_floating_ip(output: Output, given: Given, network: str) -> None:
 add_list(
     ip,
     FLOATING_IP,
-    _NETWORK,
-    _PORT,
-    _FIXED,
-    _ADDRESS,
+    *(_several(of_attribute(FLOATING_IP, name)) for name in ("floating_network_id", "port_id", "router_id")),
     STATUS,
-    OWNER,
-    Setting(flag="--router", attribute="router_id", noun=ROUTER, help="On this router (name or id)."),
-    TAGS,
+    names="fixed_ip_address floating_ip_address status project_id tags",
 )
 add_show(ip, FLOATING_IP)
-add_set(ip, FLOATING_IP, _PORT, _FIXED, DESCRIPTION, TAG, example="nebulactl floating ip set 203.0.113.5 --port web0")
-add_unset(ip, FLOATING_IP, TAG, blank={"--port": ("port_id", None)})
+add_set(ip, FLOATING_IP, example="nebulactl floating ip set 203.0.113.5 --port web0")
+add_unset(ip, FLOATING_IP, TAG_OUT, blank={"--port": ("port_id", None), "--qos-policy": ("qos_policy_id", None)})
 add_delete(ip, FLOATING_IP)
 
 
@@ -111,20 +98,15 @@ def _noun(floating_ip: str) -> Noun:
 
 
 _FLOATING_IP = click.argument("floating_ip", shell_complete=names_of(FLOATING_IP))
-_INNER_PORT = Setting(flag="--port", attribute="internal_port_id", noun=PORT, help="Inner port (name or id).")
-_INNER_ADDRESS = Setting(flag="--internal-ip-address", attribute="internal_ip_address", help="Which address of it.")
-_PROTOCOL = Setting(flag="--protocol", attribute="protocol", help="tcp, udp, sctp or dccp.")
+_INNER_PORT = msgspec.structs.replace(of_attribute(FORWARDING, "internal_port_id"), required=False)
+_PROTOCOL = msgspec.structs.replace(of_attribute(FORWARDING, "protocol"), required=False)
+_PLAIN = "internal_port external_port internal_port_range external_port_range"
 
 
 @forwarding.command("create")
 @_FLOATING_IP
 @settings(
-    msgspec.structs.replace(_INNER_PORT, required=True),
-    _INNER_ADDRESS,
-    _ports("internal", required=True),
-    _ports("external", required=True),
-    msgspec.structs.replace(_PROTOCOL, required=True),
-    DESCRIPTION,
+    *of_create(FORWARDING, [_ports("internal", required=True), _ports("external", required=True)], without=_PLAIN)
 )
 @changes
 @shows
@@ -143,12 +125,13 @@ def create_forwarding(output: Output, given: Given, floating_ip: str) -> None:
 @forwarding.command("list")
 @_FLOATING_IP
 @settings(_INNER_PORT, _ports("external", required=False), _PROTOCOL)
+@paged
 @lists
-def list_forwardings(output: Output, given: Given, floating_ip: str) -> None:
+def list_forwardings(output: Output, given: Given, page: Page, floating_ip: str) -> None:
     """List the forwardings of a floating IP."""
     noun = _noun(floating_ip)
-    query = Given(_flattened(given)).query
-    output.resources(noun, list_resources(api(), noun, query), noun.columns)
+    query = {**Given(_flattened(given)).query, **page.query}
+    output.resources(noun, list_resources(api(), noun, query, most=page.most), noun.columns)
 
 
 @forwarding.command("show")
@@ -164,14 +147,7 @@ def show_forwarding(output: Output, floating_ip: str, identifier: str) -> None:
 @forwarding.command("set")
 @_FLOATING_IP
 @click.argument("identifier", metavar="ID")
-@settings(
-    _INNER_PORT,
-    _INNER_ADDRESS,
-    _ports("internal", required=False),
-    _ports("external", required=False),
-    _PROTOCOL,
-    DESCRIPTION,
-)
+@settings(*of_set(FORWARDING, [_ports("internal", required=False), _ports("external", required=False)], without=_PLAIN))
 @changes
 def set_forwarding(given: Given, floating_ip: str, identifier: str) -> None:
     """Change a forwarding, by id."""

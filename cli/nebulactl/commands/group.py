@@ -8,9 +8,9 @@ from nebulactl.actions import add_create, add_delete, add_list, add_set, add_sho
 from nebulactl.api import IDENTITY
 from nebulactl.common_settings import DESCRIPTION, NAME
 from nebulactl.find import find_id
-from nebulactl.identity_nouns import DOMAIN, GROUP
+from nebulactl.identity_nouns import GROUP
 from nebulactl.invocation import api
-from nebulactl.nouns import USER
+from nebulactl.nouns import DOMAIN, USER
 from nebulactl.options import Function, Setting, changes, names_of
 
 _DOMAIN = Setting(flag="--domain", attribute="domain_id", noun=DOMAIN, help="Its domain (name or id).")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 
-from nebulactl.actions import add_create, add_delete, add_set, add_show, add_unset
-from nebulactl.api import Api, JsonObject
-from nebulactl.common_settings import DESCRIPTION, ENABLE, NAME, OWNER, STATUS, TAG, TAGS
-from nebulactl.find import find_id, list_resources
-from nebulactl.invocation import api
-from nebulactl.nouns import INSTANCE, NETWORK_NOUN, PORT, ROUTER, SUBNET
-from nebulactl.options import Given, KeyValues, Setting, lists, settings
-from nebulactl.output import Output
+from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
+from nebulactl.api import Api, JsonObject, as_object
+from nebulactl.common_settings import STATUS, TAG_OUT
+from nebulactl.find import find_id
+from nebulactl.nouns import INSTANCE, PORT, ROUTER, SUBNET
+from nebulactl.options import KeyValues, Setting
+from nebulactl.plain_settings import of_attribute
 from nebulactl.security_nouns import SECURITY_GROUP
 
 
@@ -27,40 +28,67 @@ def fixed_ip(cloud: Api, value: dict[str, str]) -> JsonObject:
 FIXED_IP_TYPE = KeyValues("subnet ip-address")
 FIXED_IP_METAVAR = "subnet=SUBNET,ip-address=IP"
 
-_NETWORK = Setting(flag="--network", attribute="network_id", noun=NETWORK_NOUN, help="Its network (name or id).")
-_FIXED_IP = Setting(
-    flag="--fixed-ip",
-    attribute="fixed_ips",
-    type=FIXED_IP_TYPE,
-    metavar=FIXED_IP_METAVAR,
-    convert=fixed_ip,
-    many=True,
-    help="Subnet, address or both.",
+_NETWORK = of_attribute(PORT, "network_id")
+_DEVICE = of_attribute(PORT, "device_id")
+_FIXED_IP = msgspec.structs.replace(
+    of_attribute(PORT, "fixed_ips"), type=FIXED_IP_TYPE, metavar=FIXED_IP_METAVAR, convert=fixed_ip
 )
 _CLEARABLE_FIXED_IP = msgspec.structs.replace(_FIXED_IP, clear="--no-fixed-ip")
-_MAC = Setting(flag="--mac-address", attribute="mac_address", help="MAC address.")
-_HOST = Setting(flag="--host", attribute="binding:host_id", help="Node that it is bound to.")
-_DEVICE = Setting(flag="--device", attribute="device_id", help="Id of what uses it.")
-_DEVICE_OWNER = Setting(flag="--device-owner", attribute="device_owner", help="Kind of what uses it: network:dhcp.")
-_PORT_SECURITY = Setting(
-    flag="--enable-port-security/--disable-port-security",
-    attribute="port_security_enabled",
-    help="Whether only its own addresses may speak.",
-)
-_GROUP = Setting(
-    flag="--security-group", attribute="security_groups", noun=SECURITY_GROUP, many=True, help="Group (name or id)."
-)
+_GROUP = msgspec.structs.replace(of_attribute(PORT, "security_groups"), noun=SECURITY_GROUP)
 _CLEARABLE_GROUP = msgspec.structs.replace(_GROUP, clear="--no-security-group")
-_PAIR = Setting(
-    flag="--allowed-address",
-    attribute="allowed_address_pairs",
+_PAIR = msgspec.structs.replace(
+    of_attribute(PORT, "allowed_address_pairs"),
     type=KeyValues("ip-address mac-address", required="ip-address"),
     metavar="ip-address=IP[,mac-address=MAC]",
-    many=True,
-    help="Address beyond its own that it may use.",
 )
 _CLEARABLE_PAIR = msgspec.structs.replace(_PAIR, clear="--no-allowed-address")
-_VNIC = Setting(flag="--vnic-type", attribute="binding:vnic_type", help="normal.")
+
+
+def _dhcp_option(_api: Api, value: dict[str, str]) -> JsonObject:
+    version: JsonObject = {"ip_version": int(value["ip_version"])} if value.get("ip_version") in ("4", "6") else {}
+    return {"opt_name": value["name"], "opt_value": value.get("value"), **version}
+
+
+_DHCP_OPTION = msgspec.structs.replace(
+    of_attribute(PORT, "extra_dhcp_opts"),
+    type=KeyValues("name value ip-version", required="name"),
+    metavar="name=NAME[,value=VALUE,ip-version=4|6]",
+    convert=_dhcp_option,
+)
+
+
+def _profile_part(_api: Api, text: str) -> JsonObject:
+    """``key=value``, or a JSON object."""
+    if text.startswith("{"):
+        try:
+            return msgspec.json.decode(text, type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise click.UsageError(f"--binding-profile: {text!r} is no JSON object.") from None
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise click.UsageError(f"--binding-profile: {text!r} is neither key=value nor a JSON object.")
+    return {key: value}
+
+
+_PROFILE = Setting(
+    flag="--binding-profile",
+    attribute="binding:profile",
+    metavar="KEY=VALUE|JSON",
+    many=True,
+    convert=_profile_part,
+    help="What the driver of the binding is told.",
+)
+
+
+def _with_profile(attributes: JsonObject, current: JsonObject) -> JsonObject:
+    """Parts of a profile are one object, with what is there already."""
+    parts = attributes.get("binding:profile")
+    if not isinstance(parts, list):
+        return attributes
+    profile = {} if not parts else as_object(current.get("binding:profile"))
+    for part in parts:
+        profile = {**profile, **as_object(part)}
+    return {**attributes, "binding:profile": profile}
 
 
 @click.group()
@@ -71,20 +99,12 @@ def port() -> None:
 add_create(
     port,
     PORT,
-    msgspec.structs.replace(_NETWORK, required=True),
     _CLEARABLE_FIXED_IP,
-    _MAC,
-    _HOST,
-    _DEVICE,
-    _DEVICE_OWNER,
-    _VNIC,
-    ENABLE,
-    _PORT_SECURITY,
     _CLEARABLE_GROUP,
     _PAIR,
-    OWNER,
-    DESCRIPTION,
-    TAG,
+    _DHCP_OPTION,
+    _PROFILE,
+    complete=lambda attributes: _with_profile(attributes, {}),
     example="nebulactl port create web0 --network nebula_net --fixed-ip subnet=nebula_subnet,ip-address=192.168.50.10",
 )
 
@@ -97,21 +117,14 @@ def _fixed_ip_filter(cloud: Api, value: dict[str, str]) -> str:
     return f"{'ip_address_substr' if name == 'ip_substring' else name}={content}"
 
 
-@port.command("list")
-@click.option("--long", is_flag=True, help="More columns.")
-@settings(
-    _NETWORK,
+add_list(
+    port,
+    PORT,
     msgspec.structs.replace(_DEVICE, flag="--device-id"),
     msgspec.structs.replace(_DEVICE, flag="--router", noun=ROUTER, help="On this router (name or id)."),
     msgspec.structs.replace(_DEVICE, flag="--server", noun=INSTANCE, help="On this instance (name or id)."),
-    _DEVICE_OWNER,
-    _HOST,
-    _MAC,
-    NAME,
     STATUS,
     _GROUP,
-    OWNER,
-    TAGS,
     Setting(
         flag="--fixed-ip",
         attribute="fixed_ips",
@@ -121,37 +134,19 @@ def _fixed_ip_filter(cloud: Api, value: dict[str, str]) -> str:
         many=True,
         help="With such an address.",
     ),
+    names="network_id device_owner binding:host_id mac_address name status project_id tags",
+    example="nebulactl port list --network nebula_net\nnebulactl port list --router nebula_router -f value -c ID",
 )
-@lists
-def list_ports(output: Output, given: Given, long: bool) -> None:
-    """List ports.
-
-    \b
-    Examples:
-      nebulactl port list --network nebula_net
-      nebulactl port list --router nebula_router -f value -c ID
-    """
-    columns = PORT.columns + PORT.long_columns if long else PORT.columns
-    output.resources(PORT, list_resources(api(), PORT, given.query), columns)
-
-
 add_show(port, PORT)
 add_set(
     port,
     PORT,
-    NAME,
     _CLEARABLE_FIXED_IP,
-    _MAC,
-    _HOST,
-    _DEVICE,
-    _DEVICE_OWNER,
-    _VNIC,
-    ENABLE,
-    _PORT_SECURITY,
     _CLEARABLE_GROUP,
     _CLEARABLE_PAIR,
-    DESCRIPTION,
-    TAG,
+    _DHCP_OPTION,
+    msgspec.structs.replace(_PROFILE, clear="--no-binding-profile"),
+    settle=_with_profile,
     example="nebulactl port set web0 --disable",
 )
 add_unset(
@@ -160,10 +155,12 @@ add_unset(
     _FIXED_IP,
     _GROUP,
     _PAIR,
+    TAG_OUT,
     blank={
         "--host": ("binding:host_id", None),
         "--device": ("device_id", ""),
         "--device-owner": ("device_owner", ""),
+        "--qos-policy": ("qos_policy_id", None),
     },
 )
 add_delete(port, PORT)

@@ -12,7 +12,7 @@ from nebulactl.actions import create, update
 from nebulactl.api import NETWORK, JsonObject, as_objects
 from nebulactl.find import find, item_path
 from nebulactl.invocation import api
-from nebulactl.nouns import Noun, named, titled
+from nebulactl.nouns import Noun, titled
 from nebulactl.options import Function, changes, lists, names_of, shows
 from nebulactl.output import Output
 from nebulactl.pool_nouns import QOS_POLICY
@@ -46,8 +46,8 @@ def _noun(kind: str, policy_id: str) -> Noun:
         key=key,
         path=f"{item_path(QOS_POLICY, policy_id)}/{key}s",
         service=NETWORK,
-        columns=_COLUMNS,
-        fields=named(f"id {_VALUES[kind]}"),
+        declared=f"qos:{kind.replace('-', '_').upper()}",
+        listed=_COLUMNS,
         name_attribute="id",
     )
 

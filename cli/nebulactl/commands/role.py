@@ -10,9 +10,9 @@ import msgspec
 from nebulactl.actions import add_create, add_delete, add_list, add_show
 from nebulactl.api import IDENTITY, JsonObject, as_object, as_objects
 from nebulactl.find import find_id
-from nebulactl.identity_nouns import DOMAIN, GROUP
+from nebulactl.identity_nouns import GROUP
 from nebulactl.invocation import api
-from nebulactl.nouns import PROJECT, ROLE, USER
+from nebulactl.nouns import DOMAIN, PROJECT, ROLE, USER
 from nebulactl.options import Function, Given, Setting, changes, lists, names_of, settings
 from nebulactl.output import Output
 from nebulactl.render import cell

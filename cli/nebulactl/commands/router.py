@@ -11,20 +11,22 @@ import msgspec
 from nebulactl.actions import add_delete, add_list, add_show, create, merged, update, without
 from nebulactl.api import Api, JsonObject, as_object, as_objects
 from nebulactl.commands.port import FIXED_IP_METAVAR, FIXED_IP_TYPE, fixed_ip
-from nebulactl.common_settings import DESCRIPTION, ENABLE, NAME, OWNER, TAG, TAGS
+from nebulactl.common_settings import TAG_OUT
 from nebulactl.find import find, find_id, item_path, list_resources
 from nebulactl.invocation import api
 from nebulactl.nouns import NETWORK_NOUN, PORT, ROUTER, SUBNET
-from nebulactl.options import Function, Given, KeyValues, Setting, changes, names_of, settings, shows
+from nebulactl.options import Function, Given, KeyValues, changes, names_of, settings, shows
 from nebulactl.output import Output
+from nebulactl.plain_settings import of_attribute, of_create, of_set
 
-_ROUTE = Setting(
-    flag="--route",
-    attribute="routes",
+_ROUTE = msgspec.structs.replace(
+    of_attribute(ROUTER, "routes"),
     type=KeyValues("destination gateway", required="destination gateway", gateway="nexthop"),
     metavar="destination=CIDR,gateway=IP",
-    many=True,
-    help="Route of its own.",
+)
+_GATEWAY = "external_gateway_info"
+_QOS = msgspec.structs.replace(
+    of_attribute(ROUTER, "gateway_qos_policy_id"), flag="--qos-policy", help="QoS policy of the gateway."
 )
 
 
@@ -74,9 +76,21 @@ def _gateway_options(function: Function) -> Function:
     return decorated
 
 
+def _placed(attributes: JsonObject, gateway: JsonObject, current: JsonObject) -> JsonObject:
+    """``attributes`` with the gateway, whose QoS policy is an option of its own; that needs a gateway, new or old."""
+    placed = {name: value for name, value in attributes.items() if name != _QOS.attribute}
+    if _QOS.attribute in attributes:
+        network_id = as_object(current.get("external_gateway_info")).get("network_id")
+        gateway = {**({"network_id": network_id} if network_id else {}), **gateway}
+        if not gateway:
+            raise click.UsageError("--qos-policy needs --external-gateway.")
+        gateway["qos_policy_id"] = attributes[_QOS.attribute]
+    return {**placed, "external_gateway_info": gateway} if gateway else placed
+
+
 @router.command("create")
 @click.argument("name")
-@settings(ENABLE, OWNER, DESCRIPTION, TAG)
+@settings(*of_create(ROUTER, [_QOS], _GATEWAY))
 @_gateway_options
 @changes
 @shows
@@ -87,15 +101,22 @@ def create_router(output: Output, given: Given, gateway: JsonObject, name: str) 
     Examples:
       nebulactl router create nebula_router --external-gateway public
     """
-    attributes: JsonObject = {"name": name, **given.attributes}
-    if gateway:
-        attributes["external_gateway_info"] = gateway
+    attributes = _placed({"name": name, **given.attributes}, gateway, {})
     output.resource(ROUTER, create(api(), ROUTER, attributes))
 
 
 @router.command("set")
 @click.argument("name", shell_complete=names_of(ROUTER))
-@settings(NAME, ENABLE, DESCRIPTION, msgspec.structs.replace(_ROUTE, clear="--no-route"), TAG)
+@settings(
+    *of_set(
+        ROUTER,
+        [
+            msgspec.structs.replace(_ROUTE, clear="--no-route"),
+            msgspec.structs.replace(_QOS, clear="--no-qos-policy"),
+        ],
+        _GATEWAY,
+    )
+)
 @_gateway_options
 @changes
 def set_router(given: Given, gateway: JsonObject, name: str) -> None:
@@ -108,9 +129,7 @@ def set_router(given: Given, gateway: JsonObject, name: str) -> None:
       nebulactl router set nebula_router --route destination=10.0.0.0/8,gateway=192.168.50.254
     """
     resource = find(api(), ROUTER, name)
-    attributes = merged(ROUTER, resource, given)
-    if gateway:
-        attributes["external_gateway_info"] = gateway
+    attributes = _placed(merged(resource, given), gateway, resource)
     if not attributes:
         raise click.UsageError("Nothing to set: give at least one option.")
     update(api(), ROUTER, str(resource.get("id")), attributes)
@@ -119,12 +138,15 @@ def set_router(given: Given, gateway: JsonObject, name: str) -> None:
 @router.command("unset")
 @click.argument("name", shell_complete=names_of(ROUTER))
 @click.option("--external-gateway", is_flag=True, help="Take the gateway away.")
-@settings(_ROUTE)
+@click.option("--qos-policy", is_flag=True, help="Take the QoS policy of the gateway away.")
+@settings(_ROUTE, TAG_OUT)
 @changes
-def unset_router(given: Given, name: str, external_gateway: bool) -> None:
-    """Take the gateway, or routes, away from a router."""
+def unset_router(given: Given, name: str, external_gateway: bool, qos_policy: bool) -> None:
+    """Take the gateway, its QoS policy, or routes, away from a router."""
     resource = find(api(), ROUTER, name)
     attributes = without(ROUTER, resource, given)
+    if qos_policy:
+        attributes = _placed({**attributes, _QOS.attribute: None}, {}, resource)
     if external_gateway:
         attributes["external_gateway_info"] = {}
     if not attributes:
@@ -225,6 +247,6 @@ def _interfaces(cloud: Api, resource: JsonObject) -> JsonObject:
     return {"interfaces_info": [dict(item) for item in found]}
 
 
-add_list(router, ROUTER, NAME, ENABLE, OWNER, TAGS)
+add_list(router, ROUTER, names="name admin_state_up project_id tags", on_agent="l3-routers")
 add_show(router, ROUTER, _interfaces)
 add_delete(router, ROUTER)

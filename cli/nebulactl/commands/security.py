@@ -6,17 +6,17 @@ import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset, create
 from nebulactl.api import Api, JsonObject
-from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, TAG, TAGS
+from nebulactl.common_settings import OWNER, TAG_OUT
 from nebulactl.find import find_id, list_resources
 from nebulactl.invocation import api
-from nebulactl.options import Given, Setting, changes, lists, names_of, settings, shows
+from nebulactl.options import Given, Page, Setting, changes, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
-from nebulactl.security_nouns import ADDRESS_GROUP, RULE, RULE_LIST_ALL, SECURITY_GROUP
+from nebulactl.plain_settings import of_create
+from nebulactl.security_nouns import RULE, RULE_LIST_ALL, SECURITY_GROUP
 
 _ICMP = ("icmp", "icmpv6", "ipv6-icmp", "1", "58")
 _IPV6 = ("icmpv6", "41", "43", "44", "58", "59", "60")
 
-_STATEFUL = Setting(flag="--stateful/--stateless", attribute="stateful", help="Whether answers pass by themselves.")
 _DIRECTION = Setting(
     flag="--ingress/--egress",
     attribute="direction",
@@ -55,16 +55,12 @@ def rule() -> None:
 add_create(
     group,
     SECURITY_GROUP,
-    _STATEFUL,
-    OWNER,
-    DESCRIPTION,
-    TAG,
     example="nebulactl security group create web --description 'what servers let in'",
 )
-add_list(group, SECURITY_GROUP, OWNER, TAGS)
+add_list(group, SECURITY_GROUP, names="project_id shared tags")
 add_show(group, SECURITY_GROUP)
-add_set(group, SECURITY_GROUP, NAME, DESCRIPTION, _STATEFUL, TAG)
-add_unset(group, SECURITY_GROUP, TAG, blank={})
+add_set(group, SECURITY_GROUP)
+add_unset(group, SECURITY_GROUP, TAG_OUT, blank={})
 add_delete(group, SECURITY_GROUP)
 
 
@@ -78,24 +74,20 @@ def _span(_api: Api, value: str) -> JsonObject:
 @rule.command("create")
 @click.argument("group_name", metavar="GROUP", shell_complete=names_of(SECURITY_GROUP))
 @settings(
-    Setting(flag="--remote-ip", attribute="remote_ip_prefix", metavar="CIDR", help="The other side's addresses."),
-    Setting(
-        flag="--remote-group", attribute="remote_group_id", noun=SECURITY_GROUP, help="The other side has this group."
-    ),
-    Setting(
-        flag="--remote-address-group",
-        attribute="remote_address_group_id",
-        noun=ADDRESS_GROUP,
-        help="The other side is in this address group.",
-    ),
-    Setting(flag="--dst-port", attribute="ports", metavar="PORT[:PORT]", convert=_span, help="Destination port."),
-    _PROTOCOL,
-    Setting(flag="--icmp-type", attribute="icmp_type", type=click.INT, help="ICMP type."),
-    Setting(flag="--icmp-code", attribute="icmp_code", type=click.INT, help="ICMP code."),
-    _DIRECTION,
-    _ETHERTYPE,
-    OWNER,
-    DESCRIPTION,
+    *of_create(
+        RULE,
+        [
+            Setting(
+                flag="--dst-port", attribute="ports", metavar="PORT[:PORT]", convert=_span, help="Destination port."
+            ),
+            _PROTOCOL,
+            Setting(flag="--icmp-type", attribute="icmp_type", type=click.INT, help="ICMP type."),
+            Setting(flag="--icmp-code", attribute="icmp_code", type=click.INT, help="ICMP code."),
+            _DIRECTION,
+            _ETHERTYPE,
+        ],
+        without="security_group_id port_range_min port_range_max",
+    )
 )
 @changes
 @shows
@@ -141,19 +133,22 @@ def _rule(given: JsonObject) -> JsonObject:
 @rule.command("list")
 @click.argument("group_name", metavar="[GROUP]", required=False, shell_complete=names_of(SECURITY_GROUP))
 @settings(_PROTOCOL, _DIRECTION, _ETHERTYPE, OWNER)
+@click.option("--long", is_flag=True, help="Nothing more: all is shown.")
+@paged
 @lists
-def list_rules(output: Output, given: Given, group_name: str | None) -> None:
+def list_rules(output: Output, given: Given, page: Page, long: bool, group_name: str | None) -> None:
     """List rules, of one group or of all.
 
     \b
     Examples:
       nebulactl security group rule list web
     """
-    query, columns = dict(given.query), RULE_LIST_ALL
+    del long
+    query, columns = {**given.query, **page.query}, RULE_LIST_ALL
     if group_name is not None:
         query["security_group_id"] = [find_id(api(), SECURITY_GROUP, group_name)]
         columns = RULE.columns
-    output.resources(RULE, [_listed(found) for found in list_resources(api(), RULE, query)], columns)
+    output.resources(RULE, [_listed(found) for found in list_resources(api(), RULE, query, most=page.most)], columns)
 
 
 def _listed(found: JsonObject) -> JsonObject:

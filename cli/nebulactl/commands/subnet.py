@@ -7,28 +7,23 @@ import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
 from nebulactl.api import Api, JsonObject
-from nebulactl.common_settings import DESCRIPTION, NAME, OWNER, SHARE, TAG, TAGS
-from nebulactl.nouns import NETWORK_NOUN, SUBNET
+from nebulactl.common_settings import TAG_OUT
+from nebulactl.nouns import SUBNET
 from nebulactl.options import KeyValues, Setting
-from nebulactl.pool_nouns import ADDRESS_SCOPE, SUBNET_POOL
+from nebulactl.plain_settings import of_attribute
+from nebulactl.pool_nouns import SUBNET_POOL
 
 
 def _gateway(_api: Api, value: str) -> str | msgspec.UnsetType | None:
     return {"auto": msgspec.UNSET, "none": None}.get(value.lower(), value)
 
 
-_NETWORK = Setting(flag="--network", attribute="network_id", noun=NETWORK_NOUN, help="Its network (name or id).")
-_RANGE = Setting(flag="--subnet-range", attribute="cidr", metavar="CIDR", help="Its addresses: 192.168.50.0/24.")
-_DHCP = Setting(flag="--dhcp/--no-dhcp", attribute="enable_dhcp", help="Whether DHCP answers.")
-_GATEWAY = Setting(
-    flag="--gateway", attribute="gateway_ip", convert=_gateway, help="An address, 'auto' (the first one) or 'none'."
-)
-_VERSION = Setting(
-    flag="--ip-version",
-    attribute="ip_version",
+_GATEWAY = msgspec.structs.replace(of_attribute(SUBNET, "gateway_ip"), convert=_gateway)
+_VERSION = msgspec.structs.replace(
+    of_attribute(SUBNET, "ip_version"),
     type=click.Choice(["4", "6"]),
     convert=lambda _api, value: int(value),
-    help="4 or 6; by default what the range is.",
+    required=False,
 )
 _POOL = Setting(
     flag="--allocation-pool",
@@ -38,7 +33,8 @@ _POOL = Setting(
     many=True,
     help="Addresses to give to ports.",
 )
-_DNS = Setting(flag="--dns-nameserver", attribute="dns_nameservers", many=True, help="DNS server told to guests.")
+_DNS = msgspec.structs.replace(of_attribute(SUBNET, "dns_nameservers"), clear="--no-dns-nameservers")
+_SERVICE = of_attribute(SUBNET, "service_types")
 _ROUTE = Setting(
     flag="--host-route",
     attribute="host_routes",
@@ -51,6 +47,14 @@ _ROUTE = Setting(
 
 def _clearable(setting: Setting, flag: str) -> Setting:
     return msgspec.structs.replace(setting, clear=flag)
+
+
+def _plain(setting: Setting) -> Setting:
+    return msgspec.structs.replace(setting, clear="")
+
+
+def _one(setting: Setting) -> Setting:
+    return msgspec.structs.replace(setting, many=False)
 
 
 def _with_version(attributes: JsonObject) -> JsonObject:
@@ -66,50 +70,33 @@ def subnet() -> None:
 add_create(
     subnet,
     SUBNET,
-    msgspec.structs.replace(_NETWORK, required=True),
-    _RANGE,
-    Setting(flag="--subnet-pool", attribute="subnetpool_id", noun=SUBNET_POOL, help="Pool to cut it from."),
-    Setting(flag="--prefix-length", attribute="prefixlen", type=click.INT, help="Its length, out of a pool."),
     _VERSION,
     _GATEWAY,
-    _DHCP,
     _POOL,
-    _DNS,
     _ROUTE,
-    OWNER,
-    DESCRIPTION,
-    TAG,
     example="nebulactl subnet create nebula_subnet --network nebula_net --subnet-range 192.168.50.0/24",
     complete=_with_version,
 )
-add_list(subnet, SUBNET, _NETWORK, NAME, _RANGE, _DHCP, _VERSION, _GATEWAY, OWNER, TAGS)
+add_list(
+    subnet,
+    SUBNET,
+    _VERSION,
+    _GATEWAY,
+    _one(_SERVICE),
+    names="network_id name cidr enable_dhcp ip_version gateway_ip subnetpool_id project_id tags",
+)
 add_show(subnet, SUBNET)
 add_set(
     subnet,
     SUBNET,
-    NAME,
-    _DHCP,
     _GATEWAY,
-    DESCRIPTION,
+    _DNS,
     _clearable(_POOL, "--no-allocation-pool"),
-    _clearable(_DNS, "--no-dns-nameservers"),
     _clearable(_ROUTE, "--no-host-route"),
-    TAG,
     example="nebulactl subnet set nebula_subnet --dns-nameserver 198.51.100.53",
 )
-add_unset(subnet, SUBNET, _POOL, _DNS, _ROUTE, blank={"--gateway": ("gateway_ip", None)})
+add_unset(subnet, SUBNET, _POOL, _plain(_DNS), _ROUTE, _SERVICE, TAG_OUT, blank={"--gateway": ("gateway_ip", None)})
 add_delete(subnet, SUBNET)
-
-
-_PREFIX = Setting(flag="--pool-prefix", attribute="prefixes", metavar="CIDR", many=True, help="Prefix to cut from.")
-_LENGTHS = (
-    Setting(flag="--default-prefix-length", attribute="default_prefixlen", type=click.INT, help="Length by default."),
-    Setting(flag="--min-prefix-length", attribute="min_prefixlen", type=click.INT, help="Shortest length."),
-    Setting(flag="--max-prefix-length", attribute="max_prefixlen", type=click.INT, help="Longest length."),
-)
-_QUOTA = Setting(flag="--default-quota", attribute="default_quota", type=click.INT, help="Quota of each project.")
-_SCOPE = Setting(flag="--address-scope", attribute="address_scope_id", noun=ADDRESS_SCOPE, help="Its address scope.")
-_DEFAULT = Setting(flag="--default/--no-default", attribute="is_default", help="The default of its IP version.")
 
 
 @subnet.group("pool")
@@ -120,18 +107,10 @@ def pool() -> None:
 add_create(
     pool,
     SUBNET_POOL,
-    msgspec.structs.replace(_PREFIX, required=True),
-    *_LENGTHS,
-    _QUOTA,
-    _SCOPE,
-    _DEFAULT,
-    SHARE,
-    OWNER,
-    DESCRIPTION,
-    TAG,
     example="nebulactl subnet pool create campus --pool-prefix 10.8.0.0/16 --default-prefix-length 24",
 )
-add_list(pool, SUBNET_POOL, NAME, _SCOPE, _DEFAULT, SHARE, OWNER, TAGS)
+add_list(pool, SUBNET_POOL, names="name address_scope_id is_default shared project_id tags")
 add_show(pool, SUBNET_POOL)
-add_set(pool, SUBNET_POOL, NAME, _PREFIX, *_LENGTHS, _QUOTA, _SCOPE, _DEFAULT, DESCRIPTION, TAG)
+add_set(pool, SUBNET_POOL)
+add_unset(pool, SUBNET_POOL, TAG_OUT, blank={})
 add_delete(pool, SUBNET_POOL)

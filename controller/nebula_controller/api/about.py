@@ -23,7 +23,7 @@ class Components:
     def __init__(self) -> None:
         self.schemas: dict[str, Any] = {}
         self.responses: dict[str, Any] = {}
-        self._fields: dict[type[msgspec.Struct], dict[str, Any]] = {}
+        self._fields: dict[type[msgspec.Struct], Mapping[str, Any]] = {}
 
     def schema(self, name: str, schema: Schema) -> Schema:
         """A reference to what is kept by this name. ``ValueError`` where something else has it."""
@@ -36,11 +36,15 @@ class Components:
         self.responses[name] = response
         return {"$ref": f"#/components/responses/{name}"}
 
-    def fields(self, record: type[msgspec.Struct]) -> dict[str, Any]:
+    def fields(self, resource: Resource[Any]) -> Mapping[str, Any]:
         """The record's fields by name in the API."""
-        if record not in self._fields:
-            self._fields[record] = self._read(record)
-        return self._fields[record]
+        if resource.record not in self._fields:
+            about = {name: bound.attribute.about for name, bound in resource.attributes.items()}
+            self._fields[resource.record] = {
+                name: {**schema, "description": about[name]} if about[name] else schema
+                for name, schema in self._read(resource.record).items()
+            }
+        return self._fields[resource.record]
 
     def _read(self, record: type[msgspec.Struct]) -> dict[str, Any]:
         (schema,), components = msgspec.json.schema_components([record], schema_hook=_anything, ref_template=REFERENCE)
@@ -107,7 +111,7 @@ def _one(resource: Resource[Any]) -> Write:
 
 
 def _given(resource: Resource[Any], components: Components, *, posted: bool) -> Schema:
-    fields = components.fields(resource.record)
+    fields = components.fields(resource)
     chosen = {
         n: b.attribute for n, b in resource.attributes.items() if (b.attribute.post if posted else b.attribute.put)
     }
@@ -124,7 +128,7 @@ def _given(resource: Resource[Any], components: Components, *, posted: bool) -> 
 
 def _shown(resource: Resource[Any], components: Components) -> Schema:
     """Any of these may be left out: ``fields``, and what the caller may not see."""
-    fields = components.fields(resource.record)
+    fields = components.fields(resource)
     shown = {name: fields[name] for name, bound in resource.attributes.items() if bound.attribute.sent}
     tenant = {"tenant_id": fields["project_id"]} if "project_id" in shown else {}
     return components.schema(resource.singular, _object(shown | tenant))

@@ -1,0 +1,49 @@
+"""What people see of a declared resource (``nebula.model``): the titles of its columns, and the names of its options.
+
+Pure. A declaration is imported when it is first asked for: a call needs that of its own noun alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nebula.model.attribute import BoundAttribute, Resource
+
+_UPPER = {"dhcp", "dns", "id", "ip", "mac", "mtu", "url"}
+
+
+def resource(declared: str) -> Resource[Any]:
+    """``network:NETWORK`` is ``nebula.model.network.NETWORK``."""
+    module, _, name = declared.partition(":")
+    found: Resource[Any] = getattr(importlib.import_module(f"nebula.model.{module}"), name)
+    return found
+
+
+def title(bound: BoundAttribute) -> str:
+    """Its title in lists: ``mac_address`` is ``MAC Address``, ``network_id`` the ``Network``."""
+    if bound.attribute.title:
+        return bound.attribute.title
+    words = base(bound).rpartition(":")[2].split("_")
+    return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in words)
+
+
+def flag(bound: BoundAttribute) -> str:
+    """Its option: ``--mac-address``, ``--network``, ``--dns-nameserver`` of several, ``--x/--no-x`` of a truth."""
+    if bound.attribute.flag:
+        return bound.attribute.flag
+    name = base(bound).replace(":", "-").replace("_", "-")
+    if bound.type is tuple:
+        name = name.removesuffix("s")
+    return f"--{name}/--no-{name}" if bound.type is bool else f"--{name}"
+
+
+def base(bound: BoundAttribute) -> str:
+    """The name without ``_id``, where it names another object: people give its name too."""
+    return bound.name.removesuffix("_id") if names_another(bound) else bound.name
+
+
+def names_another(bound: BoundAttribute) -> bool:
+    """Whether its value is the id of another object."""
+    return bool(bound.attribute.refers_to) or bound.name == "project_id"
