@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ansible demo test unit lint bench golden deb lock clean
+.PHONY: help setup ansible demo test test-reachability unit lint bench golden deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -27,6 +27,9 @@ demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 
 test: setup lint ansible ## every test of the project
 	$(PYTEST) tests -n 2 --dist loadfile -rs $(ARGS)
+
+test-reachability: setup ## random topologies, the oracle's word against packets (SEED=first N=how many)
+	$(BIN)/python -m tests.reachability $(if $(SEED),--seed $(SEED)) --count $(or $(N),200)
 
 unit: setup ## the tests that need nothing but Python
 	$(PYTEST) tests/unit tests/scenarios -n 2 --dist loadfile $(ARGS)

@@ -51,12 +51,16 @@ def environment() -> dict[str, str]:
     }
 
 
+def argv(*command: str) -> list[str]:
+    """The command line that runs a command inside; it needs :func:`environment` too."""
+    return [*_UNSHARE, "sh", "-c", SETUP, "sh", *command]
+
+
 def run(test: str) -> tuple[str, str]:
     """Outcome (``passed``, ``failed`` or ``skipped``) and its text of one test, ``PATH::NAME``."""
-    argv = [*_UNSHARE, "sh", "-c", SETUP, "sh", sys.executable, "-m", "pytest", *PYTEST_FLAGS, test]
     try:
         done = subprocess.run(
-            argv,
+            argv(sys.executable, "-m", "pytest", *PYTEST_FLAGS, test),
             capture_output=True,
             text=True,
             check=False,
