@@ -24,6 +24,7 @@ def create(cloud: Api, noun: Noun, attributes: JsonObject) -> JsonObject:
     tags = attributes.get("tags")
     body = {name: value for name, value in attributes.items() if name != "tags"}
     resource = as_object(cloud.post(noun.service, noun.path, {noun.item_key: body}).get(noun.item_key))
+    warn(resource)
     return resource | (_set_tags(cloud, noun, str(resource.get("id")), tags) if tags else {})
 
 
@@ -32,9 +33,15 @@ def update(cloud: Api, noun: Noun, identifier: str, attributes: JsonObject) -> N
     body = {name: value for name, value in attributes.items() if name != "tags"}
     if body:
         send = cloud.patch if noun.service == IDENTITY else cloud.put
-        send(noun.service, item_path(noun, identifier), {noun.item_key: body})
+        warn(as_object(send(noun.service, item_path(noun, identifier), {noun.item_key: body}).get(noun.item_key)))
     if "tags" in attributes:
         _set_tags(cloud, noun, identifier, attributes["tags"])
+
+
+def warn(resource: JsonObject) -> None:
+    """Say on standard error what the API warns of."""
+    for text in as_list(resource.get("warnings")):
+        click.echo(f"nebulactl: warning: {text}", err=True)
 
 
 def _set_tags(cloud: Api, noun: Noun, identifier: str, tags: Json) -> JsonObject:
@@ -85,6 +92,7 @@ def add_show(group: click.Group, noun: Noun, addition: Callable[[Api, JsonObject
     @shows
     def run(output: Output, name: str) -> None:
         resource = find(api(), noun, name)
+        warn(resource)
         output.resource(noun, resource | (addition(api(), resource) if addition is not None else {}))
 
     group.command("show", help=f"Show one {noun.name}, by name or id.")(run)

@@ -197,6 +197,7 @@ PORT = Noun(
         "Trunk subports": Form.SUBPORTS,
     },
     absent={"hints": ""},
+    hidden=frozenset({"warnings"}),
 )
 
 ROUTER = Noun(

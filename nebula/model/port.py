@@ -151,6 +151,7 @@ class Port(Standard, frozen=True, kw_only=True):
     qos_network_policy_id: Annotated[str | None, EXPANDED] = None
     dns_name: Annotated[str, settable(accept.dns_name, "Name that DNS answers.")] = ""
     dns_assignment: Annotated[tuple[dict[str, str], ...], EXPANDED] = ()
+    warnings: Annotated[tuple[str, ...], EXPANDED] = ()
     resource_request: Annotated[None, Attribute(stored=False, filtered=False, seen_by=Who.ADMIN)] = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -18,7 +18,9 @@ MAX_ADDRESS_PAIRS = 10
 """Neutron's ``max_allowed_address_pair``."""
 
 _ICMP, _ICMPV6 = 1, 58
-_WITH_PORTS = {name: PROTOCOLS[name] for name in ("dccp", "sctp", "tcp", "udp", "udplite")}
+_WITH_PORTS = {name: PROTOCOLS[name] for name in ("sctp", "tcp", "udp")}
+_UNMATCHED = {name: PROTOCOLS[name] for name in ("dccp", "udplite")}
+"""Protocols whose ports Neutron takes, and Open vSwitch cannot match (ovs-fields(7)): the rule would let nothing in."""
 _IPV6_ONLY = frozenset(PROTOCOLS[name] for name in PROTOCOLS if name.startswith("ipv6-"))
 
 
@@ -164,6 +166,17 @@ def check_protection(port: Port, *, groups_given: bool) -> list[NebulaError]:
     return problems
 
 
+def warnings(pairs: Sequence[Mapping[str, str]]) -> list[str]:
+    """What a port's address pairs allow that its owner may not have meant, a line each."""
+    return [
+        f"allowed address pair {pair['ip_address']}: from {pair['mac_address']} the port may send as any "
+        f"{'IPv6' if ':' in pair['ip_address'] else 'IPv4'} address, and a rule whose remote side is a group of the "
+        "port's lets in everybody"
+        for pair in pairs
+        if ipaddress.ip_interface(pair["ip_address"]).network.prefixlen == 0
+    ]
+
+
 def _check_ports(rule: SecurityGroupRule) -> list[NebulaError]:
     first, last = rule.port_range_min, rule.port_range_max
     if first is None and last is None:
@@ -173,6 +186,14 @@ def _check_ports(rule: SecurityGroupRule) -> list[NebulaError]:
             BadRequest(
                 "Must also specify protocol if port range is given.",
                 type_name="SecurityGroupProtocolRequiredWithPorts",
+            )
+        ]
+    if rule.protocol_number in _UNMATCHED.values():
+        return [
+            BadRequest(
+                f"Invalid protocol {rule.protocol} for port range: Open vSwitch does not see the ports of "
+                f"{' and '.join(name.upper() for name in _UNMATCHED)}. Without them the rule allows the protocol.",
+                type_name="SecurityGroupInvalidProtocolForPort",
             )
         ]
     if rule.protocol_number in _WITH_PORTS.values():

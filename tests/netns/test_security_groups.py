@@ -128,6 +128,22 @@ def test_who_leaves_a_remote_group_is_cut_off() -> None:
         assert talk.say() == "silence"
 
 
+def test_thousands_of_rules_are_in_force_in_full() -> None:
+    """Three thousand rules for every other port, in one change: the first and the last let in theirs, none its
+    neighbour's; gone in one change as well."""
+    ports: Sequence[Sequence[str] | None] = [None, [GROUP]]
+    many = [rule(1000 + port, protocol=17, port_min=port, port_max=port) for port in range(2, 6002, 2)]
+    with secured_node(view(1, {GROUP: ALL_OUT}, ports)) as node:
+        sender, receiver = Tap(node, 0), Tap(node, 1)
+        to = Ether(src=mac(0), dst=mac(1)) / IP(src=ip(0), dst=ip(1))
+        arrived = []
+        for revision, rules in ((2, (*ALL_OUT, *many)), (3, ALL_OUT)):
+            change(node, view(revision, {GROUP: rules}, ports))
+            sender.send(*(to / UDP(sport=9, dport=port) / Raw(b"x") for port in (1, 2, 3, 6000, 6001)), _marker())
+            arrived.append([frame[UDP].dport for frame in receiver.received(_MARKER)])
+        assert arrived == [[2, 6000], []]
+
+
 def test_without_a_group_nothing_passes() -> None:
     """A port with port security and no group neither sends nor gets IP; ARP it does."""
     with secured_node(view(1, {GROUP: (*ALL_OUT, rule(10))}, [[], [GROUP], []])) as node:

@@ -99,7 +99,10 @@ def test_rules_in_bulk(api: Api) -> None:
         ({"protocol": "tcp", "port_range_min": 81, "port_range_max": 80}, 400, "SecurityGroupInvalidPortRange"),
         ({"protocol": "udp", "port_range_min": 0, "port_range_max": 80}, 400, "SecurityGroupInvalidPortValue"),
         ({"protocol": "tcp", "port_range_min": 1, "port_range_max": 65536}, 400, "HTTPBadRequest"),
+        ({"protocol": "tcp", "port_range_min": -1, "port_range_max": 80}, 400, "HTTPBadRequest"),
         ({"protocol": "esp", "port_range_min": 1, "port_range_max": 2}, 400, "SecurityGroupInvalidProtocolForPort"),
+        ({"protocol": "dccp", "port_range_min": 1, "port_range_max": 2}, 400, "SecurityGroupInvalidProtocolForPort"),
+        ({"protocol": 136, "port_range_min": 1, "port_range_max": 2}, 400, "SecurityGroupInvalidProtocolForPort"),
         ({"protocol": "icmp", "port_range_min": 256}, 400, "SecurityGroupInvalidIcmpValue"),
         ({"protocol": "icmp", "port_range_max": 0}, 400, "SecurityGroupMissingIcmpType"),
         ({"protocol": "ipv6-icmp"}, 400, "SecurityGroupEthertypeConflictWithProtocol"),
@@ -230,6 +233,36 @@ def test_ports_without_port_security(api: Api) -> None:
     assert (off.status, off.json["port"]["security_groups"]) == (200, [])
     assert api.put("network", network["id"], port_security_enabled=False).status == 200
     assert api.make("port", network_id=network["id"])["security_groups"] == []
+
+
+def test_pairs_of_all_addresses_are_taken_and_named(api: Api) -> None:
+    """A pair of 0.0.0.0/0 or ::/0 is taken, and the port's warnings say what that means; other pairs have none."""
+    network, _ = api.network()
+    pairs = [{"ip_address": "0.0.0.0/0"}, {"ip_address": "::/0", "mac_address": "00:00:5e:00:01:07"}]
+    port = api.make("port", network_id=network["id"], allowed_address_pairs=[*pairs, {"ip_address": "10.0.0.0/8"}])
+    assert [text.split(":  ")[0].partition(" the port")[0] for text in port["warnings"]] == [
+        f"allowed address pair 0.0.0.0/0: from {port['mac_address']}",
+        "allowed address pair ::/0: from 00:00:5e:00:01:07",
+    ]
+    assert api.get(f"/ports/{port['id']}")["port"] == port
+    fewer = api.put("port", port["id"], allowed_address_pairs=[{"ip_address": "10.0.0.0/8"}])
+    assert fewer.json["port"]["warnings"] == []
+
+
+def test_a_thousand_rules(api: Api) -> None:
+    """A thousand are made, five hundred a request, and shown; a request with one that is there already makes none."""
+    group = api.make("security_group", name="many")
+    rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+    many = [{**rule, "port_range_min": port, "port_range_max": port} for port in range(1, 1001)]
+    requests = [{"security_group_rules": many[start : start + 500]} for start in range(0, 1000, 500)]
+    assert [api.call("POST", "/security-group-rules", request).status for request in requests] == [201] * 2
+    shown = api.get(f"/security-groups/{group['id']}")["security_group"]["security_group_rules"]
+    assert len(shown) == 1002
+    before = api.tables()
+    more = {**rule, "port_range_min": 2001, "port_range_max": 2001}
+    again = api.call("POST", "/security-group-rules", {"security_group_rules": [more, {**many[-1], "protocol": "6"}]})
+    assert (again.status, again.kind) == (409, "SecurityGroupRuleExists")
+    assert api.tables() == before
 
 
 def test_services_ports_are_trusted(api: Api) -> None:

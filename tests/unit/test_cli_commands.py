@@ -188,6 +188,13 @@ def test_a_damaged_cache_is_no_error(nebulactl: Nebulactl, cloud: Cloud, tmp_pat
     assert (nebulactl("network", "list").code, cloud.logins) == (0, 3)
 
 
+def test_warnings_are_printed(nebulactl: Nebulactl, cloud: Cloud) -> None:
+    """What the API warns of goes to stderr, after a change and whenever the resource is shown."""
+    cloud.add("ports", name="wide", network_id=NETWORK_ID, fixed_ips=[], warnings=["it may send as anybody"])
+    for argv in (("show", "wide", "-f", "value", "-c", "name"), ("set", "wide", "--disable")):
+        assert nebulactl("port", *argv).err == "nebulactl: warning: it may send as anybody\n"
+
+
 def test_request_ids_are_printed_when_asked(nebulactl: Nebulactl) -> None:
     """-v prints the id of each changing call to stderr, and stdout stays for scripts."""
     ended = nebulactl("network", "create", "x", "-v", "-f", "value", "-c", "name")

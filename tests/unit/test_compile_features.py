@@ -32,6 +32,7 @@ from nebula.desired.kinds import (
 )
 from nebula.desired.state import NodeState
 from nebula.ids import BR_TUN, Owner, OwnerKind
+from nebula.rules.subnets import HOST_ROUTES_LIMIT, NAMESERVERS_LIMIT
 from nebula.view.records import DhcpHost, FixedIp, HostRoute, NodeView, RemotePort, RouterView, SubnetView
 
 ROUTER = Owner(OwnerKind.ROUTER, "5cf32528-565b-4acc-8f26-af86244c680b")
@@ -309,6 +310,21 @@ def test_options_file(changes: dict[str, object], expected: list[str]) -> None:
     """Router, name servers and classless routes (with the default route among them) of a subnet."""
     subnet = msgspec.structs.replace(SUBNET, **changes)
     assert dnsmasq.options_file([subnet]).splitlines() == [f"tag:subnet-s1,{line}" for line in expected]
+
+
+def test_lines_of_options_are_short_enough() -> None:
+    """As many host routes, with texts as long, as the API takes: dnsmasq reads a line beyond 1024 bytes as two."""
+    routes = tuple(HostRoute(f"100.100.100.{100 + n}/32", f"192.168.100.{100 + n}") for n in range(HOST_ROUTES_LIMIT))
+    servers = tuple(f"192.168.100.{100 + n}" for n in range(NAMESERVERS_LIMIT))
+    subnet = msgspec.structs.replace(
+        SUBNET,
+        id="3eb31d05-a8a9-450f-83c5-8bf94d064f98",
+        gateway_ip="192.168.100.254",
+        host_routes=routes,
+        dns_nameservers=servers,
+    )
+    lines = dnsmasq.options_file([subnet]).splitlines()
+    assert (lines[0].count("/32"), max(len(line) for line in lines) < 1024) == (HOST_ROUTES_LIMIT, True)
 
 
 def test_new_host_only_reloads_dnsmasq() -> None:

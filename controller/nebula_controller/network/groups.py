@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, literal_column, select
+from sqlalchemy import and_, bindparam, delete, insert, literal_column, select
 
 from nebula.errors import NotFound
 from nebula.ids import Owner, OwnerKind
@@ -45,8 +45,12 @@ ADDRESS_GROUPS = RecordTable[AddressGroup](address_groups, ADDRESS_GROUP)
 _default_of = select(security_groups.c.id).where(
     security_groups.c.project_id == bindparam("project"), security_groups.c.is_default.is_(True)
 )
-_rules_of = RULES.query(
-    security_group_rules.c.security_group_id == bindparam("group"),
+_SAME = ("direction", "ethertype", "protocol_number", "port_range_min", "port_range_max")
+_alike = RULES.query(
+    and_(
+        security_group_rules.c.security_group_id == bindparam("group"),
+        *[security_group_rules.c[name].is_not_distinct_from(bindparam(name)) for name in _SAME],
+    ),
     literal_column("security_group_rules.rowid"),
 )
 _ports_of = select(port_security_groups.c.port_id).where(port_security_groups.c.group_id == bindparam("group"))
@@ -131,9 +135,10 @@ def not_found(group_id: str) -> NotFound:
     return NotFound(f"Security group {group_id} does not exist", type_name="SecurityGroupNotFound")
 
 
-def rules_of(tx: Transaction, group_id: str) -> list[SecurityGroupRule]:
-    """The group's rules, oldest first."""
-    return RULES.all(tx, _rules_of, {"group": group_id})
+def alike(tx: Transaction, rule: SecurityGroupRule) -> list[SecurityGroupRule]:
+    """Rules of its group with the rule's direction, family, protocol and ports."""
+    wanted = {name: getattr(rule, name) for name in _SAME}
+    return RULES.all(tx, _alike, {"group": rule.security_group_id, **wanted})
 
 
 def members(tx: Transaction, group_id: str) -> Sequence[str]:

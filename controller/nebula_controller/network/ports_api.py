@@ -11,6 +11,7 @@ from nebula.ids import Owner, OwnerKind, SubnetId
 from nebula.model.attribute import Who
 from nebula.model.port import DHCP, SERVICE_OWNED, Port
 from nebula.rules import ports as rules
+from nebula.rules import security_groups
 from nebula.view.records import FixedIp
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
@@ -138,6 +139,8 @@ class Ports(Collection[Port]):
             row["security_groups"] = groups.get(row["id"], [])
             row["fixed_ips"] = addresses = found.get(row["id"], [])
             of_port = [FixedIp(SubnetId(a["subnet_id"]), a["ip_address"]) for a in addresses]
+            pairs = row["allowed_address_pairs"]
+            row["warnings"] = security_groups.warnings(pairs) if isinstance(pairs, list | tuple) else []
             row["dns_assignment"] = rules.dns_assignment(str(row["dns_name"]), of_port)
 
     def filters(self) -> Mapping[str, FilterMaker]:

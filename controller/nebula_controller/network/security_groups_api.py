@@ -67,7 +67,7 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
             groups.group_for(tx, context, rule.remote_group_id)
         if rule.remote_address_group_id is not None:
             groups.address_group_for(tx, context, rule.remote_address_group_id)
-        raise_all(rules.check_duplicate(rule, groups.rules_of(tx, group.id)))
+        raise_all(rules.check_duplicate(rule, groups.alike(tx, rule)))
         made = groups.RULES.insert(tx, rule)
         groups.bump(tx, group)
         return made
