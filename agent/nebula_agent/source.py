@@ -165,12 +165,14 @@ class Cache:
             return None
         return decode(content, str(self._path))
 
-    def store(self, view: NodeView) -> None:
-        """Keep the view; a disk that is full is logged, not fatal."""
+    def store(self, view: NodeView) -> bool:
+        """Keep the view. False where that does not work, as on a full disk: logged, not fatal."""
         try:
             files.write(self._path, codec.encode(view), durable=True, mode=0o600)
         except OSError as error:
             event(_log, logging.ERROR, "cannot keep the view", path=str(self._path), error=error.strerror)
+            return False
+        return True
 
     def forget(self) -> None:
         """Remove the file."""

@@ -44,7 +44,9 @@ class Turns:
         self.guard = Guard()
         self.tell_all = True
         """The next receipt holds the status of every port."""
+        self._acted_on: NodeView | None = None
         self._stored: NodeView | None = None
+        """What is on the disk; where that is full, each turn tries again."""
         self._compiled: tuple[NodeView, Facts] | None = None
         self._desired: NodeState = EMPTY
         self._unwired: dict[PortId, str] = {}
@@ -54,7 +56,7 @@ class Turns:
 
     def start_from(self, view: NodeView) -> None:
         """Take up the view that was acted on before."""
-        self.view = self._stored = view
+        self.view = self._acted_on = self._stored = view
         self.guard = Guard(view.epoch, view.revision)
 
     @property
@@ -94,8 +96,8 @@ class Turns:
         if receipt is not None:
             self._send(receipt)
         _log_pass(receipt, reason, result, view.revision, began)
-        if self._stored != view:
-            self._cache.store(view)
+        self._acted_on = view
+        if self._stored != view and self._cache.store(view):
             self._stored = view
         return result.clean
 
@@ -148,7 +150,7 @@ class Turns:
         """A turn could not even be taken. Where that goes on, nobody knows that the ports work: they are in ERROR."""
         event(_log, logging.ERROR, "the pass could not run", error=str(error))
         self._failures += 1
-        view = self._stored
+        view = self._acted_on
         if view is None or self._failures < _FAILURES_BEFORE_TOLD:
             return
         statuses = {

@@ -47,8 +47,8 @@ class _World:
     def __init__(self, folder: Path) -> None:
         self.sent: list[Receipt] = []
         self.node = _Node()
-        cache = Cache(folder / "view.json")
-        self.turns = Turns(cast(Node, self.node), cache, "n1", self.sent.append)
+        self.cache = Cache(folder / "view.json")
+        self.turns = Turns(cast(Node, self.node), self.cache, "n1", self.sent.append)
         network = NetworkView(_NET, "n", "p", "vxlan", 5, None, 1450, False)
         ports = (
             PortView(_PORT, _NET, "fa:16:3e:00:00:01", (), "network:dhcp", "d"),
@@ -95,3 +95,14 @@ def test_ports_come_back_with_the_next_turn_that_can_be_taken(world: _World) -> 
     world.take()
     told = {item.port_id: item for receipt in world.sent for item in receipt.status}
     assert told[_PORT] == {item.port_id: item for item in before}[_PORT]
+
+
+def test_a_view_that_could_not_be_kept_is_kept_as_soon_as_it_can(tmp_path: Path) -> None:
+    """The disk was full when the view came: the next turn writes it, so that a reboot does not go back behind it."""
+    world = _World(tmp_path / "folder")
+    (tmp_path / "folder").write_text("in the way")
+    world.take()
+    assert world.cache.load() is None
+    (tmp_path / "folder").unlink()
+    world.take()
+    assert world.cache.load() == world.turns.view
