@@ -16,6 +16,7 @@ from scapy.layers.l2 import ARP, Ether
 
 WEB = "198.51.100.10"
 GATEWAY = "203.0.113.1"
+_GATEWAY_MAC = "02:4e:00:02:00:01"
 
 
 class Outside(Space):
@@ -23,17 +24,19 @@ class Outside(Space):
 
     def __init__(self, node: AgentNode) -> None:
         super().__init__()
-        sh("ip", "link", "add", "inet0", "netns", str(node.pid), "type", "veth", "peer", "seg0", "netns", str(self.pid))
+        self.plug(node)
+        self.run("ip", "address", "add", f"{WEB}/32", "dev", "lo")
+        node.mappings = ("public:br-ex:inet0",)
+
+    def plug(self, node: AgentNode) -> None:
+        """The segment's wire: ``inet0`` on the node."""
+        far = ("peer", "name", "seg0", "address", _GATEWAY_MAC, "netns", str(self.pid))
+        sh("ip", "link", "add", "inet0", "netns", str(node.pid), "type", "veth", *far)
         node.run("ip", "link", "set", "inet0", "up")
         node.run("ethtool", "-K", "inet0", "tx", "off")  # what a network card does: whole frames leave
-        for argv in (
-            ("link", "set", "seg0", "up"),
-            ("address", "add", f"{GATEWAY}/24", "dev", "seg0"),
-            ("address", "add", f"{WEB}/32", "dev", "lo"),
-        ):
-            self.run("ip", *argv)
+        self.run("ip", "link", "set", "seg0", "up")
+        self.run("ip", "address", "add", f"{GATEWAY}/24", "dev", "seg0")
         self.run("ethtool", "-K", "seg0", "tx", "off")
-        node.mappings = ("public:br-ex:inet0",)
 
 
 class Capture:

@@ -80,3 +80,19 @@ def test_gateway_changes_without_losing_routes() -> None:
     eventually(lambda: node.status(*ping, namespace=NS2) == 0, "ping after", timeout_s=3)
     assert sources(capture.stop()) == {OTHER_GATEWAY_IP}
     assert "0 changes" in node.agent("plan")
+
+
+def test_a_provider_device_that_is_plugged_in_again_is_used_again() -> None:
+    """It goes and another of its name comes, as a network card does that is reset: packets flow again by themselves."""
+    node, outside = _net1()
+    node.show(net1())
+    node.start_agent()
+    node.wait_sync(1)
+    ping = ("ping", "-c", "1", "-W", "1", WEB)
+    eventually(lambda: node.status(*ping, namespace=NS2) == 0, "ping before")
+    for _time in range(2):
+        node.run("ip", "link", "del", "inet0")
+        eventually(lambda: node.status(*ping, namespace=NS2) != 0, "nothing without the device")
+        outside.plug(node)
+        eventually(lambda: node.status(*ping, namespace=NS2) == 0, "ping with the new one")
+    assert "0 changes" in node.agent("plan")

@@ -5,8 +5,8 @@ has our mark in ``external_ids:nebula-owner`` (of the Bridge or the Port), and t
 bridge that is another's is used as it is where that is asked for, and otherwise refused.
 
 OVS's userspace datapath goes on reading from a device that is gone when another of its name has taken its place. So
-``external_ids:nebula-ifindex`` of a Port keeps which very device was put in; where that has changed the port is taken
-out and put in again.
+``external_ids:nebula-ifindex`` of a Port keeps which very device was put in; where that has changed, also that of a
+provider network which somebody plugs in again, the port is taken out and put in again.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from nebula_agent.edge.ovsdb_rows import BridgeRow, InterfaceRow, OvsState
 
 IFACE_ID = "iface-id"
 IFINDEX_KEY = "nebula-ifindex"
+_NO_DEVICE = "0"
 
 
 class OpenVSwitchDriver:
@@ -65,9 +66,9 @@ class OpenVSwitchDriver:
             owner = parse_mark(interface.port_external_ids.get(OWNER_KEY, ""))
             if owner is not None:
                 port = _port(interface, owner)
-                if self._device_replaced(interface):
-                    port = msgspec.structs.replace(port, bridge="")
                 wanted = desired.get(port.key)
+                if self._device_replaced(interface, wanted):
+                    port = msgspec.structs.replace(port, bridge="")
                 yield wanted if isinstance(wanted, BridgePort) and _same(wanted, port) else port
 
     def apply(self, changes: Sequence[Change]) -> Failures:
@@ -98,13 +99,15 @@ class OpenVSwitchDriver:
         port = change.after
         if not isinstance(port, BridgePort):
             return {}
-        index = self._kernel.link_index(port.name) if port.device is not None else 0
-        return {OWNER_KEY: port.owner.mark} | ({IFINDEX_KEY: str(index)} if index else {})
+        ids = {OWNER_KEY: port.owner.mark}
+        return ids if port.type else ids | {IFINDEX_KEY: str(self._kernel.link_index(port.name))}
 
-    def _device_replaced(self, row: InterfaceRow) -> bool:
+    def _device_replaced(self, row: InterfaceRow, wanted: KernelObject | None) -> bool:
         kept = row.port_external_ids.get(IFINDEX_KEY, "")
         link = self._kernel.root.links.get(row.name)
-        return bool(kept) and kept != str(link.index if link is not None else 0)
+        if link is None and not (isinstance(wanted, BridgePort) and wanted.device is not None):
+            return False  # not a device of ours to make again: its port waits for it
+        return bool(kept) and kept != (str(link.index) if link is not None else _NO_DEVICE)
 
     def _take_out(self, changes: Sequence[Change]) -> None:
         def edit(transaction: Transaction) -> None:
@@ -165,11 +168,12 @@ def plugged(state: OvsState, exists: Callable[[str], bool]) -> tuple[tuple[str, 
 
 def devices(state: OvsState) -> frozenset[tuple[str, int]]:
     """(name, index in the kernel) of the devices that we have put into bridges."""
-    return frozenset(
-        (row.name, int(row.port_external_ids[IFINDEX_KEY]))
+    kept = {
+        row.name: row.port_external_ids.get(IFINDEX_KEY, "")
         for row in state.interfaces.values()
-        if row.port_external_ids.get(IFINDEX_KEY, "").isdecimal() and _is_ours(row.port_external_ids)
-    )
+        if _is_ours(row.port_external_ids)
+    }
+    return frozenset((name, int(index)) for name, index in kept.items() if index.isdecimal() and index != _NO_DEVICE)
 
 
 def local_vlans(state: OvsState) -> tuple[tuple[str, int], ...]:
