@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
 
+import msgspec
 from nebula_runtime.http import Client
 
-from tests.bench.controller import BIN, Controller, Load, controller, milliseconds, rate
-from tests.bench.figures import Figure, pss_mib, quantile
+from tests.bench.controller import BIN, Controller, Load, controller, cpu_ms, milliseconds, together
+from tests.bench.figures import Figure, pss_mib, quantile, quantiles
 from tests.bench.seed import seed_ports
 
 FEW, MORE, MANY = 1000, 10_000, 100_000
@@ -31,14 +31,22 @@ class Bench:
         self.port = {"port": {"network_id": self.network}}
         it.call(client, "POST", _PORTS, self.port)
 
-    def network_list(self) -> list[float]:
-        return Load(self.it, "GET", "/network/v2.0/networks?limit=10").times(300)
+    def load(self, call: Request) -> Load:
+        """One client's."""
+        return Load(self.it, call.method, call.path, self.port if call.method == "POST" else None)
 
-    def port_list(self) -> list[float]:
-        """1,000 ports: a page, whatever there is."""
-        load = Load(self.it, "GET", f"{_PORTS}?limit={_PAGE}")
-        assert load.send().count(b"mac_address") >= _PAGE
-        return load.times(15)
+    def one_client(self, call: Request) -> tuple[list[float], float]:
+        """Milliseconds of each request, and the controller's processor time for one."""
+        load = self.load(call)
+        if call.count < 100:
+            assert load.send().count(b"mac_address") >= _PAGE
+        spent = cpu_ms(self.it.pid)
+        times = load.times(call.count)
+        return times, (cpu_ms(self.it.pid) - spent) / call.count
+
+    def eight_clients(self, call: Request) -> list[float]:
+        """Milliseconds of each request."""
+        return together([self.load(call) for _ in range(8)], max(call.count // 4, 4))[0]
 
     def last_page(self) -> list[float]:
         """By the links to the end: the times of all pages."""
@@ -52,25 +60,26 @@ class Bench:
             path = next((link["href"].removeprefix(self.it.url) for link in links if link["rel"] == "next"), "")
         return times
 
-    def port_create(self) -> list[float]:
-        return Load(self.it, "POST", _PORTS, self.port).times(300)
-
     def bulk(self) -> list[float]:
-        """500 ports in one request; they go again, so that the next size finds the same network."""
-        load = Load(self.it, "POST", _PORTS, {"ports": [self.port["port"]] * _BULK})
-        return load.times(3)
-
-    def filtered(self) -> list[float]:
-        """What clients ask most: a port by its name, which nobody has."""
-        return Load(self.it, "GET", f"{_PORTS}?name=nobody").times(100)
+        """500 ports in one request."""
+        return Load(self.it, "POST", _PORTS, {"ports": [self.port["port"]] * _BULK}).times(5)
 
 
-_SAME: tuple[tuple[str, Callable[[Bench], list[float]], str], ...] = (
-    ("GET /v2.0/networks", Bench.network_list, "3"),
-    (f"GET /v2.0/ports, {_PAGE} of them", Bench.port_list, "40"),
-    ("GET /v2.0/ports?name=", Bench.filtered, ""),
-    ("POST /v2.0/ports", Bench.port_create, "5"),
-    (f"POST /v2.0/ports, {_BULK} at once", Bench.bulk, "600"),
+class Request(msgspec.Struct, frozen=True):
+    """A call that is measured so often."""
+
+    name: str
+    method: str
+    path: str
+    count: int
+    goal: str = ""
+
+
+_REQUESTS = (
+    Request("GET /v2.0/networks", "GET", "/network/v2.0/networks?limit=10", 300, "3"),
+    Request(f"GET /v2.0/ports, {_PAGE} of them", "GET", f"{_PORTS}?limit={_PAGE}", 20, "40"),
+    Request("GET /v2.0/ports?name=", "GET", f"{_PORTS}?name=nobody", 100),
+    Request("POST /v2.0/ports", "POST", _PORTS, 300, "5"),
 )
 
 
@@ -84,40 +93,39 @@ def figures() -> list[Figure]:
     found: list[Figure] = []
     with controller() as it:
         bench = Bench(it)
-        seed_ports(it.database, bench.network, FEW)
         few: dict[str, float] = {}
-        for name, measure, goal in _SAME:
-            times = measure(bench)
-            few[name] = quantile(times, 0.5)
-            found += _both(f"{name}, {FEW} in the database", times, goal)
-        eight = rate([Load(it, "POST", _PORTS, bench.port) for _ in range(8)], 50)
-        found.append(Figure("POST /v2.0/ports, eight clients", "1/s", (eight,), "200", "3"))
-        found.append(Figure("nebulactl network list, a process", "ms", _nebulactl(it), "200", "1960"))
-        found.append(Figure("controller's memory with 3,500 ports (PSS)", "MiB", (pss_mib(it.pid),), "80"))
-
-        seed_ports(it.database, bench.network, MORE)
-        found.append(
-            Figure(f"GET /v2.0/ports, {MORE} in pages of {_PAGE}: a page", "ms", tuple(bench.last_page()), "40")
-        )
-
-        seed_ports(it.database, bench.network, MANY)
-        for name, measure, _goal in _SAME:
-            times = measure(bench)
-            found += _both(f"{name}, {MANY} in the database", times, "")
-            found.append(Figure(f"{name}: {MANY} / {FEW}", "ratio", (quantile(times, 0.5) / few[name],), "2"))
+        for total in (FEW, MANY):
+            seed_ports(it.database, bench.network, total)
+            here = f"{total} in the database"
+            for call in _REQUESTS:
+                times, spent_ms = bench.one_client(call)
+                found += quantiles(f"{call.name}, {here}", times, call.goal)
+                found.append(Figure(f"{call.name}, {here}: the controller's processor time", "ms", (spent_ms,)))
+                found += _ratio(few, call.name, quantile(times, 0.5), total)
+                found += quantiles(f"{call.name}, {here}, eight clients", bench.eight_clients(call))
+            bulk = bench.bulk()
+            found.append(Figure(f"POST /v2.0/ports, {_BULK} at once, {here}", "ms", tuple(bulk), "600"))
+            found += _ratio(few, f"POST /v2.0/ports, {_BULK} at once", quantile(bulk, 0.5), total)
+            if total == FEW:
+                _times, eight = together([bench.load(_REQUESTS[-1]) for _ in range(8)], 50)
+                found.append(Figure("POST /v2.0/ports, eight clients", "1/s", (eight,), "200", "3"))
+                found.append(Figure("nebulactl network list, a process", "ms", _nebulactl(it), "200", "1960"))
+                found.append(Figure("controller's memory with 6,000 ports (PSS)", "MiB", (pss_mib(it.pid),), "80"))
+                seed_ports(it.database, bench.network, MORE)
+                pages = tuple(bench.last_page())
+                found.append(Figure(f"GET /v2.0/ports, {MORE} in pages of {_PAGE}: a page", "ms", pages, "40"))
         pages = tuple(bench.last_page())
         found.append(Figure(f"GET /v2.0/ports, {MANY} in pages of {_PAGE}: a page", "ms", pages, "40"))
         found.append(Figure(f"controller's memory with {MANY} ports (PSS)", "MiB", (pss_mib(it.pid),)))
     return found
 
 
-def _both(name: str, times: list[float], goal: str) -> list[Figure]:
-    if len(times) < 100:
-        return [Figure(name, "ms", tuple(times), goal)]
-    return [
-        Figure(f"{name}, p50", "ms", (quantile(times, 0.5),), goal),
-        Figure(f"{name}, p99", "ms", (quantile(times, 0.99),)),
-    ]
+def _ratio(few: dict[str, float], name: str, median_ms: float, total: int) -> list[Figure]:
+    """How much longer it takes with many."""
+    if name not in few:
+        few[name] = median_ms
+        return []
+    return [Figure(f"{name}: {total} / {FEW}", "ratio", (median_ms / few[name],), "2")]
 
 
 def _nebulactl(it: Controller) -> tuple[float, ...]:

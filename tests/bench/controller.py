@@ -140,12 +140,20 @@ class Load:
         return [milliseconds(self.send) for _ in range(count)]
 
 
-def rate(loads: list[Load], count: int) -> float:
-    """Requests per second where all send at once, ``count`` each."""
-    threads = [threading.Thread(target=load.times, args=(count,)) for load in loads]
+def together(loads: list[Load], count: int) -> tuple[list[float], float]:
+    """Where all send at once, ``count`` each: the milliseconds of every request, and requests per second."""
+    times: list[float] = []
+    threads = [threading.Thread(target=lambda load=load: times.extend(load.times(count))) for load in loads]  # type: ignore[misc]
     started_at = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return len(loads) * count / (time.perf_counter() - started_at)
+    return times, len(loads) * count / (time.perf_counter() - started_at)
+
+
+def cpu_ms(pid: int) -> float:
+    """Processor time of all threads of a process so far (schedstat): other work on the machine does not count."""
+    return (
+        sum(int(Path(path, "schedstat").read_text().split()[0]) for path in Path(f"/proc/{pid}/task").iterdir()) / 1e6
+    )

@@ -28,6 +28,14 @@ def quantile(samples: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def quantiles(name: str, times: Sequence[float], goal: str = "", openstack: str = "") -> list[Figure]:
+    """The median, and what one of a hundred takes, in milliseconds."""
+    return [
+        Figure(f"{name}, p50", "ms", (quantile(times, 0.5),), goal, openstack),
+        Figure(f"{name}, p99", "ms", (quantile(times, 0.99),)),
+    ]
+
+
 def machine() -> str:
     """Kernel, cores, memory and the versions that matter, in one paragraph."""
 

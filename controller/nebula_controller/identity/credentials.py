@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from nebula.errors import BadRequest, Unauthorized
 from nebula_controller.identity import attributes
@@ -156,6 +156,13 @@ def _scope(scope: _Scope | str | None) -> ScopeWish:
     return ScopeWish(ScopeKind.DOMAIN if scope.domain else ScopeKind.SYSTEM, domain=scope.domain)
 
 
+_USER = select(users.c.id).where(users.c.name == bindparam("name"), users.c.domain_id == bindparam("domain"))
+_PROJECT = select(projects.c.id).where(
+    projects.c.name == bindparam("name"), projects.c.domain_id == bindparam("domain")
+)
+_DOMAIN = select(domains.c.id).where(domains.c.name == bindparam("name"))
+
+
 def find_user(tx: Transaction, wanted: PasswordUser) -> Standing | None:
     """The user that a login names; None where there is none. BadRequest where it names neither id nor name."""
     user_id = wanted.id
@@ -163,8 +170,7 @@ def find_user(tx: Transaction, wanted: PasswordUser) -> Standing | None:
         if wanted.name is None or wanted.domain is None:
             raise BadRequest("Expecting to find id, or name and domain, in user.")
         domain_id = _domain_id_or_none(tx, wanted.domain)
-        named = (users.c.name == wanted.name) & (users.c.domain_id == domain_id)
-        user_id = tx.execute(select(users.c.id).where(named)).scalar_one_or_none()
+        user_id = tx.execute(_USER, {"name": wanted.name, "domain": domain_id}).scalar_one_or_none()
     return user_standing(tx, user_id) if user_id is not None else None
 
 
@@ -181,8 +187,7 @@ def find_project(tx: Transaction, scope: ScopeWish) -> str:
     if wanted.name is None or wanted.domain is None:
         raise BadRequest("Expecting to find id, or name and domain, in scope.project.")
     domain_id = _domain_id(tx, wanted.domain)
-    named = (projects.c.name == wanted.name) & (projects.c.domain_id == domain_id)
-    project_id = tx.execute(select(projects.c.id).where(named)).scalar_one_or_none()
+    project_id = tx.execute(_PROJECT, {"name": wanted.name, "domain": domain_id}).scalar_one_or_none()
     if project_id is None:
         raise Unauthorized(f"Could not find project: {wanted.name}.")
     return str(project_id)
@@ -200,4 +205,4 @@ def _domain_id_or_none(tx: Transaction, wanted: DomainName | None) -> str | None
         raise BadRequest("Expecting to find id or name in domain.")
     if wanted.id is not None:
         return wanted.id
-    return tx.execute(select(domains.c.id).where(domains.c.name == wanted.name)).scalar_one_or_none()
+    return tx.execute(_DOMAIN, {"name": wanted.name}).scalar_one_or_none()

@@ -49,7 +49,7 @@ _OF_USER = or_(
 _GRANTS_OF_USER = select(assignments).where(_OF_USER)
 _PROJECT_PLACE = select(projects.c.parent_id, projects.c.domain_id).where(projects.c.id == bindparam("project_id"))
 _IMPLIED = select(implied_roles)
-_ROLES = select(roles.c.name, roles.c.id, roles.c.domain_id)
+_ROLES = select(roles.c.name, roles.c.id, roles.c.domain_id).where(roles.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def grants_of_user(tx: Transaction, user_id: str) -> list[Grant]:
@@ -92,7 +92,7 @@ def role_refs(tx: Transaction, role_ids: set[str]) -> tuple[RoleRef, ...]:
     """Names for ids, sorted by name."""
     if not role_ids:
         return ()
-    return tuple(sorted(RoleRef(**row._mapping) for row in tx.execute(_ROLES.where(roles.c.id.in_(role_ids)))))
+    return tuple(sorted(RoleRef(**row._mapping) for row in tx.execute(_ROLES, {"ids": sorted(role_ids)})))
 
 
 def roles_on(tx: Transaction, user_id: str, target_kind: str, target_id: str) -> tuple[RoleRef, ...]:
