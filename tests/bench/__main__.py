@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import api, firewall, identity, lab, node, throughput
+from tests.bench import api, firewall, identity, joining, lab, node, throughput
 from tests.bench.figures import Figure, machine, table
 
 SECTIONS: dict[str, Callable[[], list[Figure]]] = {
@@ -14,6 +14,7 @@ SECTIONS: dict[str, Callable[[], list[Figure]]] = {
     "api": api.figures,
     "lab": lab.figures,
     "node": node.figures,
+    "joining": joining.figures,
     "firewall": firewall.figures,
     "throughput": throughput.figures,
 }

@@ -25,7 +25,7 @@ AGENT, CONTROLLER = "from nebula_agent.main import main", "from nebula_controlle
 class Site:
     """Two nodes and their controller."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, lifetime_s: int = LIFETIME_S) -> None:
         self.machine = machine
         machine.nebulactl("lab", "up", "--nodes", "2")
         for node in ("net1", "compute1"):
@@ -38,9 +38,15 @@ class Site:
             self.on(node, *python(AGENT), "clean", "--config=/run/nebula-agent.toml")
         self.on("net1", "sh", "-c", "umask 077; mkdir /var/lib/c; echo sesame > /var/lib/c/password")
         argv = [*python(CONTROLLER), "--state-dir=/var/lib/c/state", "--listen-tls=10.200.0.10:9697"]
-        argv += ["--admin-password-file=/var/lib/c/password", f"--certificate-lifetime-s={LIFETIME_S}"]
+        argv += ["--admin-password-file=/var/lib/c/password", f"--certificate-lifetime-s={lifetime_s}"]
         self.on("net1", "sh", "-c", 'setsid --fork "$@" > /var/log/controller.log 2>&1', "sh", *argv)
         self.until(lambda: "listening" in self.on("net1", "cat", "/var/log/controller.log"))
+
+    def stop(self, node: str, config: str) -> None:
+        """End the agent, and take away all that it made."""
+        pid = "/run/nebula/agent.pid"
+        self.on(node, "sh", "-c", f"kill $(cat {pid}); while [ -e {pid} ]; do sleep 0.02; done")
+        self.on(node, *python(AGENT), "clean", f"--config={config}")
 
     def on(self, node: str, *argv: str) -> str:
         """Output of a program on a node, which must succeed."""
