@@ -54,6 +54,7 @@ def main() -> None:
             _program(root, program)
             _manual(root, program, section, version)
         _units(staging)
+        _examples(staging / "nebula-controller")
         _completion(staging / "nebulactl")
         for package in ("nebula-common", "nebula-controller", "nebula-agent", "nebulactl"):
             print(_pack(staging / package, package, version, target))
@@ -134,6 +135,13 @@ def _units(staging: Path) -> None:
             shutil.copy(HERE / "debian" / package / name, place)
 
 
+def _examples(root: Path) -> None:
+    folder = root / "usr/share/doc/nebula-controller/examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sorted((HERE / "watching").iterdir()):
+        shutil.copy(file, folder / file.name)
+
+
 def _completion(root: Path) -> None:
     places = {
         "bash": "usr/share/bash-completion/completions/nebulactl",
@@ -152,7 +160,7 @@ def _completion(root: Path) -> None:
 def _pack(root: Path, package: str, version: str, target: Path) -> Path:
     """Control files, licence, and the package itself."""
     licence = root / "usr/share/doc" / package / "copyright"
-    licence.parent.mkdir(parents=True)
+    licence.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "LICENSE", licence)
     source, control = HERE / "debian" / package, root / "DEBIAN"
     control.mkdir()

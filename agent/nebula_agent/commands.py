@@ -5,16 +5,18 @@ Effects: all of the agent's.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import resource
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from nebula_runtime.config import host_and_port
 from nebula_runtime.daemon import notify, pid_file
 from nebula_runtime.log import event
 
@@ -32,6 +34,7 @@ from nebula_agent.answers import Answers
 from nebula_agent.backlog import Backlog
 from nebula_agent.edge import files, netns
 from nebula_agent.loop import Loop, log_start
+from nebula_agent.metrics import AgentMetrics
 from nebula_agent.node import Node
 from nebula_agent.questions import Questions
 from nebula_agent.report import Reporter
@@ -82,11 +85,13 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
     cache = _cache(settings)
     reporter: Reporter | None = None
 
+    metrics = AgentMetrics(settings.host, version, node.datapath_type)
+
     def send(receipt: Receipt) -> None:
         if reporter is not None:
             reporter.receipt(receipt)
 
-    turns = Turns(node, cache, settings.host, send)
+    turns = Turns(node, cache, settings.host, send, metrics)
     kept = cache.load()
     if kept is not None and kept.host == settings.host:
         turns.start_from(kept)
@@ -114,11 +119,12 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
         reporter = Reporter(access, settings.host, loop.statuses_lost)
         reporter.start()
         reporter.report(msgspec.structs.replace(report, plugged=node.plugs()))
-        source = ControllerSource(access, settings.host, loop.deliver)
+        source = ControllerSource(access, settings.host, loop.deliver, metrics)
         questions = Questions(access, settings.host, loop.ask)
         questions.start()
     else:
         source = FileSource(Path(settings.view_file), node.watch, loop.deliver)
+    metrics.more = lambda: _look(metrics, answers, access, reporter)
     log_start(
         host=settings.host,
         version=version,
@@ -133,14 +139,38 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
         event(_log, logging.WARNING, "TCP is slow here: ovs-vswitchd runs without segmentation offload", do=_OFFLOAD)
     notify("READY=1")
     try:
-        loop.run(source)
+        with _given_out(settings, metrics):
+            loop.run(source)
     finally:
         notify("STOPPING=1")
-        if questions is not None:
-            questions.stop()
-        if reporter is not None:
-            reporter.stop()
+        for link in (questions, reporter):
+            if link is not None:
+                link.stop()
         event(_log, logging.INFO, "nebula-agent stopped: the dataplane stays as it is")
+
+
+@contextlib.contextmanager
+def _given_out(settings: Settings, metrics: AgentMetrics) -> Iterator[None]:
+    """To Prometheus meanwhile, where that is wanted. ConfigError where the address cannot be had."""
+    if not settings.metrics_listen:
+        yield
+        return
+    from nebula_runtime.metrics_server import MetricsServer
+
+    server = MetricsServer(host_and_port("--metrics-listen", settings.metrics_listen), metrics.collect)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+def _look(metrics: AgentMetrics, answers: Answers, access: Access | None, reporter: Reporter | None) -> None:
+    metrics.paused.set(answers.paused)
+    if reporter is not None:
+        metrics.waiting.set(reporter.waiting)
+    if access is not None and access.identity is not None:
+        metrics.expiry.set(access.identity.joined.expires_at_s)
 
 
 def plan(settings: Settings, *, script: bool = False) -> int:

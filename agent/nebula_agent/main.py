@@ -35,6 +35,7 @@ _FLAGS = {
     "state-dir": "folder of the last view and the daemons' files (default: /var/lib/nebula)",
     "view-file": "read the node's view from this file instead of a controller",
     "pid-file": "default: agent.pid in the run folder",
+    "metrics-listen": "HOST:PORT where Prometheus finds /metrics (default: nowhere)",
     "log-format": "text or json (default: text)",
     "log-level": "debug, info, warning or error (default: info)",
 }

@@ -56,6 +56,11 @@ class Reporter:
         self._refused = 0
         self._thread = threading.Thread(target=self._run, name="report", daemon=True)
 
+    @property
+    def waiting(self) -> int:
+        """Receipts that the controller has not taken yet."""
+        return len(self._receipts)
+
     def start(self) -> None:
         """Begin to send."""
         self._thread.start()

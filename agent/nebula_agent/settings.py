@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 
 import msgspec
+from nebula_runtime.config import host_and_port
 
 from nebula.compile.facts import BridgeMapping
 from nebula.errors import ConfigError
@@ -30,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state_dir: str = "/var/lib/nebula"
     view_file: str = ""
     pid_file: str = ""
+    metrics_listen: str = ""
     log_format: str = "text"
     log_level: str = "info"
 
@@ -65,6 +67,8 @@ def check(settings: Settings) -> None:
         raise ConfigError(f"--log-format {settings.log_format!r}: give text or json")
     if settings.log_level.lower() not in ("debug", "info", "warning", "error"):
         raise ConfigError(f"--log-level {settings.log_level!r}: give debug, info, warning or error")
+    if settings.metrics_listen:
+        host_and_port("--metrics-listen", settings.metrics_listen)
     for name, path in (("--run-dir", settings.run_dir), ("--state-dir", settings.state_dir)):
         if not path.startswith("/"):
             raise ConfigError(f"{name} {path!r}: give an absolute path")

@@ -23,6 +23,7 @@ from nebula.view.records import NodeView
 from nebula_agent.access import Access, refusal
 from nebula_agent.edge import files, libc
 from nebula_agent.edge.watch import Watch
+from nebula_agent.metrics import AgentMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,10 @@ class Source(Protocol):
 class ControllerSource:
     """Long poll of the controller (``GET /nebula/v1/nodes/HOST/view``), with back-off while it is away."""
 
-    def __init__(self, access: Access, host: str, deliver: Callable[[NodeView], None]) -> None:
+    def __init__(
+        self, access: Access, host: str, deliver: Callable[[NodeView], None], metrics: AgentMetrics | None = None
+    ) -> None:
+        self._metrics = metrics or AgentMetrics()
         self._client = access.client(timeout_s=_WAIT_S + 15.0)
         self._path = f"/nebula/v1/nodes/{quote(host, safe='')}/view?wait={_WAIT_S}"
         self._access = access
@@ -82,7 +86,9 @@ class ControllerSource:
                 answered = False
             if answered:
                 pause_s = _FIRST_PAUSE_S
+                self._metrics.contact()
             else:
+                self._metrics.feed_errors.add()
                 self._stopped.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

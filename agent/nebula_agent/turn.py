@@ -20,6 +20,7 @@ from nebula.ids import PortId
 from nebula.view.records import NodeView
 from nebula.view.report import Action, PortStatus, Reason, Receipt, Result
 from nebula_agent.guard import Guard
+from nebula_agent.metrics import AgentMetrics
 from nebula_agent.node import Node
 from nebula_agent.reconcile import Pass
 from nebula_agent.source import Cache
@@ -34,7 +35,15 @@ _FAILURES_BEFORE_TOLD = 3
 class Turns:
     """The view acted on, the one that waits, and what was told last."""
 
-    def __init__(self, node: Node, cache: Cache, host: str, send: Callable[[Receipt], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        cache: Cache,
+        host: str,
+        send: Callable[[Receipt], None],
+        metrics: AgentMetrics | None = None,
+    ) -> None:
+        self._metrics = metrics or AgentMetrics()
         self._node = node
         self._cache = cache
         self._host = host
@@ -92,6 +101,8 @@ class Turns:
         self._failures = 0
         receipt = self._receipt(view, reason, result, began, started_at)
         self.guard.acted(view)
+        self._metrics.passed(reason, result, time.monotonic() - began, view.revision)
+        self._metrics.desired, self._metrics.statuses = desired, self._told
         self._alarm = ""
         if receipt is not None:
             self._send(receipt)
@@ -135,6 +146,8 @@ class Turns:
         )
 
     def _hold(self, view: NodeView, reason: Reason) -> None:
+        self._metrics.not_passed(reason, "held")
+        self._metrics.revision.set(view.revision)
         held = self.guard.held
         text = held.reason if held is not None else "held"
         if text == self._alarm:
@@ -149,6 +162,7 @@ class Turns:
     def fail(self, error: NebulaError | ValueError, reason: Reason) -> None:
         """A turn could not even be taken. Where that goes on, nobody knows that the ports work: they are in ERROR."""
         event(_log, logging.ERROR, "the pass could not run", error=str(error))
+        self._metrics.not_passed(reason, "failed")
         self._failures += 1
         view = self._acted_on
         if view is None or self._failures < _FAILURES_BEFORE_TOLD:
@@ -159,7 +173,7 @@ class Turns:
         }
         told = tuple(item for item in statuses.values() if self._told.get(item.port_id) != item)
         if told:
-            self._told = statuses
+            self._told = self._metrics.statuses = statuses
             revision = self.guard.revision
             self._send(Receipt(view.host, view.epoch, revision, revision, reason, _now(), 0.0, status=told))
 

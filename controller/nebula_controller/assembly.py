@@ -6,6 +6,7 @@ Effects: opens the database and the key repository; starts nothing. ``serve`` ru
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ from nebula_controller.identity.service import identity_service
 from nebula_controller.identity.site import Site
 from nebula_controller.identity.token import TokenCodec, TokenProvider
 from nebula_controller.identity.uuidtokens import UuidTokens
+from nebula_controller.metrics import ControllerMetrics
 from nebula_controller.network.service import network_service
 from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.nodes.joining_api import Joining
@@ -46,6 +48,11 @@ class Controller(msgspec.Struct, frozen=True):
     site: Site
     southbound: Southbound
     application: Starlette
+    metrics: ControllerMetrics
+
+    def scraped(self) -> bytes:
+        """All metrics as Prometheus reads them; on the thread of the event loop."""
+        return self.metrics.collect(self.database, self.southbound.realised)
 
     def release(self) -> None:
         """Let every long poll end now, so that its connection can be closed."""
@@ -95,6 +102,13 @@ def _policy(services: Sequence[Service], file: str | None) -> Policy:
     return build(default_rules(services), file or "", read_policy(Path(file)) if file else {})
 
 
+def _version() -> str:
+    try:
+        return importlib.metadata.version("nebula-sdn")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+source"
+
+
 def assemble(
     state_dir: Path, settings: Settings, node_secret: str | None = None, joining: Joining | None = None
 ) -> Controller:
@@ -102,9 +116,9 @@ def assemble(
     database = Database(state_dir / DATABASE)
     try:
         site = identity_site(database, state_dir, settings)
-        southbound = Southbound(
-            database, node_secret=node_secret.encode() if node_secret is not None else None, joining=joining
-        )
+        metrics = ControllerMetrics(_version())
+        secret = node_secret.encode() if node_secret is not None else None
+        southbound = Southbound(database, node_secret=secret, joining=joining, took=metrics.took)
         network = NetworkSettings(
             vni_first=settings.vni_first,
             vni_last=settings.vni_last,
@@ -130,5 +144,7 @@ def assemble(
         refresh.cancel()
         await southbound.stop()
 
-    application = create_application(site.authenticator, services, lifespan, southbound.beyond, policy)
-    return Controller(database, site, southbound, application)
+    application = create_application(
+        site.authenticator, services, lifespan, southbound.beyond, policy, answered=metrics.answered
+    )
+    return Controller(database, site, southbound, application, metrics)

@@ -49,6 +49,7 @@ EXIT_CONFIG = 2
 @click.option(
     "--policy-file", metavar="FILE", help="YAML that changes single rules of who may do what.  [default: none]"
 )
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Where Prometheus finds /metrics.  [default: nowhere]")
 @click.option("--log-format", metavar="json|text", help="[default: text]")
 @click.option("--log-level", metavar="debug|info|warning|error", help="[default: info]")
 @click.option("--token-lifetime-s", metavar="S", type=int, help="[default: 3600]")

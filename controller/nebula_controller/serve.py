@@ -15,13 +15,13 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
-from nebula_runtime.config import read_secret
+from nebula_runtime.config import host_and_port, read_secret
 from nebula_runtime.daemon import notify, pid_file, watchdog_s
 from nebula_runtime.log import event
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GRACE_S = 1
+_SCRAPE_S = 5.0
 KEEP_ALIVE_S = 75
 """Longer than an agent's heartbeats are apart, so that a kept connection is not closed under a request."""
 
@@ -65,10 +66,12 @@ def run(settings: Settings) -> None:
         if settings.pid_file:  # the sockets are open: who calls from now on is answered
             stack.enter_context(pid_file(Path(settings.pid_file)))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(controller, sockets, tls, started))
+            runner.run(_serve(controller, sockets, tls, started, settings.metrics_listen))
 
 
-async def _serve(controller: Controller, sockets: list[socket.socket], tls: Tls | None, started: float) -> None:
+async def _serve(
+    controller: Controller, sockets: list[socket.socket], tls: Tls | None, started: float, metrics: str
+) -> None:
     among = Connections(prepare_files())
     config = uvicorn.Config(
         controller.application,
@@ -110,8 +113,33 @@ async def _serve(controller: Controller, sockets: list[socket.socket], tls: Tls 
         event(log, logging.INFO, "listening", addresses=listening, start_s=seconds, epoch=controller.database.epoch)
 
     server.tell_when_ready(ready)
-    await server.serve(sockets)
+    async with _given_out(controller, metrics):
+        await server.serve(sockets)
     event(log, logging.INFO, "stopped")
+
+
+@contextlib.asynccontextmanager
+async def _given_out(controller: Controller, address: str) -> AsyncIterator[None]:
+    """The metrics, to Prometheus, meanwhile; collected on the loop's thread. ConfigError."""
+    if not address:
+        yield
+        return
+    from nebula_runtime.metrics_server import MetricsServer
+
+    loop = asyncio.get_running_loop()
+
+    async def scraped() -> bytes:
+        return controller.scraped()
+
+    def collect() -> bytes:
+        return asyncio.run_coroutine_threadsafe(scraped(), loop).result(_SCRAPE_S)
+
+    server = MetricsServer(host_and_port("metrics_listen", address), collect)
+    server.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(server.stop)  # it may be waiting for this loop
 
 
 class _Server(uvicorn.Server):

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+from nebula_runtime.config import host_and_port
 
-from nebula.errors import ConfigError
 from nebula.model.network import VNI_FIRST
 from nebula_controller.identity.ldap import LdapSettings
 
@@ -29,8 +29,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ``listen_tls`` are those with TLS, where nodes join and show their certificates; ``tls_name`` further names or
     addresses by which clients call them; ``certificate_lifetime_s`` is that of the nodes' certificates and of the
     controller's. ``node_secret_file``: what nodes that never joined show, on a network that nobody else is on; None:
-    all join. ``policy_file``: see ``docs/policy.md``. ``token_provider``: ``uuid`` keeps a row for each token.
-    ``max_active_keys`` of Fernet.
+    all join. ``metrics_listen``: where Prometheus finds /metrics; empty: nowhere. ``policy_file``: see
+    ``docs/policy.md``. ``token_provider``: ``uuid`` keeps a row for each token. ``max_active_keys`` of Fernet.
     ``password_hash_rounds`` is bcrypt's cost, the logarithm of its iterations. The rules for
     passwords, off by default, are explained in ``identity.passwordrules``. ``ldap`` (in the file only,
     as ``[ldap.NAME]``) gives the domain of that name a directory. ``vni_first``..``vni_last`` are given to
@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     node_secret_file: str | None = None
     admin_password_file: str | None = None
     pid_file: str | None = None
+    metrics_listen: str = ""
     policy_file: str | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -71,19 +72,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """Where to listen; without any flag on 127.0.0.1:9696. ConfigError for what is not ``HOST:PORT``."""
         if not self.listen and not self.listen_fd:
             return [("127.0.0.1", DEFAULT_PORT)]
-        return [_address(text) for text in self.listen]
+        return [host_and_port("listen", text) for text in self.listen]
 
     def tls_addresses(self) -> list[tuple[str, int]]:
         """Where to listen with TLS. ConfigError."""
-        return [_address(text) for text in self.listen_tls]
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ConfigError(f"listen {text!r}: put an IPv6 address into brackets, as in [::1]:{DEFAULT_PORT}")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"listen {text!r} is not HOST:PORT, as in 127.0.0.1:{DEFAULT_PORT}")
-    return host, int(port)
+        return [host_and_port("listen_tls", text) for text in self.listen_tls]

@@ -61,6 +61,8 @@ class Views:
         self._touched: set[Owner] = set()
         self._waiters: defaultdict[Host, dict[asyncio.Future[None], str]] = defaultdict(dict)
         """The futures of those who wait, with the etag that they have."""
+        self._changed_s: dict[Host, float] = {}
+        """When each node's view last became another, by ``time.monotonic``."""
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
         self._stopped = False
@@ -91,6 +93,7 @@ class Views:
         self._stale |= reached
         for host in self._views.keys() - self.snapshot.nodes.keys():
             del self._views[host]
+            self._changed_s.pop(host, None)
             self._held.pop(host, None)
 
     def held_until(self, host: Host, revision: int) -> int:
@@ -120,7 +123,13 @@ class Views:
         etag = codec.etag(view)
         if known is None or known.etag != etag:
             known = self._views[host] = View(view.revision, etag, codec.encode(view))
+            self._changed_s[host] = time.monotonic()
         return known
+
+    def newest(self, host: Host) -> tuple[int, float] | None:
+        """Revision of the node's view as it was projected last, and how many seconds ago it became that."""
+        known = self._views.get(host)
+        return (known.revision, time.monotonic() - self._changed_s[host]) if known is not None else None
 
     async def changed(self, host: Host, etag: str, wait_s: float) -> View | None:
         """The node's view once its etag is another than ``etag``; None when that takes longer than ``wait_s``.

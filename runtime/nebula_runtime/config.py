@@ -58,6 +58,18 @@ def load(record: type[T], path: Path | None, flags: Mapping[str, object]) -> T:
         raise ConfigError(f"{source}: {error}") from error
 
 
+def host_and_port(what: str, text: str) -> tuple[str, int]:
+    """``HOST:PORT``, an IPv6 address in brackets. ConfigError that begins with ``what``."""
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ConfigError(f"{what} {text!r}: put an IPv6 address into brackets, as in [::1]:9696")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{what} {text!r} is not HOST:PORT, as in 127.0.0.1:9696")
+    return host, int(port)
+
+
 def read_secret(path: Path) -> str:
     """The first line of a secret's file. Raises ConfigError where it is missing, empty or open to others."""
     try:

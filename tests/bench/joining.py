@@ -1,7 +1,7 @@
 """How long a node takes from ``nebula-agent join`` to its first packet. Needs root.
 
-The node lost its place (revoked and cleaned), its instance still belongs to it: join, start of the agent, view, all of the
-node's objects, DHCP, and a ping through the tunnel that is answered.
+The node has been cleaned, its instance still belongs to it: join, start of the agent, view, all of the node's objects,
+DHCP, and a ping through the tunnel that is answered.
 """
 
 from __future__ import annotations

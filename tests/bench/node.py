@@ -37,6 +37,8 @@ def figures() -> list[Figure]:
     runs = [measure(200, restart=number == 0) for number in range(3)]
     large = measure(1000, restart=False)
 
+    idle = inside("tests.bench.node_idle", "200", "130")
+
     def samples(name: str) -> tuple[float, ...]:
         return tuple(run[name] for run in runs if name in run)
 
@@ -54,6 +56,8 @@ def figures() -> list[Figure]:
         Figure("agent restart with 200 ports: in sync after", "s", samples("restart_s"), "2", "30 with 50 ports"),
         Figure("agent restart: changes", "n", samples("restart_changes"), "0"),
         Figure("agent restart: lost of 100 pings/s", "pings", samples("restart_lost"), "0", "hundreds"),
+        Figure("agent idle with 200 ports, scraped: of one core", "%", (idle["idle_percent"],), "1"),
+        Figure("agent idle with 200 ports, scraped: memory (PSS)", "MiB", (idle["idle_mib"],), "50"),
         Figure("agent's memory with 200 ports (PSS)", "MiB", samples("agent_mib"), "50"),
         Figure("agent's memory with 1,000 ports (PSS)", "MiB", (large["agent_mib"],)),
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from nebulactl.api import NEBULA, Json, as_objects
 from nebulactl.asking import ask
 from nebulactl.invocation import api
 from nebulactl.joining import revoke, token
 from nebulactl.options import lists
 from nebulactl.output import Output
-from nebulactl.render import cell
+from nebulactl.render import Cell
 
 
 @click.group()
@@ -21,20 +22,56 @@ node.add_command(token)
 node.add_command(revoke)
 
 
+_COLUMNS = {
+    "Node": "host",
+    "Health": "health",
+    "Version": "version",
+    "Datapath": "datapath_type",
+    "Lag": "lag_s",
+    "Revision": "revision",
+    "Paused": "paused",
+}
+_LONG = {
+    "Roles": "roles",
+    "VTEP": "vtep_ip",
+    "Ports": "ports",
+    "In Error": "ports_in_error",
+    "Heartbeat": "heartbeat_age_s",
+    "Joined": "joined",
+    "Certificate Until": "certificate_expires_at",
+}
+
+
 @node.command("list")
+@click.option("--long", is_flag=True, help="Roles, tunnel address, ports, seconds since the heartbeat, certificate.")
 @lists
-def list_nodes(output: Output) -> None:
-    """The nodes that answer now: the revision of the view that each acts on, and whether it is paused.
+def list_nodes(output: Output, long: bool) -> None:
+    """All nodes: health (ok, behind, error, down, revoked), version, datapath, and how far each is.
+
+    Lag is for how many seconds a node's newest view has waited to be acted on. The revision is that of the view that it
+    acts on, by its own word: it is asked. Exit code 1 where a node is down or does not answer.
 
     \b
     Examples:
       nebulactl node list
+      nebulactl node list --long -f json
     """
+    known = as_objects(api().get(NEBULA, "/nodes").get("nodes"))
     answers, whole = ask(api(), "status")
-    rows = [[cell(answer.get(key)) for key in ("host", "revision", "paused")] for answer in answers]
-    output.rows(["Node", "Revision", "Paused"], rows)
+    told = {answer.get("host"): answer for answer in answers}
+    columns = {**_COLUMNS, **(_LONG if long else {})}
+    rows = []
+    for item in known:
+        answer = told.get(item.get("host"), {})
+        merged = {**item, "revision": answer.get("revision"), "paused": answer.get("paused")}
+        rows.append([_cell(merged.get(key)) for key in columns.values()])
+    output.rows([*columns], rows)
     if not whole:
         raise SystemExit(1)
+
+
+def _cell(value: Json) -> Cell:
+    return Cell(", ".join(map(str, value)) if isinstance(value, list) else value, value)
 
 
 @node.command()

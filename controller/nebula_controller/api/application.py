@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from nebula_controller.api.context import Authenticator
-from nebula_controller.api.endpoint import Beyond, Endpoint, Nowhere, Operation, Service
+from nebula_controller.api.endpoint import Answered, Beyond, Endpoint, Nowhere, Operation, Service
 from nebula_controller.api.policy import Policy
 
 
@@ -23,10 +23,13 @@ def create_application(
     lifespan: Lifespan[Starlette] | None = None,
     beyond: Beyond | None = None,
     policy: Policy | None = None,
+    *,
+    answered: Answered | None = None,
 ) -> Starlette:
     """One route per path, in the services' order; ``lifespan`` is Starlette's, for what runs beside the requests.
 
     ``beyond`` grants what changing calls of all services may ask for by headers. ``policy`` None: the defaults.
+    ``answered`` is told of each request.
     """
     if policy is None:
         policy = Policy(default_rules(services))
@@ -36,7 +39,19 @@ def create_application(
         for operation in service.operations:
             paths[service.prefix + operation.path].append(operation)
         routes += [
-            Route(path, Endpoint(operations, service.shape, authenticator, policy, beyond), methods=None)
+            Route(
+                path,
+                Endpoint(
+                    operations,
+                    service.shape,
+                    authenticator,
+                    policy,
+                    beyond,
+                    answered=answered,
+                    service=service.prefix.lstrip("/") or "document",
+                ),
+                methods=None,
+            )
             for path, operations in paths.items()
         ]
     application = Starlette(routes=routes, lifespan=lifespan)

@@ -97,6 +97,10 @@ PlainHandler = Callable[[Call], Answer]
 Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 
+Answered = Callable[[str, str, int, float], None]
+"""Told of a request: service (``nodes`` for what agents ask), method, status, seconds."""
+
+
 class Claim(msgspec.Struct, frozen=True):
     """What is known of a call before its body is read. ``node`` is at the other end of the connection."""
 
@@ -172,7 +176,13 @@ class Endpoint:
         authenticator: Authenticator,
         policy: Policy,
         beyond: Beyond | None = None,
+        *,
+        answered: Answered | None = None,
+        service: str = "",
     ) -> None:
+        """``answered`` is told of each request, with ``service``: its name there."""
+        self._answered = answered
+        self._service = service
         self._operations = {operation.method: operation for operation in operations}
         self._shape = shape
         self._authenticator = authenticator
@@ -208,6 +218,9 @@ class Endpoint:
                 InternalError("Request Failed: internal server error while processing your request.")
             )
         await _send(answer, context.request_id, send)
+        duration_s = time.perf_counter() - started
+        if self._answered is not None:
+            self._answered(self._name(scope), context.method, answer.status, duration_s)
         event(
             log,
             logging.INFO,
@@ -216,7 +229,7 @@ class Endpoint:
             method=context.method,
             path=context.path,
             status=answer.status,
-            duration_ms=round((time.perf_counter() - started) * 1000, 2),
+            duration_ms=round(duration_s * 1000, 2),
             user_id=context.user_id,
             project_id=context.project_id,
         )
@@ -239,6 +252,10 @@ class Endpoint:
             more = await self._beyond.waited(wishes.wait_s)
             answer = msgspec.structs.replace(answer, headers={**answer.headers, **more})
         return answer
+
+    def _name(self, scope: Scope) -> str:
+        operation = self._operations.get(scope["method"])
+        return "nodes" if operation is not None and operation.admits is not None else self._service
 
     def _operation(self, scope: Scope) -> Operation:
         operation = self._operations.get(scope["method"])

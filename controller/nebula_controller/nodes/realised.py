@@ -81,6 +81,11 @@ class Realised:
         aims = {host: view.revision for host, view in views.items() if view is not None}
         return {host: revision for host, revision in aims.items() if self._lacks(host, revision)}
 
+    def lag_s(self, host: Host) -> float:
+        """How long the node's newest view has waited to be acted on; 0 where it has been, or nobody asked for it."""
+        newest = self._views.newest(host)
+        return newest[1] if newest is not None and self._lacks(host, newest[0]) else 0.0
+
     def stop(self) -> None:
         """Let all waiters go with what is known."""
         self._stopped = True

@@ -48,6 +48,7 @@ class NodesApi:
         realised: Realised,
         questions: Questions,
         gate: Gate,
+        took: Callable[[Receipt], None] = lambda _receipt: None,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
@@ -59,6 +60,7 @@ class NodesApi:
         self._news = asyncio.Event()
         self._stopped = False
         self._gate = gate
+        self._took = took
         self._wall_s = wall_s
 
     def service(self) -> Service:
@@ -119,6 +121,7 @@ class NodesApi:
                 status.take(tx, host, receipt.status, complete=receipt.complete, node_is_up=not down)
         if receipt.epoch == self._database.epoch:
             self._realised.take(receipt)
+        self._took(receipt)
         self._tell_news()
         return Answer(204)
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from nebula.view.report import Receipt
 from nebula_controller import scheduler
 from nebula_controller.api.endpoint import Service
 from nebula_controller.nodes.agents_api import AgentsApi
@@ -14,6 +15,7 @@ from nebula_controller.nodes.asking_api import AskingApi
 from nebula_controller.nodes.beyond import BeyondTheAnswer
 from nebula_controller.nodes.gate import Gate
 from nebula_controller.nodes.joining_api import Joining, JoiningApi
+from nebula_controller.nodes.nodes_api import NodesListApi
 from nebula_controller.nodes.plugs import Plugs
 from nebula_controller.nodes.questions import Questions
 from nebula_controller.nodes.realised import Realised
@@ -33,6 +35,7 @@ class Southbound:
     """Made once per database. ``monotonic_s`` and ``wall_s`` are clocks in seconds, for tests.
 
     ``node_secret`` None: nodes are believed by their certificates alone. ``joining`` None: none can join.
+    ``took`` is told of each receipt.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Southbound:
         *,
         node_secret: bytes | None,
         joining: Joining | None = None,
+        took: Callable[[Receipt], None] = lambda _receipt: None,
         monotonic_s: Callable[[], float] = time.monotonic,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
@@ -59,8 +63,10 @@ class Southbound:
             realised=self.realised,
             questions=self._questions,
             gate=gate,
+            took=took,
             wall_s=wall_s,
         )
+        self._list = NodesListApi(database, self.realised, wall_s)
         self._joining = JoiningApi(database, self.registry, gate, joining, wall_s)
         self.beyond = BeyondTheAnswer(database, self.views, self.realised, self._questions)
         self._asking = AskingApi(database, self.views, self._questions)
@@ -70,8 +76,8 @@ class Southbound:
 
     def services(self) -> list[Service]:
         """``/nebula/v1``, and Neutron's ``agents`` below ``/network``."""
-        asked = [self._asking.service(), self._traces.service()]
-        return [self._api.service(), self._joining.service(), *asked, self._agents.service()]
+        apis = (self._api, self._joining, self._list, self._asking, self._traces, self._agents)
+        return [api.service() for api in apis]
 
     async def start(self) -> None:
         """Begin to watch the heartbeats."""
