@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plays a whole machine
 
 LIFETIME_S = 20
 URL = "https://10.200.0.10:9697"
+METRICS = "127.0.0.1:9698"
 AGENT, CONTROLLER = "from nebula_agent.main import main", "from nebula_controller.main import main"
 
 
@@ -38,6 +39,7 @@ class Site:
             self.on(node, *python(AGENT), "clean", "--config=/run/nebula-agent.toml")
         self.on("net1", "sh", "-c", "umask 077; mkdir /var/lib/c; echo sesame > /var/lib/c/password")
         argv = [*python(CONTROLLER), "--state-dir=/var/lib/c/state", "--listen-tls=10.200.0.10:9697"]
+        argv += ["--metrics-listen=127.0.0.1:9699"]
         argv += ["--admin-password-file=/var/lib/c/password", f"--certificate-lifetime-s={lifetime_s}"]
         self.on("net1", "sh", "-c", 'setsid --fork "$@" > /var/log/controller.log 2>&1', "sh", *argv)
         self.until(lambda: "listening" in self.on("net1", "cat", "/var/log/controller.log"))
@@ -77,6 +79,7 @@ class Site:
             "host": node,
             "vtep_ip": f"10.201.0.{number}",
             "role": list(roles),
+            "metrics_listen": METRICS,
             "bridge_mapping": ["provider:br-ex:provider0"] if "network" in roles else [],
         }
         text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
@@ -137,6 +140,34 @@ def test_packets_flow_between_nodes_that_joined(site: Site, pinged: str) -> None
     assert "3 received" in ping(site, pinged)
     listed = site.ctl("node", "token", "list", "-f", "value", "-c", "State", "-c", "Used By").splitlines()
     assert sorted(listed) == ["used compute1", "used net1"]
+
+
+def test_both_daemons_tell_prometheus_how_they_are(site: Site, pinged: str) -> None:
+    """The port is ACTIVE for both, each node is up and not behind, flows are counted, the end of certificates told."""
+    agent = scraped(site, "compute1", METRICS)
+    assert agent['nebula_agent_ports{status="ACTIVE"}'] == 1
+    assert agent['nebula_agent_flows{bridge="br-int"}'] > 10
+    assert agent["nebula_agent_problems"] == agent["nebula_agent_held"] == 0
+    assert agent["nebula_agent_view_revision"] == agent["nebula_agent_applied_revision"] > 1
+    assert agent["nebula_agent_feed_age_seconds"] < 60
+    site.until(lambda: scraped(site, "net1", "127.0.0.1:9699")['nebula_node_lag_seconds{host="compute1"}'] == 0)
+    controller = scraped(site, "net1", "127.0.0.1:9699")
+    assert controller['nebula_node_up{host="net1"}'] == controller['nebula_node_up{host="compute1"}'] == 1
+    assert controller['nebula_ports{status="ACTIVE"}'] == 2  # the instance's and the DHCP server's
+    for host in ("net1", "compute1"):
+        own = scraped(site, host, METRICS)["nebula_agent_certificate_expiry_timestamp_seconds"]
+        told = controller[f'nebula_node_certificate_expiry_timestamp_seconds{{host="{host}"}}']
+        assert abs(own - told) <= LIFETIME_S  # one may have been renewed meanwhile
+    listed = json.loads(site.ctl("node", "list", "--long", "-f", "json"))
+    shown = {row["Node"]: (row["Health"], row["Joined"], row["Datapath"]) for row in listed}
+    assert shown == dict.fromkeys(("net1", "compute1"), ("ok", "yes", "netdev"))
+
+
+def scraped(site: Site, node: str, address: str) -> dict[str, float]:
+    """Samples by name and labels, as they are written."""
+    lines = site.on(node, "curl", "-fsS", f"http://{address}/metrics").splitlines()
+    pairs = [line.rpartition(" ") for line in lines if not line.startswith("#")]
+    return {name: float(value) for name, _blank, value in pairs}
 
 
 def test_certificates_are_renewed_while_all_goes_on(site: Site, pinged: str) -> None:
