@@ -5,6 +5,7 @@ Effects: numbers in memory; reads the database, and the sizes of its files, when
 
 from __future__ import annotations
 
+import collections
 import time
 from collections.abc import Callable, Sequence
 
@@ -12,14 +13,13 @@ from nebula_runtime.metrics import Counter, Family, Gauge, Histogram, ProcessMet
 from sqlalchemy import Table, func, select
 
 from nebula.view.report import Receipt
-from nebula_controller.nodes.nodes_api import healths
+from nebula_controller.nodes.nodes_api import count_ports, healths
 from nebula_controller.nodes.realised import Realised
 from nebula_controller.store.database import Database
 from nebula_controller.store.tables.compute import servers
-from nebula_controller.store.tables.network import networks, ports, routers
+from nebula_controller.store.tables.network import networks, routers
 
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_PORTS = select(ports.c.status, func.count()).group_by(ports.c.status)
 _COUNTED: Sequence[tuple[str, Table]] = (("network", networks), ("router", routers), ("server", servers))
 
 
@@ -84,11 +84,15 @@ class ControllerMetrics:
         """For a scrape; on the thread of the event loop."""
         now_s = self._wall_s()
         with database.read() as tx:
-            found = healths(tx, realised, now_s)
-            self.ports.replace({(status,): count for status, count in tx.execute(_PORTS)})
+            counts = count_ports(tx)
+            found = healths(tx, realised, counts, now_s)
             for kind, table in _COUNTED:
                 self.objects.set(tx.execute(select(func.count()).select_from(table)).scalar_one(), kind)
             self.revision.set(tx.revision())
+        by_status: collections.Counter[str] = collections.Counter()
+        for count in counts.values():
+            by_status.update(count)
+        self.ports.replace({(status,): count for status, count in by_status.items()})
         self.node_up.replace({(node.host,): node.up for node in found})
         self.node_lag.replace({(node.host,): node.lag_s for node in found if node.up})
         self.node_heartbeat.replace({(node.host,): node.heartbeat_age_s for node in found})

@@ -102,7 +102,12 @@ class Port(Standard, frozen=True, kw_only=True):
     host: Annotated[
         str,
         msgspec.structs.replace(
-            _words, seen_by=Who.ADMIN, set_by=Who.ADMIN, about="Node that it is bound to.", flag="--host"
+            _words,
+            seen_by=Who.ADMIN,
+            set_by=Who.ADMIN,
+            about="Node that it is bound to.",
+            flag="--host",
+            indexed=False,  # the table has one of it and the status
         ),
     ] = field(name="binding:host_id", default="")
     vif_type: Annotated[str, Attribute(seen_by=Who.ADMIN, length=64)] = field(

@@ -56,7 +56,7 @@ def create_application(
         ]
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False
-    application.router.default = Nowhere(services, authenticator)
+    application.router.default = Nowhere(services, authenticator, answered)
     return application
 
 

@@ -279,8 +279,10 @@ class Endpoint:
 class Nowhere(Endpoint):
     """What answers on a path that no operation has: 404 in the shape of the service that the path is below."""
 
-    def __init__(self, services: Sequence[Service], authenticator: Authenticator) -> None:
-        super().__init__((), neutron_shape, authenticator, NO_RULES)
+    def __init__(
+        self, services: Sequence[Service], authenticator: Authenticator, answered: Answered | None = None
+    ) -> None:
+        super().__init__((), neutron_shape, authenticator, NO_RULES, answered=answered, service="none")
         self._services = services
 
     def _operation(self, scope: Scope) -> Operation:

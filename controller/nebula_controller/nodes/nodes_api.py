@@ -28,9 +28,10 @@ RULE = "nebula:get_nodes"
 BEHIND_S = 10.0
 
 _NODES = select(nodes).order_by(nodes.c.host)
-_PORTS = (
-    select(ports.c.host, ports.c.status, func.count()).where(ports.c.host != "").group_by(ports.c.host, ports.c.status)
-)
+_PORTS = select(ports.c.host, ports.c.status, func.count()).group_by(ports.c.host, ports.c.status)
+
+Counts = dict[str, dict[str, int]]
+"""Ports by host ("": unbound) and status."""
 
 
 class NodeHealth(msgspec.Struct, frozen=True):
@@ -55,12 +56,17 @@ class NodeHealth(msgspec.Struct, frozen=True):
     certificate_left_s: float | None
 
 
-def healths(tx: Transaction, realised: Realised, now_s: float) -> list[NodeHealth]:
-    """All nodes, by name."""
-    joined = membership.members(tx)
-    counts: dict[str, dict[str, int]] = {}
+def count_ports(tx: Transaction) -> Counts:
+    """From an index alone."""
+    counts: Counts = {}
     for host, status, count in tx.execute(_PORTS):
         counts.setdefault(host, {})[status] = count
+    return counts
+
+
+def healths(tx: Transaction, realised: Realised, counts: Counts, now_s: float) -> list[NodeHealth]:
+    """All nodes, by name."""
+    joined = membership.members(tx)
     return [
         _health(row, joined.get(Host(row["host"])), counts.get(row["host"], {}), realised.lag_s(row["host"]), now_s)
         for row in tx.execute(_NODES).mappings()
@@ -108,7 +114,7 @@ class NodesListApi:
         if not call.context.allows(RULE, {}):
             raise Forbidden("The nodes are the administrators'.")
         with self._database.read() as tx:
-            return Answer(200, {"nodes": healths(tx, self._realised, self._wall_s())})
+            return Answer(200, {"nodes": healths(tx, self._realised, count_ports(tx), self._wall_s())})
 
 
 def _time(at_s: float) -> str:

@@ -29,6 +29,8 @@ CONTROLLER_CERTIFICATE = "controller.pem"
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, for which Python has no name."""
 
+_LOOK_S, _AGAIN_S = 3600.0, 60.0
+
 _ANY = ("0.0.0.0", "::")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
@@ -70,13 +72,14 @@ class Listener:
     async def keep_fresh(self) -> None:
         """Renew in time, for ever. Asked often, because clocks are set and machines sleep."""
         while True:
-            await asyncio.sleep(min(3600.0, max(1.0, self.left_s())))
+            await asyncio.sleep(min(_LOOK_S, max(1.0, self.left_s())))
             if self.left_s() <= 0:
                 try:
                     self.renew()
                     event(log, logging.INFO, "the controller's certificate is renewed")
-                except ConfigError as error:
-                    event(log, logging.ERROR, "the controller's certificate is not renewed", error=error.message)
+                except (ConfigError, OSError) as error:
+                    event(log, logging.ERROR, "the controller's certificate is not renewed", error=str(error))
+                    await asyncio.sleep(_AGAIN_S)
 
 
 def names_of(addresses: Iterable[tuple[str, int]], public_url: str, more: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""nodes join."""
+"""nodes join; ports are counted by host and status."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Forward only: an older program refuses a newer database."""
+    with op.batch_alter_table("ports", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ports_host"))
+        batch_op.create_index("ix_ports_host_status", ["host", "status"], unique=False)
     op.create_table(
         "node_memberships",
         sa.Column("host", sa.String(length=64), nullable=False),
