@@ -16,10 +16,12 @@ from nebula.desired.shell import OWNER_KEY, command
 from nebula.desired.state import NodeState
 from nebula.errors import NebulaError
 from nebula.ids import Host, parse_mark
+from nebula.trace.live import LiveOrder
 from nebula.view.question import Ask, Difference, Foreign, Item, NodeAnswer, Question
 from nebula.view.report import Action, Reason
 from nebula_agent.drivers.openvswitch import foreign_bridges, our_bridges
 from nebula_agent.node import Node
+from nebula_agent.tracing.live import Live
 from nebula_agent.tracing.site import Site
 from nebula_agent.tracing.walk import Walk
 from nebula_agent.turn import Turns
@@ -33,6 +35,14 @@ class Answers:
         self._turns = turns
         self._host = host
         self.paused = False
+        self._live = Live()
+
+    def take(self, question: Question, reply: Callable[[NodeAnswer], None]) -> None:
+        """Answer now; what a trace's packet was seen at later, from another thread."""
+        if question.ask is Ask.SEEN and question.live is not None:
+            self._live.seen(question.live, lambda seen: reply(NodeAnswer(question.id, self._host, sightings=seen)))
+        else:
+            reply(self.answer(question))
 
     def answer(self, question: Question) -> NodeAnswer:
         """Never raises: what cannot be answered is said in ``error``."""
@@ -64,6 +74,8 @@ class Answers:
             Ask.PAUSE: lambda _question: self._pause(True),
             Ask.RESUME: lambda _question: self._pause(False),
             Ask.TRACE: self._trace,
+            Ask.LISTEN: lambda question: {"sightings": self._live.listen(self._site(), _order(question))},
+            Ask.SEND: lambda question: {"sightings": self._live.send(self._site(), _order(question))},
             Ask.STATUS: lambda _question: {},
         }
         return looks[question.ask](question)
@@ -114,10 +126,13 @@ class Answers:
     def _trace(self, question: Question) -> dict[str, object]:
         if question.probe is None:
             raise ValueError("a trace needs a packet")
+        return {"ways": Walk(self._site(), question.probe).ways()}
+
+    def _site(self) -> Site:
         desired = self._turns.desired()
         if desired is None:
             raise NebulaError("this node has no view yet: it does not know what is whose")
-        return {"ways": Walk(Site(self._node, desired), question.probe).ways()}
+        return Site(self._node, desired)
 
     def _pause(self, paused: bool) -> dict[str, object]:
         self.paused = paused
@@ -146,6 +161,12 @@ class Answers:
                 yield Foreign("bridge-port", row.name, f"on {row.bridge}")
         for bridge in bridges:
             yield from (Foreign("flow", text, f"on {bridge}") for text in self._node.foreign_flows(bridge))
+
+
+def _order(question: Question) -> LiveOrder:
+    if question.live is None:
+        raise ValueError("there is no packet")
+    return question.live
 
 
 def _item(item: KernelObject, note: str) -> Item:

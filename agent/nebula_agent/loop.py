@@ -142,7 +142,7 @@ class Loop:
                 self._turn(reason)
         while self._asked:
             question, reply = self._asked.popleft()
-            reply(self._answers.answer(question))
+            self._answers.take(question, reply)
         if self._warmth is not None and self._turns.view is not None:
             self._warmth.touch(self._turns.view.peers, time.monotonic())
 

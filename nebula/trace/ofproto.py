@@ -145,8 +145,8 @@ def _fields(packet: Packet) -> Iterator[str]:
         if packet.protocol == "tcp":
             yield f"tcp_flags={0x12 if packet.answer else 0x02:#x}"
         return
-    yield f"icmp_type={packet.type}"
-    yield "icmp_code=0"
+    yield f"{'icmpv6' if six else 'icmp'}_type={packet.type}"
+    yield f"{'icmpv6' if six else 'icmp'}_code=0"
     if packet.type == SOLICITATION:
         yield f"nd_target={packet.destination}"
         yield f"nd_sll={packet.mac_source}"

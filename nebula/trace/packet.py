@@ -21,6 +21,21 @@ NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmp6": 58}
 """IP protocol numbers by the words that ``ovs-fields(7)`` and iptables use."""
 
 
+_ICMP_WORDS = {
+    ("icmp", ECHO): "echo request",
+    ("icmp", ECHO_ANSWER): "echo reply",
+    ("icmp", 3): "destination unreachable",
+    ("icmp", 11): "time exceeded",
+    ("icmp6", ECHO6): "echo request",
+    ("icmp6", ECHO6_ANSWER): "echo reply",
+    ("icmp6", 1): "destination unreachable",
+    ("icmp6", 2): "packet too big",
+    ("icmp6", 3): "time exceeded",
+    ("icmp6", SOLICITATION): "neighbour solicitation",
+    ("icmp6", ADVERTISEMENT): "neighbour advertisement",
+}
+
+
 def solicited(address: str) -> str:
     """The multicast address that a neighbour solicitation goes to (RFC 4291, 2.7.1)."""
     return str(IPv6Address(0xFF02 << 112 | 0x1FF << 24 | int(IPv6Address(address)) & 0xFFFFFF))
@@ -65,6 +80,15 @@ class Packet(msgspec.Struct, frozen=True):
         return (self.protocol == "arp" and self.type == ARP_REQUEST) or (
             self.protocol == "icmp6" and self.type == SOLICITATION
         )
+
+    @property
+    def is_neighbour_answer(self) -> bool:
+        return self.protocol == "icmp6" and self.type == ADVERTISEMENT
+
+    @property
+    def is_error(self) -> bool:
+        """An ICMP message about a packet that could not be delivered."""
+        return (self.protocol, self.type) in {("icmp", 3), ("icmp", 11), *(("icmp6", kind) for kind in (1, 2, 3))}
 
     @property
     def flood(self) -> bool:
@@ -142,10 +166,5 @@ def described(packet: Packet) -> str:
         return f"{head} DHCP {'offer' if packet.source_port == DHCP_SERVER else 'discover'}"
     if packet.protocol in ("tcp", "udp"):
         return f"{head} {packet.protocol.upper()} {packet.source_port} > {packet.destination_port}"
-    words = {
-        ECHO: "echo request", ECHO6: "echo request", ECHO_ANSWER: "echo reply", ECHO6_ANSWER: "echo reply",
-        SOLICITATION: "neighbour solicitation", ADVERTISEMENT: "neighbour advertisement",
-    }  # fmt: skip
-    return (
-        f"{head} {'ICMPv6' if packet.protocol == 'icmp6' else 'ICMP'} {words.get(packet.type, f'type {packet.type}')}"
-    )
+    family = "ICMPv6" if packet.protocol == "icmp6" else "ICMP"
+    return f"{head} {family} {_ICMP_WORDS.get((packet.protocol, packet.type), f'type {packet.type}')}"

@@ -1,6 +1,6 @@
 """What people ask the nodes through the controller, and what a node answers.
 
-Pure records. A question changes nothing on a node, but for FIX (a pass now), PAUSE and RESUME.
+Pure records. A question changes nothing on a node, but for FIX (a pass now), PAUSE and RESUME; SEND sends one packet.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import enum
 import msgspec
 
 from nebula.ids import Host, Owner
+from nebula.trace.live import LiveOrder, Sightings
 from nebula.trace.probe import Probe, Way
 from nebula.view.records import NodeView
 from nebula.view.report import Action
@@ -19,7 +20,8 @@ class Ask(enum.StrEnum):
     """``inventory``: all that is ours. ``audit``: what differs from what shall be, and what is not ours.
 
     ``owner``: what ``thing`` names. ``plan``: what would change if the node's view were ``view``. ``status``: no more.
-    ``trace``: which ways the packet of ``probe`` takes through the node.
+    ``trace``: which ways the packet of ``probe`` takes through the node. ``listen``, ``send``, ``seen``: of the real
+    packet of ``live``.
     """
 
     STATUS = "status"
@@ -31,6 +33,9 @@ class Ask(enum.StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     TRACE = "trace"
+    LISTEN = "listen"
+    SEND = "send"
+    SEEN = "seen"
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -41,6 +46,7 @@ class Question(msgspec.Struct, frozen=True):
     thing: str = ""
     view: NodeView | None = None
     probe: Probe | None = None
+    live: LiveOrder | None = None
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -88,3 +94,4 @@ class NodeAnswer(msgspec.Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
     foreign: tuple[Foreign, ...] = ()
     ways: tuple[Way, ...] = ()
+    sightings: Sightings | None = None

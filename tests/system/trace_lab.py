@@ -31,6 +31,20 @@ MAKE = (
     "instance create db --network n --node compute2",
     "instance create app --port p-app --node compute2",
     "floating ip create public --port p-app --floating-ip-address 203.0.113.77",
+    "network create m",
+    "subnet create t --network m --subnet-range 192.168.60.0/24",
+    "router add subnet r t",
+    "port create p-other --network m --security-group open",
+    "instance create other --port p-other --node compute2",
+    "security group create silent",
+    "port create p-quiet --network n --security-group silent",
+    "instance create quiet --port p-quiet --node compute1",
+    "network create v6",
+    "subnet create u --network v6 --ip-version 6 --subnet-range fd00:6::/64 --no-dhcp",
+    "port create p-six3 --network v6 --security-group silent",
+    "instance create six1 --network v6 --node compute1",
+    "instance create six2 --network v6 --node compute2",
+    "instance create six3 --port p-six3 --node compute2",
 )
 
 
@@ -39,12 +53,15 @@ class TraceLab:
 
     def __init__(self) -> None:
         self._machine = Machine()
+        self._ports: dict[str, str] = {}
         try:
             self.good("lab", "up", "--nodes", "3")
             for line in MAKE:
-                self.good(*line.split(), "--wait")
-            for name in ("web", "near", "db", "app"):
+                self.good(*line.split())
+            for name in ("web", "near", "db", "app", "other", "quiet"):
                 self.has_address(name)
+            for rule in json.loads(self.good("security", "group", "rule", "list", "silent", "-f", "json")):
+                self.good("security", "group", "rule", "delete", rule["ID"], "--wait")  # the last call: all is there
         except BaseException:
             self.close()
             raise
@@ -67,6 +84,14 @@ class TraceLab:
         wait = "for i in $(seq 100); do ip -4 address show eth0 | grep -q inet && exit 0; sleep 0.1; done; exit 1"
         self.good("instance", "exec", instance, "--", "sh", "-c", wait)
 
+    def port_of(self, instance: str) -> str:
+        """The id of its one port."""
+        if instance not in self._ports:
+            identity = json.loads(self.good("instance", "show", instance, "-f", "json"))["id"]
+            listed = self.good("port", "list", "--device-id", identity, "-f", "value", "-c", "ID")
+            self._ports[instance] = listed.strip()
+        return self._ports[instance]
+
     def trace(self, *words: str) -> dict[str, Any]:
         """The document, with the exit code as ``code``."""
         code, out, error = self.call("trace", *words, "-f", "json")
@@ -82,7 +107,7 @@ class TraceLab:
 
 def hosts(course: dict[str, Any]) -> list[str]:
     """The nodes, in order."""
-    return [leg["host"] for leg in course["legs"]]
+    return [leg["host"] or "outside" for leg in course["legs"]]
 
 
 def steps(course: dict[str, Any], kind: str) -> list[dict[str, Any]]:

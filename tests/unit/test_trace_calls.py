@@ -12,11 +12,13 @@ import pytest
 from southbound_world import ADMIN, BEARER, MEMBER, World
 
 from nebula.ids import Host
+from nebula.trace.live import Sighting, Sightings
 from nebula.trace.packet import Packet
-from nebula.trace.probe import Ends, Enters, Probe, Step, Way
-from nebula.view.question import NodeAnswer, Question
+from nebula.trace.probe import Ends, Enters, Point, Probe, Step, Way
+from nebula.view.question import Ask, NodeAnswer, Question
 
 Node = Callable[[Probe], list[Way]]
+Eyes = Callable[[Question], Sightings | None]
 
 
 @pytest.fixture
@@ -34,22 +36,30 @@ def port(world: World, name: str, host: str = "n1", **more: Any) -> str:
     return str(made["id"])
 
 
-async def serve(world: World, host: str, node: Node) -> None:
-    """A node that answers each probe."""
+async def serve(world: World, host: str, node: Node, eyes: Eyes) -> None:
+    """A node that answers each probe, and what of a real packet ``eyes`` say (None: nothing)."""
     while True:
         answer = await world._call("GET", f"/nebula/v1/nodes/{host}/questions?wait=5", None, headers=BEARER)
         for question in msgspec.json.decode(answer.content, type=list[Question]):
-            assert question.probe is not None
-            found = NodeAnswer(question.id, Host(host), ways=tuple(node(question.probe)))
+            if question.probe is not None:
+                found = NodeAnswer(question.id, Host(host), ways=tuple(node(question.probe)))
+            else:
+                seen = eyes(question)
+                if seen is None:
+                    continue
+                found = NodeAnswer(question.id, Host(host), sightings=seen)
             await world._call("POST", f"/nebula/v1/nodes/{host}/answers", found, headers=BEARER)
 
 
-def trace(world: World, body: dict[str, Any], **nodes: Node) -> Any:
+def trace(world: World, body: dict[str, Any], eyes: dict[str, Eyes] | None = None, **nodes: Node) -> Any:
     """The answer of a trace by a new controller (its waits are bound to an event loop), while the nodes serve."""
     world.restart()
 
     async def story() -> Any:
-        serving = [asyncio.create_task(serve(world, host, node)) for host, node in nodes.items()]
+        serving = [
+            asyncio.create_task(serve(world, host, node, (eyes or {}).get(host, _blind)))
+            for host, node in nodes.items()
+        ]
         try:
             return await world._call("POST", "/nebula/v1/traces", {"wait_s": 1, **body}, headers=ADMIN)
         finally:
@@ -57,6 +67,10 @@ def trace(world: World, body: dict[str, Any], **nodes: Node) -> Any:
                 task.cancel()
 
     return asyncio.run(story())
+
+
+def _blind(_question: Question) -> Sightings:
+    return Sightings()
 
 
 def way(probe: Probe, ends: Ends, *steps: Step, **more: Any) -> Way:
@@ -172,6 +186,60 @@ def test_a_gap_is_named_and_the_rest_is_told(world: World) -> None:
     world.node("n1", 1)
     world.southbound.registry.sweep()
     assert "node n2 is down" in trace(world, body, n1=first).json()["text"]
+
+
+def _device(probe: Probe, name: str, *, outward: bool = False) -> Step:
+    return Step("device", "", name, "in", point=Point("", name, outward), packet=probe.packet)
+
+
+def _all_seen(question: Question) -> Sightings:
+    assert question.live is not None
+    if question.ask is not Ask.SEEN:
+        return Sightings()
+    packet = question.live.packet
+    spots = question.live.expected
+    return Sightings(
+        tuple(
+            Sighting(spot.point, 1000 * n, msgspec.structs.replace(packet, answer=spot.answer))
+            for n, spot in enumerate(spots)
+        )
+    )
+
+
+def _none_seen(_question: Question) -> Sightings:
+    return Sightings()
+
+
+def test_a_real_packet_beside_the_predicted_one(world: World) -> None:
+    """Seen everywhere; missed behind a point; not to be known where a node says nothing more."""
+    port(world, "a")
+    port(world, "b", "n2")
+
+    def first(probe: Probe) -> list[Way]:
+        if probe.enters is Enters.INSIDE:
+            return [way(probe, Ends.TUNNEL, _device(probe, "tap-a"), vtep_ip="10.0.0.2", vni=5)]
+        return [way(probe, Ends.DELIVERED, _device(probe, "tap-a", outward=True), place="instance-a")]
+
+    def second(probe: Probe) -> list[Way]:
+        if probe.enters is Enters.TUNNEL:
+            return [way(probe, Ends.DELIVERED, _device(probe, "tap-b", outward=True), place="instance-b")]
+        return [way(probe, Ends.TUNNEL, _device(probe, "tap-b"), vtep_ip="10.0.0.1", vni=5)]
+
+    def live(**eyes: Eyes) -> Any:
+        found = trace(world, {"from": "a", "to": "b", "live": True, "wait_s": 0.2}, eyes, n1=first, n2=second).json()
+        states = [
+            step["seen"]["state"] for way in ("there", "back") for leg in found[way]["legs"] for step in leg["steps"]
+        ]
+        return found["live"], states
+
+    told, states = live(n1=_all_seen, n2=_all_seen)
+    assert (told["agrees"], told["divergence"], states) == (True, "", ["seen"] * 4)
+    told, states = live(n1=_all_seen, n2=_none_seen)
+    assert (told["agrees"], told["divergence"]) == (False, "the packet was not seen at n2 tap-b out")
+    assert states == ["seen", "missed", "missed", "seen"]
+    told, states = live(n1=_all_seen, n2=lambda question: None if question.ask is Ask.SEEN else Sightings())
+    assert told["gaps"] == ["node n2 did not answer: what it saw is not known"]
+    assert (told["agrees"], states[0]) == (False, "seen")
 
 
 def test_a_loop_ends(world: World) -> None:

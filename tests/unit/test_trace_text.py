@@ -158,7 +158,7 @@ def test_conntrack_commits_and_comes_back() -> None:
         (ARP, "arp_op=1,arp_spa=192.168.50.3,arp_tpa=192.168.50.5,arp_sha=fa:16:3e:9c:09:27,arp_tha=00:00:00:00:00:00"),
         (
             Packet("icmp6", "fd00::3", "fd00::5", "aa:00:00:00:00:01", "33:33:ff:00:00:05", type=135, ttl=255),
-            "ipv6_dst=ff02::1:ff00:5,nw_ttl=255,icmp_type=135,icmp_code=0,nd_target=fd00::5,nd_sll=aa:00:00:00:00:01",
+            "ipv6_dst=ff02::1:ff00:5,nw_ttl=255,icmpv6_type=135,icmpv6_code=0,nd_target=fd00::5,nd_sll=aa:00:00:00:00:01",
         ),
     ],
 )

@@ -26,6 +26,8 @@ _RTM_F_FIB_MATCH = 0x2000
 _NDA_DST, _NDA_LLADDR = 1, 2
 _NUD_USABLE = 0x02 | 0x04 | 0x08 | 0x10 | 0x80
 """REACHABLE, STALE, DELAY, PROBE, PERMANENT: the kernel sends to what it has."""
+_NUD_IN_VAIN = 0x20
+"""FAILED: the kernel has asked and nobody answered."""
 _TYPES = {1: "unicast", 2: "local", 3: "broadcast", 5: "multicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 
 
@@ -93,18 +95,27 @@ def _text(value: bytes | None) -> str:
     return str(ip_address(value)) if value else ""
 
 
-def neighbour(netlink: Netlink, address: str, index: int) -> str:
-    """The hardware address that the kernel would send to, '' where it would ask first."""
+class Known(msgspec.Struct, frozen=True):
+    """``mac_address``: what the kernel would send to, '' where it would ask first; ``in_vain``: it asked before."""
+
+    mac_address: str = ""
+    in_vain: bool = False
+
+
+def neighbour(netlink: Netlink, address: str, index: int) -> Known:
+    """What the kernel's neighbour table has for the address."""
     parsed = ip_address(address)
     family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
     body = _NDMSG.pack(family, index, 0, 0, 0) + attribute(_NDA_DST, parsed.packed)
     try:
         answers = netlink.dump(Message(_RTM_GETNEIGH, NLM_F_ACK, body))
     except KernelRefused:
-        return ""
+        return Known()
     for answer in answers:
         state = _NDMSG.unpack_from(answer)[2]
         address_bytes = dict(attributes(answer, _NDMSG.size)).get(_NDA_LLADDR)
         if state & _NUD_USABLE and address_bytes:
-            return address_bytes.hex(":")
-    return ""
+            return Known(address_bytes.hex(":"))
+        if state & _NUD_IN_VAIN:
+            return Known(in_vain=True)
+    return Known()

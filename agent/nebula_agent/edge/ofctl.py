@@ -57,5 +57,11 @@ def bundle(run_folder: Path, bridge: str, lines: Iterable[str], ports: Mapping[s
     run([*_OVS_OFCTL, "--bundle", "add-flows", _target(run_folder, bridge), "-"], stdin=text)
 
 
+def packet_out(run_folder: Path, bridge: str, in_port: int, frame: bytes) -> None:
+    """Put a frame into the bridge's first table, as if it had come in by that port. Raises CommandFailed."""
+    packet = f"in_port={in_port},packet={frame.hex()},actions=resubmit(,0)"
+    run([*_OVS_OFCTL, "packet-out", _target(run_folder, bridge), packet])
+
+
 def _target(run_folder: Path, bridge: str) -> str:
     return f"unix:{run_folder / bridge}.mgmt"

@@ -254,8 +254,8 @@ class Inside:
         return self._to_neighbour(trail, space, link, packet, route.via or packet.destination)
 
     def _to_neighbour(self, trail: Trail, space: Space, link: Link, packet: Packet, hop: str) -> list[Way]:
-        mac = self._site.neighbour(space, hop, link.index)
-        how = "known"
+        known = self._site.neighbour(space, hop, link.index)
+        mac, how = known.mac_address, "known"
         if not mac:
             asked = {(item.place, item.address): item.mac_address for item in self._probe.neighbours}
             if (space.name, hop) in asked:
@@ -265,6 +265,9 @@ class Inside:
                 )
                 if mac == UNKNOWN_MAC:
                     how = "to be asked for outside"
+                    if known.in_vain:
+                        step = Step("neighbour", space.name, link.name, f"who has {hop}?", "the kernel asked in vain")
+                        return [trail.on(step).end(Ends.DROPPED, packet, f"{hop} did not answer {_asking(packet)}")]
         if not mac:
             return self._ask(trail, space, link, packet, hop)
         text = f"{hop} is at {mac}" if mac != UNKNOWN_MAC else f"{hop} dev {link.name}"

@@ -47,6 +47,7 @@ class Site:
         self.spaces = node.kernel.spaces
         self.root = node.kernel.root
         self.vtep_ip = node.vtep_ip
+        self.run_folder = node.run_folder
         self._rules: dict[tuple[str, int], rules.Ruleset] = {}
 
     # Devices.
@@ -116,6 +117,13 @@ class Site:
         rows = (row for row in self.ovs.interfaces.values() if row.bridge == bridge)
         return next((row.name for row in rows if row.type not in ("patch", "internal") and row.name != bridge), "")
 
+    def number_of(self, name: str) -> int:
+        """The OpenFlow number of a port. Raises NebulaError."""
+        row = self.interface(name)
+        if row is None or row.ofport is None or row.ofport < 0:
+            raise NebulaError(f"{name or 'the device'} is no port of Open vSwitch")
+        return row.ofport
+
     # What the kernel says.
 
     def route(self, space: Space, packet: Packet, in_index: int = 0) -> fib.Found:
@@ -123,8 +131,8 @@ class Site:
         with space.netlink() as netlink:
             return fib.route(netlink, packet, in_index)
 
-    def neighbour(self, space: Space, address: str, index: int) -> str:
-        """The hardware address that the kernel has, or ''."""
+    def neighbour(self, space: Space, address: str, index: int) -> fib.Known:
+        """What the kernel has for it."""
         with space.netlink() as netlink:
             return fib.neighbour(netlink, address, index)
 

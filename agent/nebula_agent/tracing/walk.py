@@ -157,22 +157,19 @@ class Walk:
             return self._underlay(trail, packet, output.vtep_ip, output.vni)
         if self._site.tunnel(device) is not None:
             return self._into_vxlan(trail, device, packet)
-        inner = self._site.inner_end(device)
+        row, inner = self._site.interface(device), self._site.inner_end(device)
+        if row is None or device == row.bridge or (inner is None and device == came_by):
+            return [trail.end(Ends.IGNORED, packet, f"a copy to {device}")]
+        link = self._site.root.links.get(device)
+        if link is not None and not link.up:
+            return [trail.end(Ends.DROPPED, packet, f"{device} is down")]
+        trail = trail.on(self._departure(device, packet))
         if inner is not None:
-            return self._inside.into(trail.on(self._departure(device, packet)), *inner, packet)
-        row = self._site.interface(device)
-        if row is not None and row.external_ids.get("iface-id"):
-            return [
-                trail.on(self._departure(device, packet)).end(
-                    Ends.DELIVERED, packet, "handed to what is plugged in", device=device
-                )
-            ]
-        physical_network = self._site.physical_network(row.bridge) if row is not None else ""
-        if physical_network and row is not None and device not in {row.bridge, came_by}:
-            return [
-                trail.on(self._departure(device, packet)).end(Ends.PROVIDER, packet, physical_network=physical_network)
-            ]
-        return [trail.end(Ends.IGNORED, packet, f"a copy to {device}")]
+            return self._inside.into(trail, *inner, packet)
+        segment = self._site.physical_network(row.bridge)
+        guest = "" if segment else "handed to what is plugged in"
+        ends = Ends.PROVIDER if segment else Ends.DELIVERED
+        return [trail.end(ends, packet, guest, physical_network=segment, device=device)]
 
     # Tunnels.
 

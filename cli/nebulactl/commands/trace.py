@@ -21,33 +21,37 @@ _CODES = {"reached": 0, "dropped": 3, "unanswered": 3, "unknown": 4}
 @click.option("-6", "ip_version", flag_value=6, type=int, help="By IPv6.")
 @click.option("--size", "size_bytes", type=int, metavar="BYTES", help="Of the IP packet, which may not be fragmented.")
 @click.option("--wait", "wait_s", type=float, default=5.0, show_default=True, help="Seconds for each node's answer.")
+@click.option("--live", is_flag=True, help="Send such a packet, and see where it comes by.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def trace(start: str, words: tuple[str, ...], *, form: str, **more: float | None) -> None:
+def trace(start: str, words: tuple[str, ...], *, live: bool, form: str, **more: float | None) -> None:
     """Which way does a packet take? Every route, rule, OpenFlow table and tunnel it meets, and the answer's way back.
 
     FROM is an instance, a port, or an address outside; TO an instance, a port, a router, a floating IP or any address.
     Where several bear a name, instance:NAME, port:NAME or router:NAME says which. Without a protocol it is ICMP echo.
-    Nothing is sent: each node says what its kernel and its Open vSwitch would do.
+    Each node says what its kernel and its Open vSwitch would do. With --live such a packet is sent, and listened for at
+    every device on its way: the first difference between predicted and seen is told.
 
     Exit code 0: it arrives, and its answer does. 3: it is dropped, or its answer is. 4: not known, since a node does
-    not answer. 1: an error, 2: called wrongly.
+    not answer. 5: with --live, another way was seen than the predicted one. 1: an error, 2: called wrongly.
 
     \b
     Examples:
       nebulactl trace web db tcp 80
       nebulactl trace web 198.51.100.10
       nebulactl trace 198.51.100.10 203.0.113.77 tcp 22
-      nebulactl trace web dhcp
+      nebulactl trace web dhcp --live
       nebulactl trace web db --size 1500 -f json
     """
     given: JsonObject = {name: value for name, value in more.items() if value is not None}
-    body: JsonObject = {"from": start, **_asked(list(words)), **given}
+    body: JsonObject = {"from": start, "live": live, **_asked(list(words)), **given}
     found = as_object(api().post(NEBULA, "/traces", body))
     if form == "json":
         click.echo(json.dumps(found))
     else:
         tell(found)
-    raise SystemExit(_CODES.get(str(found.get("verdict")), 1))
+    seen = found.get("live")
+    differs = isinstance(seen, dict) and not seen.get("agrees")
+    raise SystemExit(5 if differs else _CODES.get(str(found.get("verdict")), 1))
 
 
 def _asked(words: list[str]) -> JsonObject:

@@ -59,7 +59,7 @@ class AskingApi:
             raise BadRequest(f"The body is not a question: {error}") from None
         if asked.ask is Ask.PLAN:
             raise BadRequest("A plan is asked for with the call that it is for: X-Nebula-Plan.")
-        if asked.ask is Ask.TRACE:
+        if asked.ask in (Ask.TRACE, Ask.LISTEN, Ask.SEND, Ask.SEEN):
             raise BadRequest("A trace is asked for at /nebula/v1/traces.")
         if not 0 <= asked.wait_s <= MOST_WAIT_S:
             raise BadRequest(f"wait_s is not in 0..{MOST_WAIT_S:.0f}.")

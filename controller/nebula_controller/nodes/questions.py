@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from nebula.ids import Host
+from nebula.trace.live import LiveOrder
 from nebula.trace.probe import Probe
 from nebula.view.question import Ask, NodeAnswer, Question
 from nebula.view.records import NodeView
@@ -35,14 +36,15 @@ class Questions:
         thing: str = "",
         views: Mapping[Host, NodeView] = {},
         probes: Mapping[Host, Probe] = {},
+        lives: Mapping[Host, LiveOrder] = {},
     ) -> list[NodeAnswer]:
         """The answers of these nodes that came within ``wait_s``, in the nodes' order.
 
-        ``views`` are for a plan, ``probes`` for a trace.
+        ``views`` are for a plan, ``probes`` and ``lives`` for a trace.
         """
         futures: dict[int, asyncio.Future[NodeAnswer]] = {}
         for host in hosts:
-            question = Question(next(self._ids), ask, thing, views.get(host), probes.get(host))
+            question = Question(next(self._ids), ask, thing, views.get(host), probes.get(host), lives.get(host))
             futures[question.id] = asyncio.get_running_loop().create_future()
             self._asked[question.id] = (host, futures[question.id])
             self._waiting[host].append(question)

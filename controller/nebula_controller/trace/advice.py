@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from nebula.ids import Owner, OwnerKind, SecurityGroupId
+from nebula.model.port import ROUTER_GATEWAY
 from nebula.model.snapshot import PortRow, Snapshot
 from nebula.trace.packet import Packet
 from nebula.trace.probe import Step
@@ -49,7 +50,7 @@ class Dropped(msgspec.Struct, frozen=True):
 
     def owner(self, snapshot: Snapshot) -> Owner | None:
         """Whose the rule is: of a flow that is the same for all ports, the port's that it stood for."""
-        found = self.step.owner if self.step is not None else None
+        found = self.step.owner if self.step is not None and self.step.kind != "device" else None
         if self.table and (found is None or found.kind is OwnerKind.NODE):
             sender, receiver = sender_and_receiver(snapshot, self.packet)
             port = receiver if self.table in _OF_RECEIVER else sender if self.table in _OF_SENDER else None
@@ -120,6 +121,10 @@ def _rule(port: PortRow | None, packet: Packet, direction: str, named: Named) ->
 
 
 def _address(port: PortRow | None, packet: Packet, named: Named) -> Iterator[Advice]:
+    if port is not None and port.device_owner == ROUTER_GATEWAY:
+        yield Advice(
+            f"the router's SNAT rule: its gateway lets out what bears its own addresses, and {packet.source} is none"
+        )
     if port is not None and port.port_security_enabled:
         whose = named(Owner(OwnerKind.PORT, port.id))
         yield Advice(

@@ -35,6 +35,7 @@ from nebula_controller.trace.document import (
     words,
 )
 from nebula_controller.trace.journey import Course, Journey, Leg
+from nebula_controller.trace.live import Live, LiveOut, Outcome
 from nebula_controller.watch import Views
 
 RULE = "nebula:trace"
@@ -52,6 +53,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int | None = None
     ip_version: int = 0
     size_bytes: int = 0
+    live: bool = False
     wait_s: float = 5.0
 
 
@@ -97,6 +99,13 @@ class TraceApi:
         journey = Journey(snapshot, self._questions, down, asked.wait_s)
         there = await self._there(journey, chosen)
         back = await self._back(journey, chosen, there) if there.ends is Ends.DELIVERED else None
+        live = Outcome(LiveOut(False, "", ""), {})
+        if asked.live:
+            real = Live(snapshot, self._questions, down, asked.wait_s)
+            live = await real.run(chosen, goal.ports, _sent(chosen.packet, there), there, back)
+        astray = _astray(goal, there)
+        if astray:
+            there = msgspec.structs.replace(there, ends=Ends.DROPPED, text=astray)
         verdict = verdict_of(there, back)
         lost = there if back is None or verdict is Verdict.DROPPED else back
         dropped = advices.dropped(lost)
@@ -113,10 +122,11 @@ class TraceApi:
             start=end_out(start, chosen.packet.source),
             goal=end_out(goal, chosen.packet.destination),
             packet=words(chosen.packet),
-            there=course_out(there, names),
-            back=course_out(back, names) if back is not None else None,
+            there=course_out(there, names, live.marks, answer=False),
+            back=course_out(back, names, live.marks, answer=True) if back is not None else None,
             owner=owner_out(owner, names),
             advice=tuple(advice),
+            live=live.out if asked.live else None,
             duration_s=round(time.monotonic() - began, 6),
             questions=journey.asked,
         )
@@ -158,6 +168,23 @@ class TraceApi:
             )
             back = await journey.travel(there.host, Probe(Enters.INSIDE, _turned(answer, packet), port=port))
         return _as_an_answer(back, chosen.packet)
+
+
+def _astray(goal: ends.End, there: Course) -> str:
+    """What to say of a packet that somebody else took than the port that it was for; '' where all is well."""
+    if there.ends is not Ends.DELIVERED or there.packet.answer or not goal.ports:
+        return ""
+    devices = [step.owner for leg in there.legs for step in leg.steps if step.kind == "device" and step.owner]
+    if there.outside or (devices and devices[-1].id not in {port.id for port in goal.ports}):
+        return f"{there.place or 'somebody outside'} takes it, and not {goal.words}"
+    return ""
+
+
+def _sent(packet: Packet, there: Course) -> Packet:
+    """With the hardware addresses that it is predicted to begin with, where it comes so far."""
+    steps = (step for leg in there.legs for step in leg.steps)
+    first = next((step.packet for step in steps if step.packet is not None), packet)
+    return msgspec.structs.replace(packet, mac_source=first.mac_source, mac_destination=first.mac_destination)
 
 
 def _turned(answer: Packet, question: Packet) -> Packet:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from nebula.ids import Owner
+from nebula.ids import Host, Owner
+from nebula.trace.live import Spot
 from nebula.trace.packet import Packet, described
 from nebula.trace.probe import Ends, Point, Step
 from nebula_controller.trace.advice import Advice
 from nebula_controller.trace.ends import End
 from nebula_controller.trace.journey import OUTSIDE, Course
+from nebula_controller.trace.live import LiveOut, Mark, Marks
 
 
 class Verdict(enum.StrEnum):
@@ -45,6 +47,7 @@ class StepOut(msgspec.Struct, frozen=True):
     match: str
     cookie: str
     point: Point | None
+    seen: Mark | None
 
 
 class LegOut(msgspec.Struct, frozen=True):
@@ -86,6 +89,7 @@ class Document(msgspec.Struct, frozen=True):
     back: CourseOut | None
     owner: OwnerOut | None
     advice: tuple[Advice, ...]
+    live: LiveOut | None
     duration_s: float
     questions: int
 
@@ -100,8 +104,12 @@ def owners_of(*courses: Course | None) -> set[Owner]:
     return {step.owner for step in steps if step.owner is not None}
 
 
-def course_out(course: Course, names: Mapping[Owner, str]) -> CourseOut:
-    legs = tuple(LegOut(leg.host, tuple(_step(step, names) for step in leg.steps)) for leg in course.legs)
+def course_out(course: Course, names: Mapping[Owner, str], marks: Marks, *, answer: bool) -> CourseOut:
+    """``marks``: what became of a real packet; ``answer``: this is the way back."""
+    legs = tuple(
+        LegOut(leg.host, tuple(_step(step, names, _mark(leg.host, step, marks, answer)) for step in leg.steps))
+        for leg in course.legs
+    )
     host = OUTSIDE if course.outside else course.host
     return CourseOut(legs, course.ends.value, course.text, host, course.place, words(course.packet))
 
@@ -114,11 +122,18 @@ def owner_out(owner: Owner | None, names: Mapping[Owner, str]) -> OwnerOut | Non
     return OwnerOut(owner.kind.value, owner.id, names.get(owner, "")) if owner is not None else None
 
 
-def _step(step: Step, names: Mapping[Owner, str]) -> StepOut:
+def _mark(host: Host, step: Step, marks: Marks, answer: bool) -> Mark | None:
+    if step.point is None:
+        return None
+    told = step.packet.answer if step.packet is not None else answer
+    return marks.get((host, Spot(step.point, told)))
+
+
+def _step(step: Step, names: Mapping[Owner, str], mark: Mark | None) -> StepOut:
     return StepOut(
         step.kind, step.place, step.name, step.text, step.effect,
         owner_out(step.owner, names), words(step.packet), step.match,
-        f"{step.cookie:#x}" if step.cookie else "", step.point,
+        f"{step.cookie:#x}" if step.cookie else "", step.point, mark,
     )  # fmt: skip
 
 

@@ -48,6 +48,9 @@ class Course(msgspec.Struct, frozen=True):
     outside: bool = False
 
 
+_NOWHERE = Course((), Ends.DROPPED, "", Host(OUTSIDE), Packet("", "", ""))
+
+
 class _Front(msgspec.Struct, frozen=True):
     """A copy of the packet before the next node."""
 
@@ -66,6 +69,7 @@ class Journey:
         self._wait_s = wait_s
         self._connections: dict[Host, tuple[Connection, ...]] = {}
         self._neighbours: dict[Host, tuple[Neighbour, ...]] = {}
+        self._ignored = _NOWHERE
         self.asked = 0
         """How many questions went out."""
 
@@ -80,6 +84,7 @@ class Journey:
 
     async def _travel(self, fronts: list[_Front]) -> Course:
         ended: list[Course] = []
+        self._ignored = _NOWHERE
         for _round in range(MOST_ROUNDS):
             if not fronts:
                 break
@@ -96,7 +101,7 @@ class Journey:
             fronts = following
         else:
             ended.append(_course(fronts[0].legs, Ends.DROPPED, fronts[0], "it goes round in circles"))
-        return _best(ended)
+        return _best(ended) if ended else _taken_by_nobody(self._ignored)
 
     async def _ask(self, front: _Front) -> list[Way | Course]:
         host, legs = front.host, front.legs
@@ -130,6 +135,8 @@ class Journey:
         course = _course(legs, way.ends, front, way.text, way)
         if way.ends is not Ends.IGNORED and not _passed_by(front, way):
             ended.append(course)
+        elif len(course.legs) >= len(self._ignored.legs):
+            self._ignored = course
         return []
 
     def _through_tunnel(self, front: _Front, way: Way, legs: tuple[Leg, ...], ended: list[Course]) -> list[_Front]:
@@ -172,7 +179,7 @@ class Journey:
             mac = UNKNOWN_MAC
         if not mac:
             word = "ARP" if question.version == 4 else "neighbour discovery"
-            why = f" ({answer.text})" if answer.ends is not Ends.IGNORED and answer.text else ""
+            why = f" ({answer.text})" if answer.ends is Ends.FAILED else ""
             step = Step("neighbour", way.place, way.device, f"who has {question.destination}?", "nobody answers")
             legs = (*front.legs, Leg(host, (*way.steps, step)))
             text = f"{question.destination} does not answer {word}{why}"
@@ -180,6 +187,15 @@ class Journey:
             return []
         self._neighbours[host] = (*known, Neighbour(way.place, question.destination, mac))
         return [front]
+
+
+def _taken_by_nobody(ignored: Course) -> Course:
+    """Of the copies of a flood that nobody cared for, one that came furthest."""
+    packet = ignored.packet
+    text = f"nobody answers for {packet.destination}" if packet.protocol and packet.is_neighbour_question else ""
+    if packet.protocol and packet.is_dhcp:
+        text = "no DHCP server gets it"
+    return msgspec.structs.replace(ignored, ends=Ends.DROPPED, text=text)
 
 
 def _course(legs: tuple[Leg, ...], ends: Ends, front: _Front, text: str, way: Way | None = None) -> Course:
@@ -194,15 +210,19 @@ def _passed_by(front: _Front, way: Way) -> bool:
     return front.probe.enters is Enters.PROVIDER and way.ends is Ends.DROPPED and not inner
 
 
+def _unlikely(course: Course) -> bool:
+    """Of several copies that were dropped the one that a server should have taken is meant."""
+    last = [step for leg in course.legs for step in leg.steps][-1:]
+    return not last or last[0].kind != "process"
+
+
 def _best(ended: list[Course]) -> Course:
     """What is outside's (IGNORED so far) is delivered there, unless it was for one of ours that dropped it.
 
     Of a flood a copy that is dropped says nothing about the others.
     """
-    if not ended:
-        return Course((), Ends.DROPPED, "", Host(OUTSIDE), Packet("", "", ""))
     order = [Ends.DELIVERED, Ends.DROPPED, Ends.IGNORED, Ends.FAILED]
     if any(course.packet.flood for course in ended):
         order = [Ends.DELIVERED, Ends.IGNORED, Ends.DROPPED, Ends.FAILED]
-    best = min(ended, key=lambda course: order.index(course.ends))
+    best = min(ended, key=lambda course: (order.index(course.ends), _unlikely(course)))
     return msgspec.structs.replace(best, ends=Ends.DELIVERED) if best.outside else best
