@@ -5,11 +5,12 @@ Effects: HTTP through Api; prints.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import click
 
-from nebula.errors import BadRequest, NebulaError
+from nebula.errors import BadRequest, Conflict, NebulaError
 from nebulactl import plain_settings
 from nebulactl.api import IDENTITY, Api, Json, JsonObject, as_object, as_objects
 from nebulactl.find import find, find_id, item_path, list_resources
@@ -26,6 +27,18 @@ def create(cloud: Api, noun: Noun, attributes: JsonObject) -> JsonObject:
     resource = as_object(cloud.post(noun.service, noun.path, {noun.item_key: body}).get(noun.item_key))
     warn(resource)
     return resource | (_set_tags(cloud, noun, str(resource.get("id")), tags) if tags else {})
+
+
+OR_SHOW = click.option("--or-show", is_flag=True, help="Show the one that there is, if there is one.")
+
+
+def create_or_find(cloud: Api, noun: Noun, attributes: JsonObject) -> JsonObject:
+    """The new resource, or the one that has its name in its domain."""
+    try:
+        return create(cloud, noun, attributes)
+    except Conflict:
+        domain = attributes.get("domain_id")
+        return find(cloud, noun, str(attributes["name"]), domain=domain if isinstance(domain, str) else None)
 
 
 def update(cloud: Api, noun: Noun, identifier: str, attributes: JsonObject) -> None:
@@ -85,17 +98,25 @@ def add_list(
     group.command("list", help=_help(f"List {noun.name}s.", example))(run)
 
 
+def _in_domain(noun: Noun, run: Callable[..., None]) -> Callable[..., None]:
+    """``--domain``, where names of the noun are unique in a domain only; the command gets it as ``domain``."""
+    if not noun.in_domain:
+        return run
+    decorated: Callable[..., None] = click.option("--domain", help="The domain of its name (name or id).")(run)
+    return decorated
+
+
 def add_show(group: click.Group, noun: Noun, addition: Callable[[Api, JsonObject], JsonObject] | None = None) -> None:
     """``addition``: further attributes that are to be fetched."""
 
     @click.argument("name", shell_complete=names_of(noun))
     @shows
-    def run(output: Output, name: str) -> None:
-        resource = find(api(), noun, name)
+    def run(output: Output, name: str, domain: str | None = None) -> None:
+        resource = find(api(), noun, name, domain=domain)
         warn(resource)
         output.resource(noun, resource | (addition(api(), resource) if addition is not None else {}))
 
-    group.command("show", help=f"Show one {noun.name}, by name or id.")(run)
+    group.command("show", help=f"Show one {noun.name}, by name or id.")(_in_domain(noun, run))
 
 
 def add_create(
@@ -104,11 +125,12 @@ def add_create(
     *special: Setting,
     without: str = "",
     example: str = "",
+    or_show: bool = False,
     complete: Callable[[JsonObject], JsonObject] = lambda attributes: attributes,
 ) -> None:
     """``special``: the options that do not follow from a declaration; ``without``: attributes that are none.
 
-    ``complete`` adds what the API needs and the options leave open.
+    ``complete`` adds what the API needs and the options leave open. ``or_show``: there may be one by that name already.
     """
     items = plain_settings.of_create(noun, special, without) if noun.declared else special
 
@@ -116,9 +138,13 @@ def add_create(
     @settings(*items)
     @changes
     @shows
-    def run(output: Output, given: Given, name: str) -> None:
-        output.resource(noun, create(api(), noun, complete({"name": name, **given.attributes})))
+    def run(output: Output, given: Given, name: str, or_show: bool = False) -> None:
+        attributes = complete({"name": name, **given.attributes})
+        make = create_or_find if or_show else create
+        output.resource(noun, make(api(), noun, attributes))
 
+    if or_show:
+        run = OR_SHOW(run)
     group.command("create", help=_help(f"Create a {noun.name}.", example))(run)
 
 
@@ -136,13 +162,13 @@ def add_set(
     @click.argument("name", shell_complete=names_of(noun))
     @settings(*items)
     @changes
-    def run(given: Given, name: str) -> None:
-        resource = find(api(), noun, name)
-        if not given.attributes:
+    def run(given: Given, name: str, domain: str | None = None) -> None:
+        resource = find(api(), noun, name, domain=domain)
+        if not given.attributes and not given.cleared:
             raise click.UsageError("Nothing to set: give at least one option.")
         update(api(), noun, str(resource.get("id")), settle(merged(resource, given), resource))
 
-    group.command("set", help=_help(f"Change a {noun.name}.", example))(run)
+    group.command("set", help=_help(f"Change a {noun.name}.", example))(_in_domain(noun, run))
 
 
 def without(noun: Noun, current: JsonObject, given: Given) -> JsonObject:
@@ -152,11 +178,15 @@ def without(noun: Noun, current: JsonObject, given: Given) -> JsonObject:
         if not isinstance(value, list):
             attributes[name] = value
             continue
-        left = [] if name in given.cleared else list(as_list(current.get(name)))
+        here = current.get(name)
+        left = dict(here) if isinstance(here, dict) else [] if name in given.cleared else list(as_list(here))
         for item in value if left else ():
             if item not in left:
                 raise BadRequest(f"The {noun.name}'s {name} do not hold {item}.")
-            left.remove(item)
+            if isinstance(left, dict):
+                del left[str(item)]
+            else:
+                left.remove(item)
         attributes[name] = left
     return attributes
 
@@ -189,10 +219,10 @@ def _parameter(flag: str) -> str:
 def add_delete(group: click.Group, noun: Noun) -> None:
     @click.argument("names", nargs=-1, required=True, shell_complete=names_of(noun))
     @changes
-    def run(names: tuple[str, ...]) -> None:
-        delete_all(noun, names)
+    def run(names: tuple[str, ...], domain: str | None = None) -> None:
+        delete_all(noun, names, functools.partial(find_id, domain=domain))
 
-    group.command("delete", help=f"Delete {noun.name}s, by name or id.")(run)
+    group.command("delete", help=f"Delete {noun.name}s, by name or id.")(_in_domain(noun, run))
 
 
 def delete_all(noun: Noun, names: tuple[str, ...], identify: Callable[[Api, Noun, str], str] = find_id) -> None:

@@ -93,15 +93,22 @@ class Api:
     def patch(self, service: str, path: str, body: JsonObject) -> JsonObject:
         return self._call("PATCH", service, path, body)
 
-    def delete(self, service: str, path: str) -> None:
-        self._call("DELETE", service, path, None)
+    def delete(self, service: str, path: str, headers: Mapping[str, str] | None = None) -> None:
+        self._call("DELETE", service, path, None, headers)
 
-    def _call(self, method: str, service: str, path: str, body: JsonObject | None) -> JsonObject:
-        response = self._send(method, service, path, body)
+    def _call(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        body: JsonObject | None,
+        more: Mapping[str, str] | None = None,
+    ) -> JsonObject:
+        response = self._send(method, service, path, body, more or {})
         if response.status == 401 and not self._grant_is_new and not self._credentials.token:
             self._cache.drop()
             self.log_in()
-            response = self._send(method, service, path, body)
+            response = self._send(method, service, path, body, more or {})
         request_id = response.headers.get("x-openstack-request-id", "")
         if method != "GET" and request_id:
             self._on_change(request_id, response.headers.get("x-nebula-realised"))
@@ -113,8 +120,8 @@ class Api:
             raise Planned(f"{method} {path.partition('?')[0]}", _object(response))
         return _object(response)
 
-    def _send(self, method: str, service: str, path: str, body: JsonObject | None) -> Response:
-        headers = {"X-Auth-Token": self.grant.token}
+    def _send(self, method: str, service: str, path: str, body: JsonObject | None, more: Mapping[str, str]) -> Response:
+        headers = {"X-Auth-Token": self.grant.token, **more}
         if self._wait_s and method != "GET":
             headers["X-Nebula-Wait"] = str(self._wait_s)
         if self._plan and method != "GET":

@@ -58,6 +58,7 @@ COMMANDS: dict[str, str] = {
     "limit": "Limits: what one project may have.",
     "policy": "Policies: rules that identity keeps for other services.",
     "token": "Tokens.",
+    "catalog": "The catalogue: services and their endpoints, as a token carries them.",
     "bench": "Measurements on this machine.",
     "completion": "Print the completion script of a shell.",
 }

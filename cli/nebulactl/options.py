@@ -115,8 +115,8 @@ def settings(*items: Setting) -> Callable[[Function], Function]:
                 if item.clear and parameters.pop(f"{item.slug}_clear"):
                     cleared.add(item.attribute)
                 if item.spread:
-                    for one in value:
-                        attributes |= item.sent(one)
+                    for one in value if item.many else [value] * (value is not None):
+                        _spread(attributes, item.sent(one))
                 elif item.many and (value or item.attribute in cleared):
                     attributes[item.attribute] = [item.sent(one, domain) for one in value]
                 elif item.many:
@@ -142,6 +142,13 @@ def settings(*items: Setting) -> Callable[[Function], Function]:
         return decorated
 
     return decorate
+
+
+def _spread(attributes: JsonObject, several: JsonObject) -> None:
+    """Add them; members of one attribute that several settings make come together."""
+    for name, value in several.items():
+        known = attributes.get(name)
+        attributes[name] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
 
 
 def _option(item: Setting) -> Callable[[Function], Function]:

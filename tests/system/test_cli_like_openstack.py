@@ -25,6 +25,15 @@ MADE = (
     "network rbac create --type network --action access_as_shared --target-project admin net",
     "network qos policy create gold --share --description d",
     "quota set admin --networks 5 --secgroup-rules 50",
+    "project create --parent admin --tag a --tag b --property colour=red --description d child",
+    "project set --remove-tag b --no-immutable child",
+    "group create --domain Default class",
+    "group create --or-show class",
+    "user create --password pa55word --ignore-password-expiry --description d pupil",
+    "group add user --group-domain Default class pupil",
+    "role create --description d tutor",
+    "role set --name mentor tutor",
+    "role add --project child --project-domain Default --group class --group-domain Default reader",
 )
 SHOWN = (
     "region list",
@@ -48,6 +57,18 @@ SHOWN = (
     "extension list --network -f csv",
     "extension show quotas",
     "network agent list",
+    "network qos rule type show bandwidth_limit -f json",
+    "project list --parent admin",
+    "project list --tags a --long",
+    "project list --user admin --sort name:desc",
+    "project show --parents child -f json",
+    "user list --group class --long",
+    "group list --user pupil",
+    "role show mentor",
+    "role assignment list --inherited",
+    "role assignment list --project child --names",
+    "catalog list",
+    "catalog show network",
 )
 REMOVED = (
     "quota delete admin --network",
@@ -58,6 +79,10 @@ REMOVED = (
     "address group delete office",
     "service delete designate",
     "region delete R2",
+    "project delete --domain Default child",
+    "user delete pupil",
+    "group delete class",
+    "role delete mentor",
 )
 
 

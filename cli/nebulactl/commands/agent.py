@@ -12,7 +12,7 @@ from nebulactl.api import JsonObject, as_objects
 from nebulactl.find import find_id, item_path, list_resources, looks_like_id
 from nebulactl.invocation import api
 from nebulactl.nouns import AGENT, NETWORK_NOUN, ROUTER, titled
-from nebulactl.options import Function, Given, Setting, changes, lists, names_of, settings
+from nebulactl.options import Function, Given, Page, Setting, changes, lists, names_of, paged, settings
 from nebulactl.output import Output
 
 _TYPES = {
@@ -45,8 +45,11 @@ _HA_STATE = titled(HA_State="ha_state")
     ),
     Setting(flag="--host", attribute="host", help="On this node."),
 )
+@paged
 @lists
-def list_agents(output: Output, given: Given, network: str | None, router: str | None, long: bool) -> None:
+def list_agents(
+    output: Output, given: Given, page: Page, *, network: str | None, router: str | None, long: bool
+) -> None:
     """List agents.
 
     \b
@@ -57,7 +60,9 @@ def list_agents(output: Output, given: Given, network: str | None, router: str |
     if network is not None and router is not None:
         raise click.UsageError("Give one of --network and --router.")
     if network is None and router is None:
-        output.resources(AGENT, list_resources(api(), AGENT, given.query), AGENT.columns)
+        output.resources(
+            AGENT, list_resources(api(), AGENT, {**given.query, **page.query}, most=page.most), AGENT.columns
+        )
         return
     if given.attributes:
         raise click.UsageError("--agent-type and --host choose among all agents, not with --network or --router.")

@@ -73,10 +73,11 @@ def create_credential(output: Output, given: Given, name: str) -> None:
 
 @credential.command("list")
 @click.option("--user", help="Of this user (name or id); else yours.")
+@click.option("--user-domain", help="The domain of --user (name or id).")
 @lists
-def list_credentials(output: Output, user: str | None) -> None:
+def list_credentials(output: Output, user: str | None, user_domain: str | None) -> None:
     """List application credentials."""
-    noun = _mine() if user is None else _of(find_id(api(), USER, user))
+    noun = _mine() if user is None else _of(find_id(api(), USER, user, domain=user_domain))
     output.resources(noun, list_resources(api(), noun), noun.columns)
 
 

@@ -6,6 +6,7 @@ import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
 from nebulactl.common_settings import DESCRIPTION, NAME
+from nebulactl.identity_settings import ENABLED_ONLY, IMMUTABLE
 from nebulactl.nouns import DOMAIN
 from nebulactl.options import Setting
 
@@ -17,8 +18,8 @@ def domain() -> None:
     """Domains: the walls between sets of projects, users and groups."""
 
 
-add_create(domain, DOMAIN, DESCRIPTION, _ENABLE, example="nebulactl domain create hall")
-add_list(domain, DOMAIN)
+add_create(domain, DOMAIN, DESCRIPTION, _ENABLE, IMMUTABLE, or_show=True, example="nebulactl domain create hall")
+add_list(domain, DOMAIN, NAME, *ENABLED_ONLY)
 add_show(domain, DOMAIN)
-add_set(domain, DOMAIN, NAME, DESCRIPTION, _ENABLE)
+add_set(domain, DOMAIN, NAME, DESCRIPTION, _ENABLE, IMMUTABLE)
 add_delete(domain, DOMAIN)

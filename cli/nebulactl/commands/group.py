@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import click
+import functools
+from typing import Any
 
-from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
+import click
+import msgspec
+
+from nebula.errors import Forbidden, NotFound
+from nebulactl.actions import add_create, add_delete, add_set, add_show
 from nebulactl.api import IDENTITY
 from nebulactl.common_settings import DESCRIPTION, NAME
-from nebulactl.find import find_id
+from nebulactl.find import find_id, list_resources
 from nebulactl.identity_nouns import GROUP
+from nebulactl.identity_settings import IN_DOMAIN
 from nebulactl.invocation import api
-from nebulactl.nouns import DOMAIN, USER
-from nebulactl.options import Function, Setting, changes, names_of
-
-_DOMAIN = Setting(flag="--domain", attribute="domain_id", noun=DOMAIN, help="Its domain (name or id).")
+from nebulactl.nouns import USER
+from nebulactl.options import Function, Given, changes, lists, names_of, settings
+from nebulactl.output import Output
 
 
 @click.group()
@@ -21,8 +26,7 @@ def group() -> None:
     """Groups of users: a role of the group is a role of each."""
 
 
-add_create(group, GROUP, _DOMAIN, DESCRIPTION, example="nebulactl group create class")
-add_list(group, GROUP, _DOMAIN)
+add_create(group, GROUP, IN_DOMAIN, DESCRIPTION, or_show=True, example="nebulactl group create class")
 add_show(group, GROUP)
 add_set(group, GROUP, NAME, DESCRIPTION)
 add_delete(group, GROUP)
@@ -39,33 +43,79 @@ def remove() -> None:
 
 
 def _members(function: Function) -> Function:
-    users = click.argument("names", metavar="USER...", nargs=-1, required=True, shell_complete=names_of(USER))
-    return click.argument("name", metavar="GROUP", shell_complete=names_of(GROUP))(users(function))
+    """Users of a group, with the domains of their names; the command gets the path of each as ``paths``."""
 
+    @functools.wraps(function)
+    def call(
+        name: str, names: tuple[str, ...], user_domain: str | None, group_domain: str | None, **parameters: Any
+    ) -> None:
+        group_id = find_id(api(), GROUP, name, domain=group_domain)
+        users = {user: find_id(api(), USER, user, domain=user_domain) for user in names}
+        paths = {user: f"/groups/{group_id}/users/{user_id}" for user, user_id in users.items()}
+        function(name=name, paths=paths, **parameters)
 
-def _path(name: str, user: str) -> str:
-    cloud = api()
-    return f"/groups/{find_id(cloud, GROUP, name)}/users/{find_id(cloud, USER, user)}"
+    decorated: Function = call
+    for option in (
+        click.option("--user-domain", help="The domain of the users (name or id)."),
+        click.option("--group-domain", help="The domain of the group (name or id)."),
+        click.argument("names", metavar="USER...", nargs=-1, required=True, shell_complete=names_of(USER)),
+        click.argument("name", metavar="GROUP", shell_complete=names_of(GROUP)),
+    ):
+        decorated = option(decorated)
+    return decorated
 
 
 @add.command("user")
 @_members
 @changes
-def add_user(name: str, names: tuple[str, ...]) -> None:
+def add_user(name: str, paths: dict[str, str]) -> None:
     """Put users into a group.
 
     \b
     Examples:
       nebulactl group add user class anna bert
     """
-    for user in names:
-        api().put(IDENTITY, _path(name, user))
+    del name
+    for path in paths.values():
+        api().put(IDENTITY, path)
 
 
 @remove.command("user")
 @_members
 @changes
-def remove_user(name: str, names: tuple[str, ...]) -> None:
+def remove_user(name: str, paths: dict[str, str]) -> None:
     """Take users out of a group."""
-    for user in names:
-        api().delete(IDENTITY, _path(name, user))
+    del name
+    for path in paths.values():
+        api().delete(IDENTITY, path)
+
+
+@group.group("contains")
+def contains() -> None:
+    """Whether users are in a group."""
+
+
+@contains.command("user")
+@_members
+def contains_user(name: str, paths: dict[str, str]) -> None:
+    """Say whether users are in a group."""
+    for user, path in paths.items():
+        try:
+            api().get(IDENTITY, path)
+        except (NotFound, Forbidden):
+            click.echo(f"{user} not in group {name}", err=True)
+        else:
+            click.echo(f"{user} in group {name}")
+
+
+@group.command("list")
+@click.option("--user", help="Those that this user is in (name or id).", shell_complete=names_of(USER))
+@click.option("--user-domain", help="The domain of --user (name or id).")
+@click.option("--long", is_flag=True, help="More columns.")
+@settings(IN_DOMAIN)
+@lists
+def list_groups(output: Output, given: Given, user: str | None, user_domain: str | None, long: bool) -> None:
+    """List groups."""
+    path = GROUP.path if user is None else f"/users/{find_id(api(), USER, user, domain=user_domain)}/groups"
+    found = list_resources(api(), msgspec.structs.replace(GROUP, path=path), given.query)
+    output.resources(GROUP, found, GROUP.columns_long if long else GROUP.columns)

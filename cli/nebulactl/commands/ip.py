@@ -9,7 +9,7 @@ from nebulactl.common_settings import OWNER
 from nebulactl.find import find_id, item_path, list_resources
 from nebulactl.invocation import api
 from nebulactl.nouns import NETWORK_NOUN
-from nebulactl.options import Given, lists, names_of, settings, shows
+from nebulactl.options import Given, Page, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
 from nebulactl.pool_nouns import IP_AVAILABILITY
 
@@ -27,15 +27,17 @@ def availability() -> None:
 @availability.command("list")
 @click.option("--ip-version", type=click.Choice(["4", "6"]), default="4", help="4 (default) or 6.")
 @settings(OWNER)
+@paged
 @lists
-def list_availability(output: Output, given: Given, ip_version: str) -> None:
+def list_availability(output: Output, given: Given, page: Page, ip_version: str) -> None:
     """List networks with their addresses.
 
     \b
     Examples:
       nebulactl ip availability list --ip-version 6
     """
-    found = list_resources(api(), IP_AVAILABILITY, {"ip_version": [ip_version], **given.query})
+    query = {"ip_version": [ip_version], **given.query, **page.query}
+    found = list_resources(api(), IP_AVAILABILITY, query, most=page.most)
     output.resources(IP_AVAILABILITY, found, IP_AVAILABILITY.columns)
 
 

@@ -155,6 +155,9 @@ add_unset(
     _FIXED_IP,
     _GROUP,
     _PAIR,
+    Setting(
+        flag="--binding-profile", attribute="binding:profile", metavar="KEY", many=True, help="Key of the profile."
+    ),
     TAG_OUT,
     blank={
         "--host": ("binding:host_id", None),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from nebula.errors import NotFound
 from nebulactl.actions import create, update
-from nebulactl.api import NETWORK, JsonObject, as_objects
+from nebulactl.api import NETWORK, JsonObject, as_object, as_objects
 from nebulactl.find import find, item_path
 from nebulactl.invocation import api
 from nebulactl.nouns import Noun, titled
@@ -187,3 +188,12 @@ def list_types(output: Output) -> None:
     """List the kinds of rules."""
     found = as_objects(api().get(NETWORK, "/qos/rule-types").get("rule_types"))
     output.rows(("Type",), [(cell(item.get("type")),) for item in found])
+
+
+@rule_type.command("show")
+@click.argument("name", metavar="TYPE")
+@shows
+def show_type(output: Output, name: str) -> None:
+    """Show what a kind of rule takes, and of which drivers."""
+    found = as_object(api().get(NETWORK, f"/qos/rule-types/{quote(name, safe='')}").get("rule_type"))
+    output.one(("drivers", "rule_type_name"), (cell(found.get("drivers")), cell(found.get("type"))))

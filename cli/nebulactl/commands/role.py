@@ -7,10 +7,12 @@ from typing import Any
 import click
 import msgspec
 
-from nebulactl.actions import add_create, add_delete, add_list, add_show
+from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
 from nebulactl.api import IDENTITY, JsonObject, as_object, as_objects
+from nebulactl.common_settings import DESCRIPTION, NAME
 from nebulactl.find import find_id
 from nebulactl.identity_nouns import GROUP
+from nebulactl.identity_settings import IMMUTABLE, IN_DOMAIN
 from nebulactl.invocation import api
 from nebulactl.nouns import DOMAIN, PROJECT, ROLE, USER
 from nebulactl.options import Function, Given, Setting, changes, lists, names_of, settings
@@ -23,9 +25,10 @@ def role() -> None:
     """Roles: what a user may do in a project (admin, member, reader)."""
 
 
-add_create(role, ROLE)
-add_list(role, ROLE)
+add_create(role, ROLE, DESCRIPTION, IN_DOMAIN, IMMUTABLE, or_show=True)
+add_list(role, ROLE, IN_DOMAIN)
 add_show(role, ROLE)
+add_set(role, ROLE, NAME, DESCRIPTION, IMMUTABLE)
 add_delete(role, ROLE)
 
 
@@ -38,6 +41,10 @@ def _grant_options(function: Function) -> Function:
         click.option("--domain", help="On this domain (name or id).", shell_complete=names_of(DOMAIN)),
         click.option("--system", type=click.Choice(["all"]), help="On the system."),
         click.option("--inherited", is_flag=True, help="On the projects below it."),
+        *(
+            click.option(f"--{whose}-domain", help=f"The domain of the {whose} (name or id).")
+            for whose in ("role", "user", "group", "project")
+        ),
     ):
         function = option(function)
     return function
@@ -53,6 +60,10 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     domain: str | None
     system: str | None
     inherited: bool
+    role_domain: str | None
+    user_domain: str | None
+    group_domain: str | None
+    project_domain: str | None
 
     def path(self) -> str:
         """The assignment's path in the API. UsageError unless there is one user or group, and one target."""
@@ -63,13 +74,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         if self.inherited and self.system is not None:
             raise click.UsageError("Nothing is inherited from the system.")
         cloud = api()
-        role_path = f"roles/{find_id(cloud, ROLE, self.name)}"
-        actor = f"users/{find_id(cloud, USER, self.user)}" if self.user else ""
+        role_path = f"roles/{find_id(cloud, ROLE, self.name, domain=self.role_domain)}"
+        actor = f"users/{find_id(cloud, USER, self.user, domain=self.user_domain)}" if self.user else ""
         if self.group is not None:
-            actor = f"groups/{find_id(cloud, GROUP, self.group)}"
+            actor = f"groups/{find_id(cloud, GROUP, self.group, domain=self.group_domain)}"
         target = "system"
         if self.project is not None:
-            target = f"projects/{find_id(cloud, PROJECT, self.project)}"
+            target = f"projects/{find_id(cloud, PROJECT, self.project, domain=self.project_domain)}"
         elif self.domain is not None:
             target = f"domains/{find_id(cloud, DOMAIN, self.domain)}"
         if self.inherited:
@@ -108,6 +119,9 @@ def assignment() -> None:
 @click.option("--names", is_flag=True, help="Names instead of ids.")
 @click.option("--effective", is_flag=True, help="What it comes to: users of groups, inherited and implied roles.")
 @click.option("--system", type=click.Choice(["all"]), help="On the system.")
+@click.option("--inherited", is_flag=True, help="Those that hold below their project or domain.")
+@click.option("--auth-user", is_flag=True, help="Of who is logged in.")
+@click.option("--auth-project", is_flag=True, help="On the project that is logged in to.")
 @settings(
     Setting(flag="--user", attribute="user.id", noun=USER, help="Of this user (name or id)."),
     Setting(flag="--group", attribute="group.id", noun=GROUP, help="Of this group (name or id)."),
@@ -116,7 +130,17 @@ def assignment() -> None:
     Setting(flag="--role", attribute="role.id", noun=ROLE, help="Of this role (name or id)."),
 )
 @lists
-def list_assignments(output: Output, given: Given, names: bool, effective: bool, system: str | None) -> None:
+def list_assignments(
+    output: Output,
+    given: Given,
+    *,
+    names: bool,
+    effective: bool,
+    system: str | None,
+    inherited: bool,
+    auth_user: bool,
+    auth_project: bool,
+) -> None:
     """List who has which role where.
 
     \b
@@ -126,6 +150,9 @@ def list_assignments(output: Output, given: Given, names: bool, effective: bool,
     query = {**given.query, **({"include_names": ["True"]} if names else {})}
     query |= {"effective": ["True"]} if effective else {}
     query |= {"scope.system": ["all"]} if system else {}
+    query |= {"scope.OS-INHERIT:inherited_to": ["projects"]} if inherited else {}
+    query |= {"user.id": [api().grant.user_id]} if auth_user else {}
+    query |= {"scope.project.id": [api().grant.project_id]} if auth_project else {}
     found = as_objects(api().get(IDENTITY, "/role_assignments", query).get("role_assignments"))
     titles = ("Role", "User", "Group", "Project", "Domain", "System", "Inherited")
     output.rows(titles, [[cell(value) for value in _row(item, names)] for item in found])

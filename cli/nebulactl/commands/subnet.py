@@ -8,8 +8,10 @@ import msgspec
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
 from nebulactl.api import Api, JsonObject
 from nebulactl.common_settings import TAG_OUT
-from nebulactl.nouns import SUBNET
-from nebulactl.options import KeyValues, Setting
+from nebulactl.find import find_id, item_path
+from nebulactl.invocation import api
+from nebulactl.nouns import NETWORK_NOUN, SUBNET
+from nebulactl.options import KeyValues, Setting, changes, names_of
 from nebulactl.plain_settings import of_attribute
 from nebulactl.pool_nouns import SUBNET_POOL
 
@@ -114,3 +116,19 @@ add_show(pool, SUBNET_POOL)
 add_set(pool, SUBNET_POOL)
 add_unset(pool, SUBNET_POOL, TAG_OUT, blank={})
 add_delete(pool, SUBNET_POOL)
+
+
+@pool.group("add")
+def add() -> None:
+    """Take subnets into a pool."""
+
+
+@add.command("network")
+@click.argument("name", metavar="POOL", shell_complete=names_of(SUBNET_POOL))
+@click.argument("network_name", metavar="NETWORK", shell_complete=names_of(NETWORK_NOUN))
+@changes
+def add_network(name: str, network_name: str) -> None:
+    """Take the subnets of a network into a pool: their blocks are the pool's from now on."""
+    path = item_path(SUBNET_POOL, find_id(api(), SUBNET_POOL, name))
+    body: JsonObject = {"network_id": find_id(api(), NETWORK_NOUN, network_name)}
+    api().put(SUBNET_POOL.service, f"{path}/onboard_network_subnets", body)
