@@ -26,12 +26,14 @@ from nebula.desired.shell import command
 from nebula.desired.state import EMPTY
 from nebula.errors import ConfigError, NebulaError, Unavailable
 from nebula.ids import Host
+from nebula.view.capability import Capability, missing
 from nebula.view.records import NodeView
 from nebula.view.report import NodeReport, Plug, Receipt, Result
 from nebula_agent import checks
 from nebula_agent.access import Access, find_access
 from nebula_agent.answers import Answers
 from nebula_agent.backlog import Backlog
+from nebula_agent.capabilities import probe
 from nebula_agent.edge import files, netns
 from nebula_agent.loop import Loop, log_start
 from nebula_agent.metrics import AgentMetrics
@@ -95,7 +97,8 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
     kept = cache.load()
     if kept is not None and kept.host == settings.host:
         turns.start_from(kept)
-    report = _report(settings, version, node.datapath_type, underlay.mtu_bytes)
+    capabilities = probe(node.datapath_type)
+    report = _report(settings, version, node.datapath_type, underlay.mtu_bytes, capabilities)
 
     def told_plugs(plugs: tuple[Plug, ...]) -> None:
         if reporter is not None:
@@ -134,7 +137,10 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
         underlay_mtu_bytes=underlay.mtu_bytes,
         ovs=state.version,
         kept_revision=kept.revision if kept is not None else 0,
+        capabilities=",".join(capabilities),
     )
+    for part, consequence in missing(capabilities).items():
+        event(_log, logging.WARNING, f"this node lacks {part}: {consequence}")
     if userspace and not node.facts().segmentation_offload:
         event(_log, logging.WARNING, "TCP is slow here: ovs-vswitchd runs without segmentation offload", do=_OFFLOAD)
     notify("READY=1")
@@ -261,7 +267,9 @@ def _cache(settings: Settings) -> Cache:
     return Cache(Path(settings.state_dir) / "view.json")
 
 
-def _report(settings: Settings, version: str, datapath_type: str, mtu_bytes: int) -> NodeReport:
+def _report(
+    settings: Settings, version: str, datapath_type: str, mtu_bytes: int, capabilities: tuple[Capability, ...]
+) -> NodeReport:
     return NodeReport(
         host=Host(settings.host),
         version=version,
@@ -271,6 +279,7 @@ def _report(settings: Settings, version: str, datapath_type: str, mtu_bytes: int
         underlay_mtu_bytes=mtu_bytes,
         roles=settings.roles(),
         bridge_mappings={item.physical_network: item.bridge for item in settings.mappings()},
+        capabilities=capabilities,
     )
 
 

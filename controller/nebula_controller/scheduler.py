@@ -19,7 +19,9 @@ from sqlalchemy.dialects.sqlite import insert
 from nebula.errors import BadRequest, Conflict
 from nebula.ids import Host, Owner, OwnerKind, RouterId
 from nebula.model.port import DHCP
+from nebula.view.capability import Capability
 from nebula.view.report import Role
+from nebula_controller.network import node_parts
 from nebula_controller.network import ports as network_ports
 from nebula_controller.nodes.agent_kinds import DHCP_AGENT, L3_AGENT, AgentKind, agent_id
 from nebula_controller.store.database import Transaction
@@ -29,7 +31,11 @@ from nebula_controller.store.tables.nodes import agent_settings, nodes, router_p
 
 log = logging.getLogger(__name__)
 
-_UP = select(nodes.c.host, nodes.c.roles, nodes.c.bridge_mappings).where(nodes.c.down.is_(False)).order_by(nodes.c.host)
+_UP = (
+    select(nodes.c.host, nodes.c.roles, nodes.c.bridge_mappings, nodes.c.capabilities)
+    .where(nodes.c.down.is_(False))
+    .order_by(nodes.c.host)
+)
 _NODE = select(nodes.c.roles, nodes.c.bridge_mappings, nodes.c.down).where(nodes.c.host == bindparam("node"))
 _DISABLED = select(agent_settings.c.agent_id).where(agent_settings.c.admin_state_up.is_(False))
 _ROUTERS_ON = select(router_placements.c.host, func.count()).group_by(router_placements.c.host)
@@ -179,7 +185,8 @@ def place_router(tx: Transaction, router: RouterId) -> None:
         return
     host = row.host
     if host is None or not _maps(tx, host, row.physical_network):
-        found = least_loaded(_network_nodes(tx, L3_AGENT, row.physical_network), _load(tx, _ROUTERS_ON))
+        candidates = _able(tx, _network_nodes(tx, L3_AGENT, row.physical_network), Capability.NAT)
+        found = least_loaded(candidates, _load(tx, _ROUTERS_ON))
         if found is None and host is None:
             event(log, logging.WARNING, "no node for router", router_id=router, physical_network=row.physical_network)
             return
@@ -284,7 +291,7 @@ def choose_compute(tx: Transaction, wanted: str | None, physical_networks: Itera
     candidates = [
         Host(row.host) for row in tx.execute(_UP) if Role.COMPUTE in row.roles and needed <= row.bridge_mappings.keys()
     ]
-    host = least_loaded(candidates, _load(tx, _SERVERS_ON))
+    host = least_loaded(_able(tx, candidates, Capability.CONNTRACK), _load(tx, _SERVERS_ON))
     if host is None:
         raise Conflict(
             "No valid host was found: no compute node is up"
@@ -302,6 +309,12 @@ def _network_nodes(tx: Transaction, kind: AgentKind, physical_network: str | Non
         and (physical_network is None or physical_network in row.bridge_mappings)
         and agent_id(row.host, kind) not in disabled
     ]
+
+
+def _able(tx: Transaction, candidates: list[Host], part: Capability) -> list[Host]:
+    """Those that have the part; all of them where none has: not everything that is placed needs it."""
+    lacking = {row.host for row in tx.execute(_UP) if node_parts.without(row.capabilities, part)}
+    return [host for host in candidates if host not in lacking] or candidates
 
 
 def _maps(tx: Transaction, host: str, physical_network: str | None) -> bool:

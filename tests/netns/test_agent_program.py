@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from agent_node import AgentNode, eventually, two_nodes, underlay
@@ -40,6 +42,24 @@ def test_plan_changes_nothing_and_its_lines_do_the_work(flags: tuple[str, ...]) 
     node.wait_sync(1)
     assert node.changes(0) == 0, node.log.read_text()
     eventually(lambda: VM2_IP in node.run("ip", "-4", "address", namespace=NS2), "lease")
+
+
+def test_what_the_kernel_lacks_is_said_at_the_start() -> None:
+    """All parts that are there are found by trying them; where iptables refuses DCCP, the log names that and what
+    follows."""
+    node = _net1()
+    refusing = Path(f"/proc/{node.pid}/root/run/iptables-restore")
+    refusing.write_text(
+        '#!/bin/sh\nrules=$(cat); case $rules in *"-p dccp"*) exit 2;; esac\n'
+        'echo "$rules" | exec /usr/sbin/iptables-restore "$@"\n'
+    )
+    refusing.chmod(0o755)
+    node.start_agent(PATH=f"/run:{os.environ['PATH']}")
+    node.wait_sync(1)
+    log = node.log.read_text()
+    found = next(line for line in log.splitlines() if " capabilities=" in line).partition(" capabilities=")[2]
+    assert set(found.split()[0].strip('"').split(",")) >= {"conntrack", "nat"}
+    assert "this node lacks nat-dccp: its kernel cannot translate the ports of DCCP" in log
 
 
 def _has_flows(node: AgentNode, device: str) -> bool:

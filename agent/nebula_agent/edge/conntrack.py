@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 _NETLINK_NETFILTER = 12
-_GET, _DELETE = 0x0101, 0x0102  # NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, _DELETE
+_GET, _DELETE, _STATISTICS = 0x0101, 0x0102, 0x0104
+"""NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, _DELETE, _GET_STATS_CPU."""
 _REQUEST, _DUMP = 0x1, 0x300
 _DONE, _ERROR = 3, 2
 _ORIGINAL, _REPLY, _ZONE = 1, 2, 18
@@ -54,6 +55,17 @@ def any_of(wanted: Callable[[Connection], bool]) -> bool:
     with _link() as link:
         link.send(_message(_GET, _REQUEST | _DUMP, b""))
         return any(wanted(item) for item in _dump(link))
+
+
+def is_there() -> bool:
+    """True where the kernel has ctnetlink."""
+    try:
+        with _link() as link:
+            link.send(_message(_STATISTICS, _REQUEST | _DUMP, b""))
+            kind: int = _HEADER.unpack_from(link.recv(1 << 16))[1]
+    except OSError:
+        return False
+    return kind != _ERROR
 
 
 def _link() -> socket.socket:

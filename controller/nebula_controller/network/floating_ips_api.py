@@ -12,10 +12,11 @@ from nebula.errors import BadRequest, Conflict, NotFound
 from nebula.model.floating_ip import FloatingIp
 from nebula.model.port import FLOATING_IP, Port
 from nebula.rules import port_forwardings as rules
+from nebula.view.capability import Capability
 from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
-from nebula_controller.network import floating_rows, ports, qos, rows
+from nebula_controller.network import floating_rows, node_parts, ports, qos, rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, port_for
 from nebula_controller.store.database import Database, Transaction
@@ -161,6 +162,8 @@ class FloatingIps(Limited[FloatingIp]):
         for other in floating_rows.of_port(tx, port.id):
             if other.id != floating.id and other.fixed_ip_address == address and other.floating_network_id == external:
                 raise already_associated(floating, port.id, address)
+        if (port.id, address, router_id) != (floating.port_id, floating.fixed_ip_address, floating.router_id):
+            node_parts.check_router(tx, router_id, Capability.NAT)
         return msgspec.structs.replace(floating, port_id=port.id, fixed_ip_address=address, router_id=router_id)
 
 

@@ -12,11 +12,12 @@ from nebula.errors import NotFound
 from nebula.model.attribute import raise_all
 from nebula.model.floating_ip import FloatingIp, PortForwarding
 from nebula.rules import port_forwardings as rules
+from nebula.view.capability import Capability
 from nebula_controller.api.collection import PROJECT, Collection, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.api.query import FilterMaker
-from nebula_controller.network import floating_rows, rows
+from nebula_controller.network import floating_rows, node_parts, rows
 from nebula_controller.network.floating_ips_api import FloatingIps, already_associated, inner_address
 from nebula_controller.network.visibility import port_for
 from nebula_controller.store.database import Database, Transaction
@@ -108,6 +109,9 @@ class PortForwardings(Collection[PortForwarding]):
                 f"reached through router {router_id}"
             )
         forwarding = msgspec.structs.replace(forwarding, internal_ip_address=address)
+        of_protocol = {"sctp": Capability.NAT_SCTP, "dccp": Capability.NAT_DCCP}
+        needed = [of_protocol[forwarding.protocol]] if forwarding.protocol in of_protocol else []
+        node_parts.check_router(tx, router_id, Capability.NAT, *needed)
         raise_all(rules.check(forwarding, floating_rows.forwardings_of(tx, floating.id)))
         return forwarding, router_id
 

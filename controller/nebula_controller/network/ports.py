@@ -18,7 +18,7 @@ from nebula.ids import Host, Owner, OwnerKind
 from nebula.model.attribute import raise_all
 from nebula.model.port import DHCP, PORT, ROUTER_OWNED, SERVICE_OWNED, Port
 from nebula.rules import security_groups as rules
-from nebula_controller.network import addresses, floating_rows, groups, quotas, rows
+from nebula_controller.network import addresses, floating_rows, groups, node_parts, quotas, rows
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.network import ports as table
 
@@ -63,6 +63,7 @@ def create(tx: Transaction, values: Mapping[str, object]) -> Port:
         draft = msgspec.structs.replace(draft, port_security_enabled=network.port_security_enabled)
     draft = _with_groups(tx, draft, named)
     raise_all(rules.check_protection(draft, groups_given=True))
+    node_parts.check_port(tx, draft)
     port = rows.PORTS.insert(tx, _bound(draft))
     groups.join(tx, port.id, port.security_groups)
     given = addresses.assign(tx, port, wanted, subnets=rows.subnets_of(tx, network.id))
@@ -153,6 +154,8 @@ def change(tx: Transaction, old: Port, values: Mapping[str, object]) -> Port:
         new = _with_groups(tx, new, values["security_groups"] or [])
     new = rules.protected(new)
     raise_all(rules.check_protection(new, groups_given="security_groups" in values))
+    if (new.host, new.security_groups) != (old.host, old.security_groups):
+        node_parts.check_port(tx, new)
     if new.host != old.host:
         new = _bound(msgspec.structs.replace(new, status="DOWN"))
     given = old.fixed_ips

@@ -18,7 +18,8 @@ from nebula.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
 from nebula.model.router import Router
 from nebula.model.subnet import Subnet
 from nebula.rules import routers as rules
-from nebula_controller.network import floating_rows, ports, rows
+from nebula.view.capability import Capability
+from nebula_controller.network import floating_rows, node_parts, ports, rows
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 
@@ -63,6 +64,8 @@ def set_gateway(tx: Transaction, router: Router, network: Network, wish: Mapping
     if router.gateway_network_id != network.id:
         router = clear_gateway(tx, router)
     enable_snat = bool(wish.get("enable_snat", True))
+    if enable_snat and not (router.enable_snat and router.gateway_network_id is not None):
+        node_parts.check_router(tx, router.id, Capability.NAT)
     qos_policy = wish.get("qos_policy_id", router.gateway_qos_policy_id)
     wanted = wish.get("external_fixed_ips")
     assert wanted is None or isinstance(wanted, list)

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from nebula.errors import Conflict, NotFound
 from nebula.ids import BR_INT, Owner, OwnerKind
 from nebula.model.port import DHCP, ROUTER_GATEWAY, ROUTER_INTERFACE
+from nebula.view.capability import missing
 from nebula_controller.nodes.agent_kinds import DHCP_AGENT, OPEN_VSWITCH, AgentKind, agent_id, kinds
 from nebula_controller.scheduler import clear_node
 from nebula_controller.store.database import Transaction
@@ -91,6 +92,7 @@ def _configurations(kind: AgentKind, node: Any, devices: dict[str, int], routers
             "arp_responder_enabled": True,
             "bridge_mappings": node["bridge_mappings"],
             "capabilities": node["capabilities"],
+            "lacks": {str(part): text for part, text in missing(node["capabilities"]).items()},
             "datapath_type": node["datapath_type"],
             "devices": sum(devices.values()),
             "integration_bridge": BR_INT,
