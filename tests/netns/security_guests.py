@@ -18,6 +18,7 @@ from nebula_agent.edge import libc
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
+from nebula.compile.features.security import link_local
 from nebula.view.records import AddressSet, NodeView, PortView, SecurityGroupView, SecurityRule
 
 GROUP, OTHER_GROUP = "4be5f3c8-50f1-4b9e-9d3a-2f6a7c8b9d10", "9c0d1e2f-3a4b-4c5d-8e6f-708192a3b4c5"
@@ -66,11 +67,13 @@ def view(
     for port, ids in zip(whole.ports, ports, strict=True):
         fields = {"secured": ids is not None, "security_groups": tuple(ids or ())}
         made.append(msgspec.structs.replace(port, **{**fields, **(first if not made else {})}))
+    addresses = [ip(number) for number in members]
+    addresses += [str(link_local(mac(number)).network_address) for number in members]
     return msgspec.structs.replace(
         whole,
         ports=tuple(made),
         security_groups=tuple(SecurityGroupView(group, stateful, tuple(rules)) for group, rules in groups.items()),
-        address_sets=(AddressSet(OTHER_GROUP, tuple(sorted(ip(number) for number in members))),),
+        address_sets=(AddressSet(OTHER_GROUP, tuple(sorted(addresses))),),
     )
 
 
@@ -93,10 +96,14 @@ def secured_node(first: NodeView, guests: int | None = None) -> Iterator[AgentNo
 
 
 def change(node: AgentNode, new: NodeView) -> None:
-    """Put the view in force."""
+    """Put the view in force, also for kinds of packet that the datapath has an answer for from before.
+
+    ovs-vswitchd looks through those answers right after a change of flows, in the background.
+    """
     since = len(node.passes())
     node.show(new)
     node.wait_sync(new.revision, since)
+    node.run("ovs-appctl", "revalidator/wait")
 
 
 class Tap:

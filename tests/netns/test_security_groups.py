@@ -78,6 +78,8 @@ def test_rules_let_through_what_they_say(*, stateful: bool) -> None:
         rule(23, **tcp, remote_ip_prefix="192.0.2.0/24"): set(),
         rule(24, **tcp, port_min=22, port_max=22, remote_group_id=OTHER_GROUP): {"tcp 22"},
         rule(25, remote_group_id=GROUP): set(),
+        rule(26, **tcp, port_min=22, port_max=22, remote_address_group_id=OTHER_GROUP): {"tcp 22"},
+        rule(27, "ingress", 6, remote_group_id=OTHER_GROUP): {"ping6", "tcp6 22"},
     }
     first = view(1, {GROUP: ALL_OUT}, [None, [GROUP]], members=[0], stateful=stateful)
     with secured_node(first) as node:
@@ -90,6 +92,12 @@ def test_rules_let_through_what_they_say(*, stateful: bool) -> None:
             frames = {bytes(frame) for frame in receiver.received(_MARKER)}
             arrived[wanted] = {name for name, frame in _packets().items() if bytes(frame) in frames}
         assert arrived == expected
+        if not stateful:
+            node.stop_agent()
+            since = len(node.passes())
+            node.start_agent()
+            node.wait_sync(revision, since)
+            assert node.changes(since) == 0
 
 
 def _marker() -> Packet:

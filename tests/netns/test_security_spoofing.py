@@ -75,14 +75,31 @@ def test_spoofing_is_stopped_in_the_table_that_the_documentation_names() -> None
         assert other.frames == []
 
 
+def test_a_pair_of_all_addresses() -> None:
+    """With the pair 0.0.0.0/0 a port sends from any IPv4 address and answers ARP for any, under its own MAC; not from
+    another MAC, nor from another IPv6 address. A restart of the agent writes nothing."""
+    pairs = (AddressPair(mac(0), "0.0.0.0/0"),)
+    with secured_node(view(1, {GROUP: ALL_OUT}, [[GROUP], None], allowed_address_pairs=pairs)) as node:
+        sender, receiver = Tap(node, 0), Tap(node, 1)
+        names = ("another IPv4", "an ARP answer for another", "another MAC", "another IPv6", "a DHCP offer")
+        sender.send(*(frame for name in names for frame in frames(ATTEMPTS[name])), _marker())
+        expected = [frame for name in names[:2] for frame in frames(ATTEMPTS[name])]
+        assert [bytes(frame) for frame in receiver.received(_MARKER)] == expected
+        _restart_silently(node)
+
+
 def test_without_port_security_all_passes() -> None:
     """A port with port_security_enabled false sends what it likes; a restart of the agent writes nothing."""
     with secured_node(view(1, {}, [None, None])) as node:
         sender, receiver = Tap(node, 0), Tap(node, 1)
         sender.send(*frames(ATTEMPTS["another IPv4"]), *frames(ATTEMPTS["an ARP answer for another"]), _marker())
         assert len(receiver.received(_MARKER)) == 2
-        node.stop_agent()
-        since = len(node.passes())
-        node.start_agent()
-        node.wait_sync(1, since)
-        assert node.changes(since) == 0
+        _restart_silently(node)
+
+
+def _restart_silently(node: AgentNode) -> None:
+    node.stop_agent()
+    since = len(node.passes())
+    node.start_agent()
+    node.wait_sync(1, since)
+    assert node.changes(since) == 0

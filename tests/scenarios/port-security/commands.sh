@@ -1,6 +1,7 @@
 #!/bin/bash
-# Port security without any group: the first port has an IPv4 and an IPv6 address and two allowed address pairs (a range
-# under its own MAC, a VRRP address under another), and may do nothing but DHCP, ARP and neighbour discovery.
+# Port security without any group: the first port has an IPv4 and an IPv6 address and three allowed address pairs (a range
+# under its own MAC, a VRRP address under another, and all of IPv4 under a third), and may do nothing but DHCP, ARP and
+# neighbour discovery.
 # The second port has port security switched off.
 # All changes of the first pass on an empty node, in order, as a person would type them.
 set -e
@@ -49,17 +50,21 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e047d3e9a102b4c,table=0,priority=5,in_port="tap7d3e9a10-2b" actions=goto_table:60'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=24,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=24,priority=100,arp,arp_spa=0.0.0.0,arp_op=1 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,arp,in_port="tap5759c106-0c",arp_sha=00:00:5e:00:01:08 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,arp,in_port="tap5759c106-0c",arp_spa=192.168.50.10,arp_sha=00:00:5e:00:01:07 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,arp,in_port="tap5759c106-0c",arp_spa=192.168.50.227,arp_sha=fa:16:3e:9d:3c:34 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,arp,in_port="tap5759c106-0c",arp_spa=192.168.50.240/28,arp_sha=fa:16:3e:9d:3c:34 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=24,priority=100,icmp6,icmp_type=135,nd_sll=00:00:00:00:00:00 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=135,nd_sll=00:00:5e:00:01:07 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=135,nd_sll=00:00:5e:00:01:08 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=135,nd_sll=fa:16:3e:9d:3c:34 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=136,nd_target=2001:db8:50::e3 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=136,nd_target=fe80::200:5eff:fe00:107 actions=goto_table:25'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=136,nd_target=fe80::200:5eff:fe00:108 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=24,priority=100,icmp6,in_port="tap5759c106-0c",icmp_type=136,nd_target=fe80::f816:3eff:fe9d:3c34 actions=goto_table:25'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=25,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=25,priority=100,in_port="tap5759c106-0c",dl_src=00:00:5e:00:01:07 actions=goto_table:60'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=25,priority=100,in_port="tap5759c106-0c",dl_src=00:00:5e:00:01:08 actions=goto_table:60'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=25,priority=100,in_port="tap5759c106-0c",dl_src=fa:16:3e:9d:3c:34 actions=goto_table:60'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=60,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=60,priority=100,in_port="tap5759c106-0c" actions=set_field:0x5759c106->reg5,set_field:0x1->reg6,set_field:0x1->reg9,goto_table:71'
@@ -67,9 +72,11 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e047d3e9a102b4c,table
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=10,reg9=0,vlan_tci=0x0000/0x1fff actions=goto_table:73'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ip,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=00:00:5e:00:01:07,nw_src=192.168.50.10 actions=goto_table:72'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ip,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=00:00:5e:00:01:08 actions=goto_table:72'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ip,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=fa:16:3e:9d:3c:34,nw_src=192.168.50.227 actions=goto_table:72'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ip,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=fa:16:3e:9d:3c:34,nw_src=192.168.50.240/28 actions=goto_table:72'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ipv6,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=00:00:5e:00:01:07,ipv6_src=fe80::200:5eff:fe00:107 actions=goto_table:72'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ipv6,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=00:00:5e:00:01:08,ipv6_src=fe80::200:5eff:fe00:108 actions=goto_table:72'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ipv6,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=fa:16:3e:9d:3c:34,ipv6_src=2001:db8:50::e3 actions=goto_table:72'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=71,priority=65,ipv6,reg5=0x5759c106,vlan_tci=0x0000/0x1fff,dl_src=fa:16:3e:9d:3c:34,ipv6_src=fe80::f816:3eff:fe9d:3c34 actions=goto_table:72'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=71,priority=80,udp,reg9=0x1/0x1,vlan_tci=0x0000/0x1fff,nw_src=0.0.0.0,nw_frag=no,tp_src=68,tp_dst=67 actions=goto_table:73'
@@ -88,6 +95,7 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=110,ct_state=-trk,icmp6,nw_frag=no,icmp_type=135 actions=goto_table:73'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=110,ct_state=-trk,icmp6,nw_frag=no,icmp_type=136,nd_tll=00:00:00:00:00:00 actions=goto_table:73'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=72,priority=110,ct_state=-trk,icmp6,reg5=0x5759c106,nw_frag=no,icmp_type=136,nd_tll=00:00:5e:00:01:07 actions=goto_table:73'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=72,priority=110,ct_state=-trk,icmp6,reg5=0x5759c106,nw_frag=no,icmp_type=136,nd_tll=00:00:5e:00:01:08 actions=goto_table:73'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=72,priority=110,ct_state=-trk,icmp6,reg5=0x5759c106,nw_frag=no,icmp_type=136,nd_tll=fa:16:3e:9d:3c:34 actions=goto_table:73'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=40,ct_state=+est+trk,ip,reg9=0x1 actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0x1->ct_mark))'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=72,priority=40,ct_state=+est+trk,ipv6,reg9=0x1 actions=ct(commit,zone=NXM_NX_REG6[0..15],exec(set_field:0x1->ct_mark))'
