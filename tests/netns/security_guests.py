@@ -12,17 +12,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
-from agent_node import AgentNode, underlay
+from agent_node import DATAPATH, AgentNode, underlay
 from agent_views import many
 from nebula_agent.edge import libc
-from scapy.layers.l2 import Ether
-from scapy.packet import Packet
+from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Packet, Raw
 
 from nebula.compile.features.security import link_local
 from nebula.view.records import AddressSet, NodeView, PortView, SecurityGroupView, SecurityRule
 
 GROUP, OTHER_GROUP = "4be5f3c8-50f1-4b9e-9d3a-2f6a7c8b9d10", "9c0d1e2f-3a4b-4c5d-8e6f-708192a3b4c5"
 """A group with rules, and one that is only a remote side."""
+_MARKER = b"all has been sent"
 
 
 def mac(number: int) -> str:
@@ -98,18 +99,19 @@ def secured_node(first: NodeView, guests: int | None = None) -> Iterator[AgentNo
 def change(node: AgentNode, new: NodeView) -> None:
     """Put the view in force, also for kinds of packet that the datapath has an answer for from before.
 
-    ovs-vswitchd looks through those answers right after a change of flows, in the background.
+    ovs-vswitchd goes through those answers after a change of flows by itself, but in the background.
     """
     since = len(node.passes())
     node.show(new)
     node.wait_sync(new.revision, since)
-    node.run("ovs-appctl", "revalidator/wait")
+    node.run("ovs-appctl", "dpctl/del-flows", f"{DATAPATH}@ovs-{DATAPATH}")
 
 
 class Tap:
     """Frames into and out of a guest's device, by hand."""
 
     def __init__(self, node: AgentNode, number: int) -> None:
+        self.number = number
         self.frames: list[bytes] = []
         self._path = f"/proc/{node.pid}/root/run/netns/{space(number)}"
         self._ready = threading.Event()
@@ -139,16 +141,31 @@ class Tap:
         for frame in frames:
             self._socket.send(bytes(frame))
 
-    def received(self, marker: bytes, timeout_s: float = 5.0) -> list[Packet]:
-        """What has come in up to a frame that ends with ``marker``, which is left out."""
+    def up_to_marker(self, timeout_s: float = 10.0) -> list[bytes]:
+        """What has come in by the time that the marker has, which is left out."""
         end = time.monotonic() + timeout_s
-        while not any(marker in frame for frame in self.frames):
-            assert time.monotonic() < end, f"{marker!r} has not arrived, but {self.frames}"
+        while not any(_MARKER in frame for frame in self.frames):
+            assert time.monotonic() < end, f"the marker has not arrived, but {self.frames}"
             time.sleep(0.01)
         found, self.frames = self.frames, []
-        return [Ether(frame) for frame in found if marker not in frame]
+        return [frame for frame in found if _MARKER not in frame]
 
     def stop(self) -> None:
         """No more."""
         self._stopped = True
         self._thread.join(2)
+
+
+def heard(sender: Tap, receiver: Tap, *frames: Packet | bytes) -> list[Packet]:
+    """What comes in of the frames that are sent.
+
+    A marker, an ARP answer, is sent after them, and once more when it has arrived: within a batch ovs-vswitchd sends on
+    first what it has to look up, so that the first marker may overtake.
+    """
+    one, other = sender.number, receiver.number
+    answer = ARP(op=2, hwsrc=mac(one), psrc=ip(one), pdst=ip(other))
+    marker = Ether(src=mac(one), dst=mac(other)) / answer / Raw(_MARKER)
+    sender.send(*frames, marker)
+    found = receiver.up_to_marker()
+    sender.send(marker)
+    return [Ether(frame) for frame in (*found, *receiver.up_to_marker())]

@@ -8,10 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from agent_node import AgentNode
-from scapy.layers.inet import IP, UDP
-from scapy.packet import Packet, Raw
-from security_guests import ALL_OUT, GROUP, Tap, ip, mac, secured_node, view
-from spoofing_attempts import ATTEMPTS, HONEST, NOT_EVEN_A_CONNECTION, VRRP_IP, VRRP_MAC, frames, own
+from security_guests import ALL_OUT, GROUP, Tap, heard, ip, mac, secured_node, view
+from spoofing_attempts import ATTEMPTS, HONEST, NOT_EVEN_A_CONNECTION, VRRP_IP, VRRP_MAC, frames
 
 from nebula.ids import NetworkId, SubnetId
 from nebula.view.records import AddressPair, FixedIp, NodeView
@@ -21,7 +19,6 @@ pytestmark = pytest.mark.sandbox
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "firewall.md"
 _ROW = re.compile(r"^\| ([^|]+) \| (\d+)[^|]* \|$", re.MULTILINE)
 _OTHER = NetworkId("c7ac9239-d14f-4aa4-8211-7f973bff61c9")
-_MARKER = b"all has been sent"
 
 
 def _two_projects() -> NodeView:
@@ -35,10 +32,6 @@ def _two_projects() -> NodeView:
     fixed = (FixedIp(subnet.id, ip(1)),)
     twin = msgspec.structs.replace(whole.ports[2], network_id=_OTHER, mac_address=mac(1), fixed_ips=fixed)
     return msgspec.structs.replace(whole, networks=(mine, other), ports=(*whole.ports[:2], twin))
-
-
-def _marker() -> Packet:
-    return own() / IP(src=ip(0), dst=ip(1)) / UDP(sport=9, dport=9) / Raw(_MARKER)
 
 
 def _last_table(node: AgentNode, device: str, frame: bytes, *conntrack: str) -> int:
@@ -61,17 +54,15 @@ def test_spoofing_is_stopped_in_the_table_that_the_documentation_names() -> None
         arrived, ended = {}, {}
         for name, attempt in ATTEMPTS.items():
             tried = frames(attempt)
-            sender.send(*tried, bytes(_marker()))
-            arrived[name] = receiver.received(_MARKER)
+            arrived[name] = heard(sender, receiver, *tried)
             conntrack = ("--ct-next", "trk,inv") if name in NOT_EVEN_A_CONNECTION else ()
             ended[name] = _last_table(node, device, tried[0], *conntrack)
         assert arrived == {name: [] for name in ATTEMPTS}
         assert documented == ended
-        heard = {}
+        told = {}
         for name, frame in HONEST.items():
-            sender.send(bytes(frame), bytes(_marker()))
-            heard[name] = [bytes(found) for found in receiver.received(_MARKER)]
-        assert heard == {name: frames(frame) for name, frame in HONEST.items()}
+            told[name] = [bytes(found) for found in heard(sender, receiver, *frames(frame))]
+        assert told == {name: frames(frame) for name, frame in HONEST.items()}
         assert other.frames == []
 
 
@@ -82,9 +73,9 @@ def test_a_pair_of_all_addresses() -> None:
     with secured_node(view(1, {GROUP: ALL_OUT}, [[GROUP], None], allowed_address_pairs=pairs)) as node:
         sender, receiver = Tap(node, 0), Tap(node, 1)
         names = ("another IPv4", "an ARP answer for another", "another MAC", "another IPv6", "a DHCP offer")
-        sender.send(*(frame for name in names for frame in frames(ATTEMPTS[name])), _marker())
-        expected = [frame for name in names[:2] for frame in frames(ATTEMPTS[name])]
-        assert [bytes(frame) for frame in receiver.received(_MARKER)] == expected
+        tried = [frames(ATTEMPTS[name]) for name in names]
+        arrived = heard(sender, receiver, *(frame for attempt in tried for frame in attempt))
+        assert sorted(bytes(frame) for frame in arrived) == sorted(frame for attempt in tried[:2] for frame in attempt)
         _restart_silently(node)
 
 
@@ -92,8 +83,8 @@ def test_without_port_security_all_passes() -> None:
     """A port with port_security_enabled false sends what it likes; a restart of the agent writes nothing."""
     with secured_node(view(1, {}, [None, None])) as node:
         sender, receiver = Tap(node, 0), Tap(node, 1)
-        sender.send(*frames(ATTEMPTS["another IPv4"]), *frames(ATTEMPTS["an ARP answer for another"]), _marker())
-        assert len(receiver.received(_MARKER)) == 2
+        tried = [frame for name in ("another IPv4", "an ARP answer for another") for frame in frames(ATTEMPTS[name])]
+        assert len(heard(sender, receiver, *tried)) == 2
         _restart_silently(node)
 
 
