@@ -26,7 +26,7 @@ from nebula.desired.shell import command
 from nebula.desired.state import EMPTY
 from nebula.errors import ConfigError, NebulaError, Unavailable
 from nebula.ids import Host
-from nebula.view.capability import Capability, missing
+from nebula.view.capability import missing
 from nebula.view.records import NodeView
 from nebula.view.report import NodeReport, Plug, Receipt, Result
 from nebula_agent import checks
@@ -97,8 +97,7 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
     kept = cache.load()
     if kept is not None and kept.host == settings.host:
         turns.start_from(kept)
-    capabilities = probe(node.datapath_type)
-    report = _report(settings, version, node.datapath_type, underlay.mtu_bytes, capabilities)
+    report = _report(settings, version, node.datapath_type, underlay.mtu_bytes)
 
     def told_plugs(plugs: tuple[Plug, ...]) -> None:
         if reporter is not None:
@@ -137,12 +136,9 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
         underlay_mtu_bytes=underlay.mtu_bytes,
         ovs=state.version,
         kept_revision=kept.revision if kept is not None else 0,
-        capabilities=",".join(capabilities),
+        capabilities=",".join(report.capabilities),
     )
-    for part, consequence in missing(capabilities).items():
-        event(_log, logging.WARNING, f"this node lacks {part}: {consequence}")
-    if userspace and not node.facts().segmentation_offload:
-        event(_log, logging.WARNING, "TCP is slow here: ovs-vswitchd runs without segmentation offload", do=_OFFLOAD)
+    _warn(report, offload=not userspace or node.facts().segmentation_offload)
     notify("READY=1")
     try:
         with _given_out(settings, metrics):
@@ -267,9 +263,15 @@ def _cache(settings: Settings) -> Cache:
     return Cache(Path(settings.state_dir) / "view.json")
 
 
-def _report(
-    settings: Settings, version: str, datapath_type: str, mtu_bytes: int, capabilities: tuple[Capability, ...]
-) -> NodeReport:
+def _warn(report: NodeReport, *, offload: bool) -> None:
+    """Say what this machine lacks, and what follows."""
+    for part, consequence in missing(report.capabilities).items():
+        event(_log, logging.WARNING, f"this node lacks {part}: {consequence}")
+    if not offload:
+        event(_log, logging.WARNING, "TCP is slow here: ovs-vswitchd runs without segmentation offload", do=_OFFLOAD)
+
+
+def _report(settings: Settings, version: str, datapath_type: str, mtu_bytes: int) -> NodeReport:
     return NodeReport(
         host=Host(settings.host),
         version=version,
@@ -279,7 +281,7 @@ def _report(
         underlay_mtu_bytes=mtu_bytes,
         roles=settings.roles(),
         bridge_mappings={item.physical_network: item.bridge for item in settings.mappings()},
-        capabilities=capabilities,
+        capabilities=probe(datapath_type),
     )
 
 

@@ -116,6 +116,7 @@ def _put(item: KernelObject, *, exists: bool) -> tuple[str, ...]:  # noqa: PLR09
             return _put_bridge_port(item)
         case LocalVlan():
             return (
+                _line(*_OFCTL, "ct-flush-zone", BR_INT, str(item.tag)),
                 _line("ovs-vsctl", "set", "Bridge", BR_INT, f"external_ids:{VLAN_KEY}{item.network_id}={item.tag}"),
             )
         case Flow():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from agent_node import AgentNode, eventually
+from agent_views import nothing
 from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment, fragment6
 from scapy.layers.l2 import Ether
@@ -16,6 +18,7 @@ from security_guests import ALL_OUT, GROUP, OTHER_GROUP, Tap, change, heard, ip,
 from security_talk import PORT, Talk
 
 from nebula.compile.features.security import link_local
+from nebula.ids import NetworkId
 from nebula.view.records import SecurityRule
 
 pytestmark = pytest.mark.sandbox
@@ -115,6 +118,28 @@ def test_a_removed_rule_ends_its_connections() -> None:
         assert [talk.say(), talk.say()] == ["silence", "silence"]
         change(node, view(3, {GROUP: (*ALL_OUT, _allow_talk(11))}, ports))
         eventually(lambda: talk.say() == "answered", "the conversation goes on")
+
+
+def test_a_network_does_not_inherit_connections() -> None:
+    """A network that gets the local VLAN, and so the conntrack zone, of one that is gone, with the same addresses: what
+    was an answer there is none here."""
+    ports: Sequence[Sequence[str]] = [[GROUP], [GROUP]]
+    there, back = (
+        (Ether(src=mac(one), dst=mac(other)) / IP(src=ip(one), dst=ip(other))) for one, other in ((0, 1), (1, 0))
+    )
+    asked, answer = there / UDP(sport=7000, dport=PORT) / Raw(b"?"), back / UDP(sport=PORT, dport=7000) / Raw(b"!")
+    with secured_node(view(1, {GROUP: (*ALL_OUT, _allow_talk())}, ports)) as node:
+        guests = Tap(node, 0), Tap(node, 1)
+        heard(*guests, asked)
+        assert bytes(answer) in map(bytes, heard(*reversed(guests), answer))
+        change(node, nothing("compute1", 2))
+        new = view(3, {GROUP: ALL_OUT}, ports)
+        other = NetworkId("c7ac9239-d14f-4aa4-8211-7f973bff61c9")
+        moved = tuple(msgspec.structs.replace(port, network_id=other) for port in new.ports)
+        network = msgspec.structs.replace(new.networks[0], id=other)
+        change(node, msgspec.structs.replace(new, ports=moved, networks=(network,)))
+        assert f'nebula-vlan-{other}="1"' in node.run("ovs-vsctl", "get", "Bridge", "br-int", "external_ids")
+        assert bytes(answer) not in map(bytes, heard(Tap(node, 1), Tap(node, 0), answer))
 
 
 def test_who_leaves_a_remote_group_is_cut_off() -> None:

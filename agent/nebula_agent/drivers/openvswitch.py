@@ -25,7 +25,7 @@ from nebula.ids import BR_INT, Owner, OwnerKind, parse_mark
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, together
 from nebula_agent.drivers.kernel import Kernel, Look
-from nebula_agent.edge import switchconfig
+from nebula_agent.edge import ofctl, switchconfig
 from nebula_agent.edge.ovsdb import Ovsdb
 from nebula_agent.edge.ovsdb_edit import Transaction
 from nebula_agent.edge.ovsdb_rows import BridgeRow, InterfaceRow, OvsState
@@ -117,6 +117,10 @@ class OpenVSwitchDriver:
         self._ovsdb.transact(edit)
 
     def _step(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if isinstance(change.after, LocalVlan):
+                self._forget_connections(change.after.tag)
+
         def edit(transaction: Transaction) -> None:
             for change in changes:
                 _edit(transaction, change, self._port_ids(change))
@@ -141,6 +145,15 @@ class OpenVSwitchDriver:
             adopt, fragments = wanted.adopt, self._fragments(row.name) if wanted.fragments else ""
         tables = tuple(sorted(row.table_names.items()))
         yield Bridge(row.name, row.datapath_type, row.fail_mode, owner, adopt, tables, fragments)
+
+    def _forget_connections(self, tag: int) -> None:
+        """The tag is a conntrack zone as well, and may have been another network's, with the same addresses.
+
+        Before the tag is noted as given out, so that an agent that dies in between does it again.
+        """
+        row = self._ovsdb.state().bridges.get(BR_INT)
+        if row is not None and _is_ours(row.external_ids):
+            ofctl.flush_zone(self._run_folder, BR_INT, tag)
 
     def _fragments(self, bridge: str) -> str:
         try:

@@ -63,5 +63,10 @@ def packet_out(run_folder: Path, bridge: str, in_port: int, frame: bytes) -> Non
     run([*_OVS_OFCTL, "packet-out", _target(run_folder, bridge), packet])
 
 
+def flush_zone(run_folder: Path, bridge: str, zone: int) -> None:
+    """Let the conntrack of the bridge's datapath forget all connections of a zone. Raises CommandFailed."""
+    run([*_OVS_OFCTL, "ct-flush-zone", _target(run_folder, bridge), str(zone)])
+
+
 def _target(run_folder: Path, bridge: str) -> str:
     return f"unix:{run_folder / bridge}.mgmt"

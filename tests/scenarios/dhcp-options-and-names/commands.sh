@@ -16,6 +16,7 @@ ovs-vsctl --may-exist add-br br-tun -- set Bridge br-tun datapath_type=netdev fa
 ovs-vsctl -- --id=@t0 create Flow_Table name=TUN_INPUT -- --id=@t2 create Flow_Table name=PATCH_LV_TO_TUN -- --id=@t4 create Flow_Table name=VXLAN_TUN_TO_LV -- --id=@t20 create Flow_Table name=UCAST_TO_TUN -- --id=@t21 create Flow_Table name=ARP_RESPONDER -- --id=@t22 create Flow_Table name=FLOOD_TO_TUN -- set Bridge br-tun flow_tables=0=@t0,2=@t2,4=@t4,20=@t20,21=@t21,22=@t22
 
 # local-vlan
+ovs-ofctl -O OpenFlow14 --names ct-flush-zone br-int 1
 ovs-vsctl set Bridge br-int external_ids:nebula-vlan-b69b8128-c03e-49a3-b100-6f862ae50fb8=1
 
 # veth
