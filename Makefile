@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ansible demo test test-reachability unit lint bench golden deb lock clean
+.PHONY: help setup ansible demo test test-reachability unit model lint bench golden deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -33,6 +33,10 @@ test-reachability: setup ## random topologies, the oracle's word against packets
 
 unit: setup ## the tests that need nothing but Python
 	$(PYTEST) tests/unit tests/scenarios -n 2 --dist loadfile $(ARGS)
+
+RUNS ?= 1000
+model: setup ## long random sequences of API calls against the model of the API (RUNS=1000)
+	NEBULA_MODEL_RUNS=$(RUNS) $(PYTEST) tests/unit/test_api_model.py -q $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -337,3 +337,19 @@ def test_a_new_outer_subnet_reaches_the_gateways(api: Api) -> None:
         api.make("subnet", "admin", network_id=public["id"], cidr=cidr, ip_version=version, enable_dhcp=False)
     assert outside(free) == ["203.0.113.2", "fd00::2"]
     assert sorted(outside(overlapped)) == ["198.51.100.2", "fd00::3"]
+
+
+def test_a_gateway_with_other_addresses_is_a_change(api: Api) -> None:
+    """Also where a new subnet of the external network gives it one: the router has another revision."""
+    network, _ = api.external()
+    router = api.make("router", "admin", external_gateway_info={"network_id": network["id"]})
+    revisions = [router["revision_number"]]
+    wish = {"network_id": network["id"], "external_fixed_ips": [{"ip_address": "203.0.113.99"}]}
+    for info in (wish, wish):
+        changed = api.put("router", router["id"], "admin", external_gateway_info=info).json["router"]
+        revisions.append(changed["revision_number"])
+    api.make("subnet", "admin", network_id=network["id"], cidr="2001:db8::/64", ip_version=6)
+    now = api.get(f"/routers/{router['id']}", "admin")["router"]
+    assert len(now["external_gateway_info"]["external_fixed_ips"]) == 2
+    first = revisions[0]
+    assert [*revisions, now["revision_number"]] == [first, first + 1, first + 1, first + 2]

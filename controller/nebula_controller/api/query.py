@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, Integer, Table, and_, exists, false, func, not_, or_, select
+from sqlalchemy import Boolean, ColumnElement, Integer, Table, and_, exists, false, func, not_, or_, select, type_coerce
 from sqlalchemy.sql import Select
 
 from nebula.errors import BadRequest, InvalidAttribute
@@ -142,19 +142,21 @@ def _field(resource: Resource[Any], name: str) -> str:
 
 def _matches(resource: Resource[Any], table: Table, name: str, values: Sequence[str]) -> ColumnElement[bool]:
     column = table.c[_field(resource, name)]
+    found = column == values[0] if len(values) == 1 else column.in_(values)
     try:
         if isinstance(column.type, Boolean):
-            return column.in_([accept.boolean(value) for value in values])
-        if isinstance(column.type, Integer):
-            return column.in_([_integer(value) for value in values])
+            found = column.in_([accept.boolean(value) for value in values])
+        elif isinstance(column.type, Integer):
+            found = column.in_([_integer(value) for value in values if value or not column.nullable])
     except ValueError as error:
         raise InvalidAttribute(name, str(error)) from None
-    found = column == values[0] if len(values) == 1 else column.in_(values)
     return or_(found, column.is_(None)) if column.nullable and "" in values else found
 
 
 def _comparable(table: Table, field: str) -> ColumnElement[object]:
     column: ColumnElement[object] = table.c[field]
+    if isinstance(column.type, Boolean):
+        return type_coerce(column, Integer)  # SQLAlchemy takes no "greater" of a Boolean
     return func.coalesce(column, "") if table.c[field].nullable else column
 
 
@@ -165,6 +167,7 @@ def _behind(
     equal: list[ColumnElement[bool]] = []
     for field, column, ascending in columns:
         value = "" if marker[field] is None else marker[field]
+        value = int(value) if isinstance(value, bool) else value
         alternatives.append(and_(*equal, column > value if ascending else column < value))
         equal.append(column == value)
     return or_(false(), *alternatives)

@@ -72,7 +72,9 @@ def set_gateway(tx: Transaction, router: Router, network: Network, wish: Mapping
     if router.gateway_port_id is not None:
         port = rows.port(tx, router.gateway_port_id)
         if wanted:
-            port = ports.change(tx, port, {"fixed_ips": wanted})
+            before, port = port.fixed_ips, ports.change(tx, port, {"fixed_ips": wanted})
+            if port.fixed_ips != before:
+                rows.bump(tx, router)
     else:
         port = ports.create_service_port(
             tx,
@@ -131,6 +133,7 @@ def extend_gateways(tx: Transaction, subnet: Subnet) -> None:
                 ports.change(tx, port, {"fixed_ips": [*wanted, {"subnet_id": subnet.id}]})
         except Conflict:
             continue
+        rows.bump(tx, rows.router(tx, router_id))  # its ``external_gateway_info`` is another
 
 
 def add_subnet(tx: Transaction, router: Router, subnet: Subnet) -> Port:
