@@ -80,7 +80,7 @@ class Walk:
     def rows(self) -> list[str]:
         """The table's rows, in the order of the paths."""
         operations = sorted(self.cloud.service.operations, key=lambda operation: (operation.path, operation.method))
-        with self._nothing_is_kept():
+        with self.nothing_is_kept():
             rows = [self._row(operation) for operation in operations if operation.method != "HEAD"]
         return list(dict.fromkeys(rows))
 
@@ -94,8 +94,8 @@ class Walk:
         """``yes``, ``401`` or ``403``; ``yes`` is whatever has passed the policy, also a 400 for the empty body."""
         reply = self.cloud.call(
             operation.method,
-            self._path(operation.path),
-            self._body(operation.path),
+            self.path(operation.path),
+            self.body(operation.path),
             token=self.tokens[caller],
             subject=self.tokens["self"],
         )
@@ -105,7 +105,8 @@ class Walk:
         refused = reply.status == 403 and "not authorized to perform" in reply.body["error"]["message"]
         return "403" if refused else "yes"
 
-    def _path(self, path: str) -> str:
+    def path(self, path: str) -> str:
+        """The path with the ids of the objects that are there."""
         first = path.removeprefix("/v3").removeprefix("/OS-INHERIT").split("/")[1:2]
         for place, object_id in self._ids.items():
             path = path.replace(f"/v3{place}/{{id}}", f"/v3{place}/{object_id}")
@@ -115,13 +116,15 @@ class Walk:
             path = path.replace(f"{plural}/{{actor_id}}", f"{plural}/{object_id}")
         return path.replace("{target_id}", self._targets.get("".join(first), ""))
 
-    def _body(self, path: str) -> object:
+    def body(self, path: str) -> object:
+        """One that passes the policy."""
         if path.startswith("/v3/credentials"):  # whose it shall be is in the body
             return {"credential": {"type": "x", "blob": "x", "user_id": self.user_id}}
         return {}
 
     @contextmanager
-    def _nothing_is_kept(self) -> Iterator[None]:
+    def nothing_is_kept(self) -> Iterator[None]:
+        """Every call finds the same objects: what it wrote is rolled back."""
         database = self.cloud.database
 
         @contextmanager

@@ -98,6 +98,13 @@ def test_unknown_paths(api: Api) -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
 
 
+def test_head(api: Api) -> None:
+    """As GET, for whoever may GET."""
+    made = api.make("network")
+    assert [api.call("HEAD", f"/networks/{key}").status for key in (made["id"], "x")] == [200, 404]
+    assert api.call("HEAD", "/networks", token=None).status == 401
+
+
 def test_filters(api: Api) -> None:
     """Repeated values are "or", different names "and"; booleans and numbers are known; unknown names are refused."""
     for name in ("a", "b", "c"):

@@ -42,11 +42,12 @@ class Components:
             about = {name: bound.attribute.about for name, bound in resource.attributes.items()}
             self._fields[resource.record] = {
                 name: {**schema, "description": about[name]} if about[name] else schema
-                for name, schema in self._read(resource.record).items()
+                for name, schema in self.fields_of(resource.record).items()
             }
         return self._fields[resource.record]
 
-    def _read(self, record: type[msgspec.Struct]) -> dict[str, Any]:
+    def fields_of(self, record: type[msgspec.Struct]) -> dict[str, Any]:
+        """The fields of a record that declares no more than types."""
         (schema,), components = msgspec.json.schema_components([record], schema_hook=_anything, ref_template=REFERENCE)
         own = components.pop(schema["$ref"].rsplit("/", 1)[-1])
         for name, found in components.items():

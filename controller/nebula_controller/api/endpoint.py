@@ -259,6 +259,8 @@ class Endpoint:
 
     def _operation(self, scope: Scope) -> Operation:
         operation = self._operations.get(scope["method"])
+        if operation is None and scope["method"] == "HEAD":
+            operation = self._operations.get("GET")  # RFC 9110, section 9.3.2; the server sends no body
         if operation is None:
             raise MethodNotAllowed(f"The method {scope['method']} is not allowed for this resource.")
         return operation

@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Row, Select, Table, delete, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from nebula.errors import BadRequest, Conflict, Forbidden, NotFound
+from nebula_controller.api import about
 from nebula_controller.api.endpoint import Answer, Call, Operation
-from nebula_controller.identity import attributes, policy
+from nebula_controller.identity import attributes, documents, policy
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.policy import Target
 from nebula_controller.identity.site import Site
@@ -40,6 +41,8 @@ class Collection:
     changed: type[msgspec.Struct]
     filters: frozenset[str]
     hidden = HIDDEN
+    bulk = False
+    """A POST has a list."""
     extensible = True
     """Attributes that nobody knows are stored and given back, as in Keystone."""
 
@@ -49,13 +52,14 @@ class Collection:
     def operations(self) -> list[Operation]:
         """The routes of this kind."""
         many, one = f"/v3/{self.plural}", f"/v3/{self.plural}/{{id}}"
+        known = documents.Known(self.singular, self.plural, bulk=self.bulk)
         return [
-            Operation("GET", many, self.index),
-            Operation("POST", many, self.create),
-            Operation("GET", one, self.show),
-            Operation("HEAD", one, self.show),
-            Operation("PATCH", one, self.update),
-            Operation("DELETE", one, self.delete),
+            Operation("GET", many, self.index, about=known.of_list(self.filters)),
+            Operation("POST", many, self.create, about=known.of_create(self.new)),
+            Operation("GET", one, self.show, about=known.of_show()),
+            Operation("HEAD", one, self.show, about=documents.EMPTY),
+            Operation("PATCH", one, self.update, about=known.of_update(self.changed)),
+            Operation("DELETE", one, self.delete, about=about.OF_DELETE),
         ]
 
     async def create(self, call: Call) -> Answer:

@@ -76,6 +76,7 @@ class LimitChange(msgspec.Struct, frozen=True, kw_only=True):
 class _Bulk(Collection):
     """What is created several at a time, all or none."""
 
+    bulk = True
     extensible = False
 
     async def create(self, call: Call) -> Answer:
