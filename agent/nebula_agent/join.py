@@ -58,10 +58,7 @@ def join(url: str, token_text: str, host: str, folder: Path) -> list[str]:
     trusting.minimum_version = ssl.TLSVersion.TLSv1_2
     trusting.load_verify_locations(cadata=authority)
     body = msgspec.json.encode(JoinRequest(token.id, token.secret, host, request))
-    try:
-        answer = _ask(url, trusting, "POST", "/nebula/v1/join", body)
-    except Unavailable as error:
-        raise Unavailable(f"{error.message} (this node's clock says {_utc(time.time())})") from error
+    answer = _ask(url, trusting, "POST", "/nebula/v1/join", body)
     got = _decoded(url, answer, CertificateAnswer)
     identity.keep(
         folder,

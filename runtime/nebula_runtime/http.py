@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -172,6 +173,9 @@ class Client:
         self._connection.close()
 
 
+_OF_TIME = (9, 10)
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
+
 _ALERTS = {
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it says that the certificate shown to it has expired",
     "SSLV3_ALERT_BAD_CERTIFICATE": "it does not accept the certificate shown to it",
@@ -185,7 +189,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not to be trusted: {error.verify_message}"
+        clock = time.strftime(" (the clock here says %Y-%m-%d %H:%M UTC)", time.gmtime())
+        return f"its certificate is not to be trusted: {error.verify_message}" + clock * (error.verify_code in _OF_TIME)
     if isinstance(error, ssl.SSLError):
         return _ALERTS.get(error.reason or "", f"TLS: {error.reason or error}")
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -271,6 +271,19 @@ def test_clocks_that_differ(controller: TlsController, tmp_path: Path) -> None:
     assert answer.status == 200
 
 
+def test_a_clock_that_is_days_off_is_named(controller: TlsController, tmp_path: Path) -> None:
+    """A node that lives before the controller's certificate cannot check it: it says what its own clock says."""
+    controller.wall.ahead_s = 3 * DAY_S
+    controller.in_loop(controller.tls.listener.renew)
+    try:
+        with pytest.raises(Unavailable, match=r"not yet valid \(the clock here says 20"):
+            join(controller.url, controller.token(), "m1", tmp_path / "m1")
+    finally:
+        controller.wall.ahead_s = 0
+        controller.in_loop(controller.tls.listener.renew)
+    assert not (tmp_path / "m1").exists()
+
+
 def test_a_joined_host_is_not_believed_by_the_secret(tmp_path: Path) -> None:
     """No way back by itself: not at the controller, and not at the agent."""
     made = TlsController(tmp_path / "controller", secret=b"s3cret")

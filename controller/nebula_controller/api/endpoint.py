@@ -110,7 +110,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One method on one path of a service. ``open``: no token is asked for (log in, versions, a node's own secret).
+    """One method on one path of a service. ``open``: no token is asked for (log in, versions, what nodes ask).
 
     ``rule``: the policy's, asked before the handler with the caller's own project and user as the object; handlers ask
     for what depends on an object. A body larger than ``limit_bytes`` is answered with 413 and not read. ``about``: what

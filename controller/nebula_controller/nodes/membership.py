@@ -58,10 +58,8 @@ def members(tx: Transaction) -> dict[Host, Member]:
 def join(tx: Transaction, token_id: str, secret: str, host: Host, now_s: float) -> str:
     """Use the token up for this host; its new membership. Raises Forbidden and Conflict, and then uses nothing up."""
     token = tx.execute(_TOKEN, {"token": token_id}).mappings().one_or_none()
-    given = _hash(secret)
-    if not hmac.compare_digest(given, token["secret_hash"] if token else given[::-1]):
+    if token is None or not hmac.compare_digest(_hash(secret), token["secret_hash"]):
         raise Forbidden("The controller knows no such token. Make one with 'nebulactl node token create'.")
-    assert token is not None
     again = "Make another one with 'nebulactl node token create'."
     if token["used_at"] is not None:
         raise Forbidden(f"Token {token_id} was used by {token['used_by']} at {token['used_at']}. {again}")
