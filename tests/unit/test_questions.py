@@ -233,3 +233,19 @@ def test_the_owner_of_a_thing(parts: tuple[_Node, _Turns, Answers]) -> None:
     assert [item.owner.id for item in ours.items] == ["1"]
     assert [item.name for item in others.foreign] == ["somebodys"]
     assert (nothing.items, nothing.foreign) == ((), ())
+
+
+def test_a_question_that_a_dying_agent_took_with_it_reaches_the_next_one(world: World) -> None:
+    """The wait of an agent that was killed still stands at the controller, and takes what is asked first."""
+
+    async def die_and_start_again() -> None:
+        await fetch(world, "n1")
+        await serve(world, "n1")
+
+    async def story() -> tuple[Any, Any]:
+        asked = ask(world, ask="audit", hosts=["n1"], wait_s=3)
+        _nothing, found = await asyncio.gather(die_and_start_again(), asked)
+        return found, await fetch(world, "n1", 0)
+
+    found, left = asyncio.run(story())
+    assert ([answer["host"] for answer in found["answers"]], found["silent"], left) == (["n1"], [], [])

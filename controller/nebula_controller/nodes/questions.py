@@ -1,6 +1,8 @@
 """Questions of people on their way to the nodes, and the answers on their way back. Effects: timers of the event loop.
 
-Kept in memory alone: a question whose asker has gone is forgotten, and so are all at a restart.
+Kept in memory alone: a question whose asker has gone is forgotten, and so are all at a restart. An agent answers what
+it has fetched before it fetches again; so what is not answered by then did not reach it, and is given again: the wait
+of an agent that was killed still stands here, and takes what is asked next.
 """
 
 from __future__ import annotations
@@ -22,8 +24,7 @@ class Questions:
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
-        self._waiting: defaultdict[Host, list[Question]] = defaultdict(list)
-        self._asked: dict[int, tuple[Host, asyncio.Future[NodeAnswer]]] = {}
+        self._asked: dict[int, tuple[Host, Question, asyncio.Future[NodeAnswer]]] = {}
         self._bells: defaultdict[Host, asyncio.Event] = defaultdict(asyncio.Event)
         self._stopped = False
 
@@ -46,34 +47,34 @@ class Questions:
         for host in hosts:
             question = Question(next(self._ids), ask, thing, views.get(host), probes.get(host), lives.get(host))
             futures[question.id] = asyncio.get_running_loop().create_future()
-            self._asked[question.id] = (host, futures[question.id])
-            self._waiting[host].append(question)
+            self._asked[question.id] = (host, question, futures[question.id])
             self._bells[host].set()
         try:
             if futures and not self._stopped:
                 await asyncio.wait(futures.values(), timeout=wait_s)
         finally:
             for identity in futures:
-                host, _future = self._asked.pop(identity)
-                self._waiting[host] = [item for item in self._waiting[host] if item.id != identity]
+                del self._asked[identity]
         return [future.result() for future in futures.values() if future.done() and not future.cancelled()]
 
     async def fetch(self, host: Host, wait_s: float) -> list[Question]:
-        """What the node has been asked since it fetched last; waits for something to be asked."""
-        if not self._waiting[host] and not self._stopped:
-            bell = self._bells[host]
+        """What the node has been asked and has not answered; waits for something to be asked."""
+        bell = self._bells[host]
+        if not self._open(host) and not self._stopped:
             try:
                 async with asyncio.timeout(wait_s):
                     await bell.wait()
             except TimeoutError:
                 pass
-        self._bells[host].clear()
-        found, self._waiting[host] = self._waiting[host], []
-        return found
+        bell.clear()
+        return self._open(host)
+
+    def _open(self, host: Host) -> list[Question]:
+        return [question for asked, question, future in self._asked.values() if asked == host and not future.done()]
 
     def take(self, host: Host, answer: NodeAnswer) -> None:
         """A node's answer; one that nobody waits for, or that another node was asked for, is dropped."""
-        asked, future = self._asked.get(answer.question, (None, None))
+        asked, _question, future = self._asked.get(answer.question, (None, None, None))
         if future is not None and asked == host and not future.done():
             future.set_result(answer)
 
@@ -82,5 +83,5 @@ class Questions:
         self._stopped = True
         for bell in self._bells.values():
             bell.set()
-        for _host, future in self._asked.values():
+        for _host, _question, future in self._asked.values():
             future.cancel()
