@@ -101,8 +101,7 @@ class AgentNode(Space):
     def start_ovs(self) -> None:
         """ovsdb-server and ovs-vswitchd, and what carries the VTEP address."""
         self.run("ovsdb-tool", "create", "/run/ovs.db", _SCHEMA)
-        log = "--log-file=/run/ovs.log"
-        self.run("ovsdb-server", "/run/ovs.db", "--remote=punix:/run/openvswitch/db.sock", "--pidfile", "--detach", log)
+        self.start_database()
         offload = "true" if DATAPATH == "netdev" and self.overlay != "ovs" else "false"
         setting = f"other_config:userspace-tso-enable={offload}"
         self.run("ovs-vsctl", "--no-wait", "--", "init", "--", "set", "open_vswitch", ".", setting)
@@ -113,6 +112,11 @@ class AgentNode(Space):
             bridge = ("set", "bridge", "br-phy", "datapath_type=netdev", "fail_mode=standalone")
             self.run("ovs-vsctl", "add-br", "br-phy", "--", *bridge, "--", "add-port", "br-phy", "underlay0")
         self.set_vtep()
+
+    def start_database(self) -> None:
+        """Also again after a kill."""
+        log = "--log-file=/run/ovs.log"
+        self.run("ovsdb-server", "/run/ovs.db", "--remote=punix:/run/openvswitch/db.sock", "--pidfile", "--detach", log)
 
     def start_vswitchd(self) -> None:
         """Also again after a kill."""

@@ -121,6 +121,21 @@ def test_restart_of_vswitchd_restores_traffic() -> None:
         eventually(lambda: second.status(*ping, namespace=NS1) == 0, "ping after", timeout_s=10)
 
 
+def test_death_of_ovsdb_server_fails_nothing() -> None:
+    """A view that comes while ovsdb-server is just being started again is carried out; no port was in ERROR for it."""
+    with two_nodes() as (first, second):
+        for node, view in ((first, net1(gateway=None)), (second, compute1(instance=False))):
+            node.show(view)
+            node.start_agent()
+            node.wait_sync(1)
+        second.run("sh", "-c", "kill -9 $(cat /run/openvswitch/ovsdb-server.pid)")
+        second.show(compute1(2))
+        second.start_database()
+        second.wait_sync(2)
+        assert "FAILED" not in second.log.read_text().upper()
+        eventually(lambda: second.status("ping", "-c", "1", "-W", "1", VM2_IP, namespace=NS1) == 0, "ping")
+
+
 def test_what_is_not_ours_stays() -> None:
     """Foreign bridges, ports, flows, namespaces, links and files outlive the agent, drift and ``clean``."""
     node = _net1()

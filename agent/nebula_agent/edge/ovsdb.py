@@ -23,6 +23,8 @@ from nebula_agent.edge.waiter import Waiter
 _DATABASE = "Open_vSwitch"
 _CONNECT_TIMEOUT_S = 20.0
 _COMMIT_TIMEOUT_S = 10.0
+_AGAIN_S = 5.0
+"""A restart of Open vSwitch takes two or three, the next try to connect included."""
 
 
 class Ovsdb:
@@ -62,8 +64,12 @@ class Ovsdb:
         return self._state
 
     def transact(self, edit: Callable[[Transaction], None]) -> None:
-        """One transaction; returns when ovs-vswitchd has carried it out. Raises KernelRefused, Unavailable."""
-        for _attempt in range(4):
+        """One transaction; returns when ovs-vswitchd has carried it out. Raises KernelRefused, Unavailable.
+
+        It is tried again where others changed the same rows, and where ovsdb-server is just being started again.
+        """
+        deadline = time.monotonic() + _AGAIN_S
+        while time.monotonic() < deadline:
             raw = ovs.db.idl.Transaction(self._idl)
             self.state()
             edit(Transaction(self._idl, raw, self._rows.ports))
@@ -77,7 +83,7 @@ class Ovsdb:
             if status == raw.SUCCESS:
                 self._wait_for_cfg(int(raw.get_increment_new_value()))
             return
-        raise KernelRefused("OVSDB: the transaction met others' changes four times in a row")
+        raise Unavailable(f"ovsdb-server at {self._path} took no transaction in {_AGAIN_S:.0f} s")
 
     def _wait_for_cfg(self, number: int) -> None:
         what = "ovs-vswitchd (is it running?)"
