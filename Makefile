@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ansible demo test test-reachability unit model lint bench golden deb lock clean
+.PHONY: help setup ansible containers demo test test-reachability unit model lint bench golden deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(VENV)/.done ## Debian packages, a virtual environment, the project
 
-$(VENV)/.done: requirements.lock pyproject.toml setup.sh debian-packages.txt
+$(VENV)/.done: requirements.lock pyproject.toml setup.sh debian-packages.sh debian-packages.txt
 	PYTHON=$(PYTHON) ./setup.sh $(VENV)
 	@touch $@
 
@@ -22,10 +22,13 @@ $(VENV)/ansible/.done: tests/system/ansible/setup.sh tests/system/ansible/requir
 	PYTHON=$(PYTHON) tests/system/ansible/setup.sh $(VENV)/ansible
 	@touch $@
 
+containers: setup ## Docker's programs, for the tests; nothing of them is started
+	tests/system/containers/setup.sh
+
 demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 	$(BIN)/python -m nebula_lab.demo $(if $(KEEP),--keep)
 
-test: setup lint ansible ## every test of the project
+test: setup lint ansible containers ## every test of the project
 	$(PYTEST) tests -n 2 --dist loadfile -rs $(ARGS)
 
 test-reachability: setup ## random topologies, the oracle's word against packets (SEED=first N=how many)

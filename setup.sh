@@ -5,31 +5,7 @@ cd "$(dirname "$0")"
 venv=${1:-.venv}
 python=${PYTHON:-/usr/bin/python3}
 
-missing=
-for package in $(cat debian-packages.txt); do
-    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q ' installed$' || missing="$missing $package"
-done
-if [ -n "$missing" ]; then
-    echo "setup: installing Debian packages:$missing"
-    as_root=
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || { echo "setup: run as root: apt-get install$missing" >&2; exit 1; }
-        as_root=sudo
-    fi
-    # A policy that refuses starts, for the time of the installation only: the machine's own Open vSwitch
-    # daemons are not wanted by a lab, and one that is there already is left as it is.
-    $as_root sh -eu -c '
-        policy=/usr/sbin/policy-rc.d
-        if [ ! -e $policy ]; then
-            printf "#!/bin/sh\nexit 101\n" > $policy
-            chmod +x $policy
-            trap "rm -f $policy" EXIT
-        fi
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get -qq update
-        apt-get -qq install -y --no-install-recommends "$@" >/dev/null
-    ' sh $missing
-fi
+./debian-packages.sh $(cat debian-packages.txt)
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "setup: Python libraries into $venv"
