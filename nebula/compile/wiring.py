@@ -261,6 +261,11 @@ class Wiring(msgspec.Struct, frozen=True, dict=True):
         return places
 
 
+def is_group(mac_address: str) -> bool:
+    """Multicast or broadcast (IEEE 802: the lowest bit of the first byte)."""
+    return bool(int(mac_address[:2], 16) & 1)
+
+
 def _interface(address: str, subnet: SubnetView) -> IPv4Interface | IPv6Interface:
     length = ip_network(subnet.cidr).prefixlen
     parsed = ip_address(address)

@@ -26,6 +26,7 @@ from nebula.view.records import (
     RouterGateway,
     RouterView,
     SecurityGroupView,
+    pair_macs,
 )
 
 _DNS_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -163,6 +164,7 @@ def _remote_ports(snapshot: Snapshot, network: NetworkRow, vteps: dict[Host, str
             mac_address=port.mac_address,
             ip_addresses=tuple([ip.ip_address for ip in port.fixed_ips]),
             vtep_ip=vteps[port.host],
+            pair_macs=pair_macs(port.mac_address, port.allowed_address_pairs) if _is_secured(port) else (),
         )
         for port in [rows[key] for key in snapshot.ports_of_network(network.id)]
         if port.host in vteps and port.admin_state_up

@@ -6,6 +6,8 @@ All tuples are sorted by id (peers and VTEPs by address), so that equal content 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from nebula.ids import (
@@ -54,12 +56,16 @@ class SubnetView(msgspec.Struct, frozen=True):
 
 
 class RemotePort(msgspec.Struct, frozen=True):
-    """A port of a tunnelled network that lives on another node; ``vtep_ip`` is that node's tunnel address."""
+    """A port of a tunnelled network that lives on another node; ``vtep_ip`` is that node's tunnel address.
+
+    ``pair_macs`` are those of its allowed address pairs, without its own.
+    """
 
     id: PortId
     mac_address: str
     ip_addresses: tuple[str, ...]
     vtep_ip: str
+    pair_macs: tuple[str, ...] = ()
 
 
 class NetworkView(msgspec.Struct, frozen=True):
@@ -87,6 +93,11 @@ class AddressPair(msgspec.Struct, frozen=True, order=True):
 
     mac_address: str
     ip_address: str
+
+
+def pair_macs(mac_address: str, pairs: Iterable[AddressPair]) -> tuple[str, ...]:
+    """The MACs of a port's allowed address pairs without its own, in lower case, sorted."""
+    return tuple(sorted({pair.mac_address.lower() for pair in pairs} - {mac_address.lower()}))
 
 
 class PortView(msgspec.Struct, frozen=True):

@@ -238,7 +238,7 @@ class Comparison:
         if str(packet.destination) not in (*station.addresses, *station.behind):
             return None
         target = self.topology.next_hop(station, packet.source)
-        return None if target is None else (station.mac_address, target)
+        return None if target is None else (station.mac_of(packet.destination), target)
 
     def _answer(self, station: Station, seen: Seen) -> bytes | None:
         macs = self._macs_of_answer(station, seen.packet) if seen.packet.protocol in _ANSWERED else None

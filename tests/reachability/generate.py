@@ -26,7 +26,7 @@ from nebula.view.records import (
 )
 from tests.reachability.draw import Draw
 from tests.reachability.groups import Rules, empty_group
-from tests.reachability.topology import GUEST, NODES, PROVIDER_HOSTS, SLOTS, Station, Topology
+from tests.reachability.topology import GUEST, NODES, PROVIDER_HOSTS, SLOTS, Held, Station, Topology
 
 PUBLIC = "203.0.113.0/24"
 _PREFIXES = ("192.168.50.0/24", "192.168.50.0/24", "192.168.51.0/24", "10.1.0.0/16", "10.20.30.0/26")
@@ -51,7 +51,8 @@ class _Maker:
         self._routers: list[RouterRow] = []
         self._ports: list[PortRow] = []
         self._groups: dict[str, list[SecurityGroupView]] = {}
-        self._held: dict[PortId, tuple[str, ...]] = {}
+        self._held: dict[PortId, Held] = {}
+        self._virtual: dict[str, AddressPair] = {}
 
     def make(self) -> Topology:
         """All of it, what others need first."""
@@ -190,7 +191,8 @@ class _Maker:
                 and any(port.network_id == one.network_id for one in mine)
             ]
             if on_link:
-                routes.add(HostRoute("198.18.0.0/24", self._draw.rng.choice(on_link)))
+                destination = self._draw.rng.choice(("198.18.0.0/24", "0.0.0.0/0", "198.18.0.0/15"))
+                routes.add(HostRoute(destination, self._draw.rng.choice(on_link)))
         return msgspec.structs.replace(router, routes=tuple(sorted(routes)))
 
     def _subnet_of(self, ip: FixedIp) -> SubnetView:
@@ -283,7 +285,7 @@ class _Maker:
         groups = self._draw.rng.sample(known, self._draw.rng.randint(0 if self._draw.chance(0.2) else 1, len(known)))
         name = PortId(self._draw.id(f"guest{number}"))
         mac = self._draw.mac(network.id)
-        pairs, held = self._pairs(network, mac) if self._draw.chance(0.35) else ((), ())
+        pairs, held = self._pairs(network, mac) if self._draw.chance(0.4) else ((), None)
         self._ports.append(
             PortRow(
                 name,
@@ -299,11 +301,22 @@ class _Maker:
                 security_groups=tuple(sorted(group.id for group in groups)) if secured else (),
             )
         )
-        if held:
+        if held is not None:
             self._held[name] = held
 
-    def _pairs(self, network: NetworkRow, mac: str) -> tuple[tuple[AddressPair, ...], tuple[str, ...]]:
-        """Allowed address pairs, and an address that the guest uses beside its own: allowed or not."""
+    def _pairs(self, network: NetworkRow, mac: str) -> tuple[tuple[AddressPair, ...], Held | None]:
+        """Allowed address pairs, and an address that the guest uses beside its own: allowed or not.
+
+        One pair of a network has a MAC of its own; several guests may have it, the first uses it (VRRP).
+        """
+        if self._draw.chance(0.4):
+            known = self._virtual.get(network.id)
+            if known is not None:
+                return (known,), None
+            subnet = next(subnet for subnet in network.subnets if subnet.ip_version == 4)
+            virtual = Held(self._draw.address(subnet), self._draw.mac(network.id))
+            self._virtual[network.id] = AddressPair(virtual.mac_address, virtual.address)
+            return (self._virtual[network.id],), virtual
         subnet = self._draw.rng.choice([subnet for subnet in network.subnets if subnet.ip_version == 4])
         address = self._draw.address(subnet)
         block = str(ip_network(f"{address}/{self._draw.rng.choice((25, 28, 32))}", strict=False))
@@ -311,7 +324,7 @@ class _Maker:
         pairs = [] if self._draw.chance(0.25) else [AddressPair(mac, allowed)]
         if self._draw.chance(0.15):
             pairs.append(AddressPair(mac, "::/0"))
-        return tuple(pairs), (address,)
+        return tuple(pairs), Held(address, mac)
 
     def _outside(self) -> Iterator[Station]:
         public = self._networks[0].id

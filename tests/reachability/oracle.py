@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
+from nebula.ids import NetworkId
 from nebula.model.port import ROUTER_GATEWAY
 from nebula.model.snapshot import PortRow, RouterRow
 from nebula.view.records import SecurityRule
@@ -113,16 +114,17 @@ class Oracle:
             return True
         if not self.is_live(port):
             return False
-        return not port.port_security_enabled or self.may_speak(port, port.mac_address, address)
+        return not port.port_security_enabled or self.may_speak(port, station.mac_of(address), address)
 
     # Networks
 
     def _switch(self, sender: Station | PortRow, mac: str, packet: Packet, journey: Journey) -> Iterator[Fate]:
         """From a station or a router's port to who has the MAC on the same network."""
-        network = sender.network_id
-        for port in self.topology.ports:
-            if port.network_id != network or port.mac_address != mac or mac == sender.mac_address:
-                continue
+        if mac == sender.mac_address:
+            yield _lost(packet, "nobody sends to itself")
+            return
+        port = self._receiver(sender.network_id, mac)
+        if port is not None:
             if not self.is_live(port):
                 yield _lost(packet, "the receiver's port is down")
             elif port.device_owner != GUEST:
@@ -133,10 +135,19 @@ class Oracle:
                 yield Fate(port.id, packet, journey.past(port.id, packet, packet).memory)
             return
         for station in self.topology.outside:
-            if station.network_id == network and station.mac_address == mac and self._is_up(station):
+            if station.network_id == sender.network_id and station.mac_address == mac and self._is_up(station):
                 yield Fate(station.name, packet, journey.memory)
                 return
         yield _lost(packet, "nobody on the network has the MAC")
+
+    def _receiver(self, network: NetworkId, mac: str) -> PortRow | None:
+        """Whose MAC it is: a port's own, or else that of an allowed address pair, for the guest that uses it."""
+        ports = [port for port in self.topology.ports if port.network_id == network]
+        own = [port for port in ports if port.mac_address == mac]
+        paired = [port for port in ports if any(pair.mac_address == mac for pair in port.allowed_address_pairs)]
+        used = [port for port in paired if port.id in self.topology.held]
+        used = [port for port in used if self.topology.held[port.id].mac_address == mac]
+        return next(iter((*own, *used)), None)
 
     # Security groups
 
@@ -180,6 +191,9 @@ class Oracle:
             return
         if sum(one.place == router.id for one in journey.memory) >= _MOST_ROUTERS:
             yield _lost(packet, "it goes in a circle")
+            return
+        if str(packet.source) in routing.own_addresses(self.topology, router):
+            yield _lost(packet, "it says that it comes from the router itself (RFC 1812, 5.3.8)")
             return
         answered = next((one for one in journey.known if one.place == router.id and one.after.answer() == packet), None)
         before = packet

@@ -79,8 +79,10 @@ def _one(topology: Topology, rng: random.Random, number: int) -> Probe | None:
         return None
     if sender.port is None and target in [one.mac_address for one in topology.outside]:
         return None  # no business of ours
-    packet = _packet(topology, rng, sources[0] if rng.random() < 0.7 else rng.choice(sources), destination, number)
-    return Probe(number, sender, sender.mac_address, target, packet)
+    source = sources[0] if rng.random() < 0.7 else rng.choice(sources)
+    lies = sender.port is not None and sender.port.port_security_enabled  # others may upset the provider's switch
+    mac = rng.choice([sender.mac_address, target]) if lies and rng.random() < 0.03 else sender.mac_of(source)
+    return Probe(number, sender, mac, target, _packet(topology, rng, source, destination, number))
 
 
 def _destinations(topology: Topology, sender: Station, *, near: bool) -> Iterator[Address]:

@@ -47,7 +47,8 @@ def link_local(mac_address: str) -> IPv6Address:
 class Station(msgspec.Struct, frozen=True):
     """Who sends and receives. ``port`` is None outside. It answers for all its ``addresses``, the first is its own.
 
-    ``behind`` are addresses that it forwards for: outside, those beyond the provider's gateway.
+    ``behind`` are addresses that it forwards for: outside, those beyond the provider's gateway. ``other_macs`` are of
+    addresses that it has under another MAC than its port's, as a VRRP router does (RFC 5798).
     """
 
     name: str
@@ -56,10 +57,22 @@ class Station(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...]
     port: PortRow | None = None
     behind: tuple[str, ...] = ()
+    other_macs: Mapping[str, str] = {}
+
+    def mac_of(self, address: Address) -> str:
+        """The MAC that goes with one of its addresses."""
+        return self.other_macs.get(str(address), self.mac_address)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """An address that a guest uses beside its fixed ones, and the MAC that it uses with it."""
+
+    address: str
+    mac_address: str
 
 
 class Topology(msgspec.Struct, frozen=True, dict=True):
-    """All rows. ``names`` are for people; ``held`` are addresses that a guest answers for beside its fixed ones."""
+    """All rows. ``names`` are for people; ``held`` is what guests use beside their own."""
 
     networks: tuple[NetworkRow, ...] = ()
     routers: tuple[RouterRow, ...] = ()
@@ -67,7 +80,7 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
     groups: tuple[SecurityGroupView, ...] = ()
     address_groups: tuple[AddressSet, ...] = ()
     outside: tuple[Station, ...] = ()
-    held: Mapping[PortId, tuple[str, ...]] = {}
+    held: Mapping[PortId, Held] = {}
     names: Mapping[str, str] = {}
 
     def snapshot(self, revision: int) -> Snapshot:
@@ -111,25 +124,18 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def stations(self) -> Mapping[str, Station]:
         """By name: every guest that is on a node, and those outside."""
-        found = [
-            Station(
-                port.id,
-                port.network_id,
-                port.mac_address,
-                (
-                    *(ip.ip_address for ip in port.fixed_ips),
-                    str(link_local(port.mac_address)),
-                    *self.held.get(port.id, ()),
-                ),
-                port,
-            )
-            for port in self.guests
-            if port.host
-        ]
+        found = [self._guest(port) for port in self.guests if port.host]
         public = {network.id for network in self.networks if network.network_type == "flat"}
         return {
             station.name: station for station in (*found, *(one for one in self.outside if one.network_id in public))
         }
+
+    def _guest(self, port: PortRow) -> Station:
+        held = self.held.get(port.id)
+        fixed = [ip.ip_address for ip in port.fixed_ips]
+        addresses = (*fixed, str(link_local(port.mac_address)), *([held.address] if held else ()))
+        other = {held.address: held.mac_address} if held and held.mac_address != port.mac_address else {}
+        return Station(port.id, port.network_id, port.mac_address, addresses, port, (), other)
 
     def interfaces(self, router: RouterRow) -> list[PortRow]:
         """The router's ports on its node, by id: what is bound elsewhere is none of its."""
@@ -144,7 +150,7 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
     def holders(self, network: NetworkId, address: Address) -> list[tuple[str, str]]:
         """(MAC, name) of everybody on a network who says that this address is here."""
         found = [
-            (one.mac_address, one.name)
+            (one.mac_of(address), one.name)
             for one in self.stations.values()
             if one.network_id == network and str(address) in one.addresses
         ]

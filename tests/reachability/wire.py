@@ -76,17 +76,27 @@ class Wire:
             self.pump(0.02)
         return True
 
+    def _takes(self, station: Station, mac: str) -> bool:
+        """What a network card lets in. Of guests all else is looked at, for it should not have come: but a pair's MAC,
+        which goes to all who may use it; outside the provider's switch floods what it has not learned."""
+        if mac == station.mac_address or mac in station.other_macs.values():
+            return True
+        pairs = station.port.allowed_address_pairs if station.port is not None else ()
+        return station.port is not None and mac not in {pair.mac_address for pair in pairs}
+
     def _take(self, device: str, frame: bytes) -> None:
         station = self._stations.get(device)
         if station is None:
             return
-        if station.port is None and not frame[0] & 1 and frame[:6].hex(":") != station.mac_address:
-            return  # the provider's switch floods what it has not learned, and a network card does not take it
+        if not frame[0] & 1 and not self._takes(station, frame[:6].hex(":")):
+            return
         question = frames.asked(frame)
         if question is not None:
             self.arrived.append(Arrival(station.name, question))
             if not question.is_answer and str(question.wanted) in station.addresses and int(question.source):
-                found = frames.here_it_is(station.mac_address, question.wanted, question.mac, question.source)
+                found = frames.here_it_is(
+                    station.mac_of(question.wanted), question.wanted, question.mac, question.source
+                )
                 self.send(station, found)
             return
         seen = frames.read(frame)

@@ -38,7 +38,8 @@ def describe(topology: Topology) -> Iterator[str]:
         where = f"on {port.host or 'no node'}, {network_name}"
         head = f"port {name(port.id)} {where} {port.mac_address} {addresses}{_down(port)}"
         pairs = "".join(f" pair {pair.mac_address} {pair.ip_address}" for pair in port.allowed_address_pairs)
-        held = "".join(f" also uses {address}" for address in topology.held.get(port.id, ()))
+        used = topology.held.get(port.id)
+        held = f" also uses {used.mac_address} {used.address}" if used else ""
         groups = " ".join(str(name(group)) for group in port.security_groups) or "none"
         security = (
             ""

@@ -33,7 +33,7 @@ from nebula.desired.kinds import (
 from nebula.desired.state import NodeState
 from nebula.ids import BR_TUN, Owner, OwnerKind
 from nebula.rules.subnets import HOST_ROUTES_LIMIT, NAMESERVERS_LIMIT
-from nebula.view.records import DhcpHost, FixedIp, HostRoute, NodeView, RemotePort, RouterView, SubnetView
+from nebula.view.records import AddressPair, DhcpHost, FixedIp, HostRoute, NodeView, RemotePort, RouterView, SubnetView
 
 ROUTER = Owner(OwnerKind.ROUTER, "5cf32528-565b-4acc-8f26-af86244c680b")
 SUBNET = SubnetView("s1", "n", "192.168.50.0/24", 4, "192.168.50.1", True)
@@ -156,6 +156,33 @@ def test_mac_that_is_local_and_remote() -> None:
     view = _network(view, remote_ports=(*view.networks[0].remote_ports, twin))
     found = [(flow.table, flow.owner.id[:8]) for flow in _all(compile_node(view, facts), Flow) if MAC in flow.match]
     assert sorted(found) == [(20, "0aaaaaaa"), (73, "5759c106")]
+
+
+def test_macs_of_address_pairs_reach_every_port_that_has_the_pair() -> None:
+    """A copy for each port here (table 73) and for each node with one (table 20); a port's own MAC is its alone, and
+    group addresses are nobody's. A device has an FDB entry only where one node has the MAC."""
+    view, facts = scenario("case-study-net1")
+    virtual, own, group = "00:00:5e:00:01:07", view.networks[1].remote_ports[0].mac_address, "01:00:5e:00:00:01"
+    pairs = tuple(AddressPair(mac, "192.168.50.9") for mac in (virtual, own, group))
+    here = [port for port in view.ports if port.network_id == view.networks[1].id][:2]
+    ports = [msgspec.structs.replace(port, secured=True, allowed_address_pairs=pairs) for port in here]
+    view = msgspec.structs.replace(view, ports=(*ports, *(port for port in view.ports if port not in here)))
+    remote = view.networks[1].remote_ports[0]
+    for vteps in (("10.0.0.11",), ("10.0.0.11", "10.0.0.12")):
+        more = tuple(RemotePort(f"{n:08x}-0000-4000-8000-0", f"fa:16:3e:99:00:0{n}", (), vtep, (virtual, own, group))
+                     for n, vtep in enumerate(vteps))  # fmt: skip
+        for devices in (False, True):
+            there = _network(view, 1, remote_ports=(remote, *more), flood_vteps=vteps)
+            state = compile_node(there, msgspec.structs.replace(facts, vxlan_devices=devices))
+            flows = {flow.table: flow for flow in _all(state, Flow) if f"dl_dst={virtual}" in flow.match}
+            assert sorted(flows) == [20, 73]
+            assert flows[73].actions.count("resubmit(,81)") == len(ports)
+            assert flows[73].actions.endswith("goto_table:91")
+            told = [entry.vtep_ip for entry in _all(state, FdbEntry) if entry.mac_address == virtual]
+            assert told == (list(vteps) if devices and len(vteps) == 1 else [])
+            assert flows[20].actions.count("tun_dst") == (0 if devices else len(vteps))
+            assert len([flow for flow in _all(state, Flow) if flow.table == 20 and f"dl_dst={own}" in flow.match]) == 1
+            assert not [flow for flow in _all(state, Flow) if flow.table in (20, 73) and group in flow.match]
 
 
 # -- overlay ---------------------------------------------------------------------------------------------------

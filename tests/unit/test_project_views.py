@@ -15,6 +15,7 @@ from nebula.model.snapshot import InstanceRow, NetworkRow, NodeRow, PortRow, Rou
 from nebula.view import codec
 from nebula.view.project import hostname, project
 from nebula.view.records import (
+    AddressPair,
     DhcpHost,
     DhcpOption,
     DhcpView,
@@ -109,6 +110,17 @@ def test_network_node_gets_router_and_dhcp_hosts(cloud: Snapshot) -> None:
         ("p-vm1", "host-192-168-50-11"),
         ("p-vm2", "web"),
     ]
+
+
+def test_macs_of_address_pairs_are_known_elsewhere(cloud: Snapshot) -> None:
+    """Of ports with port security, without the port's own: other nodes must know where such a MAC may be."""
+    pairs = (AddressPair("00:00:5E:00:01:07", "192.168.50.9"), AddressPair("fa:16:3e:00:00:0c", "10.0.0.0/8"))
+    for secured in (True, False):
+        fields = {"port_security_enabled": secured, "allowed_address_pairs": pairs}
+        cloud.put_port(red_port("p-vm2", COMPUTE2, 12, device="vm2", **fields))
+        (network,) = project(cloud, COMPUTE1).networks
+        found = {port.id: port.pair_macs for port in network.remote_ports if port.pair_macs}
+        assert found == ({"p-vm2": ("00:00:5e:00:01:07",)} if secured else {})
 
 
 def test_flat_network_has_no_remote_ports_and_no_flood(cloud: Snapshot) -> None:

@@ -34,7 +34,7 @@ from tests.reachability.generate import topology
 from tests.reachability.oracle import Oracle
 from tests.reachability.packet import ICMP, TCP, Fate, Packet
 from tests.reachability.probes import choose
-from tests.reachability.topology import GUEST, NODES, Station, Topology, identity
+from tests.reachability.topology import GUEST, NODES, Held, Station, Topology, identity
 from tests.reachability.words import describe
 
 topologies = st.builds(
@@ -197,7 +197,7 @@ def test_two_equal_routes_are_two_fates() -> None:
 
 def test_address_pairs_and_lies() -> None:
     """Another address needs a pair, for packets and for ARP."""
-    held = {PortId("a"): ("192.168.50.99",)}
+    held = {PortId("a"): Held("192.168.50.99", "fa:16:3e:00:01:14")}
     pair = (AddressPair("fa:16:3e:00:01:14", "192.168.50.96/29"),)
     for found, answers in ((_with("a"), set()), (_with("a", allowed_address_pairs=pair), {"fa:16:3e:00:01:14"})):
         there = msgspec.structs.replace(found, held=held)

@@ -22,10 +22,10 @@ from nebula.compile.pipeline import (
     tun_22_flood_to_tun,
 )
 from nebula.compile.pipeline.tables import named_tables
-from nebula.compile.wiring import Wiring
+from nebula.compile.wiring import Wiring, is_group
 from nebula.desired.kinds import Bridge, BridgePort, Chain, FdbEntry, KernelObject, VxlanDevice
 from nebula.ids import BR_TUN, VXLAN_CHAIN, VXLAN_PORT, Owner, OwnerKind, vxlan_device_name
-from nebula.view.records import NetworkView
+from nebula.view.records import NetworkView, RemotePort
 
 _TO_VXLAN = "-p udp -m udp --dport 4789"
 """UDP port of VXLAN (RFC 7348, section 5)."""
@@ -100,8 +100,9 @@ def _device(node: Wiring, segment: _Segment) -> Iterator[KernelObject]:
         yield FdbEntry(name, FdbEntry.FLOOD, vtep_ip, owner)
     if vteps:
         yield tun_22_flood_to_tun.to_device(tag, name, owner)
-    for mac_address, vtep_ip, port in _macs(segment):
-        yield FdbEntry(name, mac_address, vtep_ip, port)
+    for mac_address, vtep_ips, port in _macs(segment):
+        if len(vtep_ips) == 1:  # what the FDB does not know the device floods, as it must be for several (bridge(8))
+            yield FdbEntry(name, mac_address, vtep_ips[0], port)
         yield tun_20_ucast_to_tun.to_device(tag, mac_address, name, port)
 
 
@@ -116,8 +117,8 @@ def _tunnel_flows(node: Wiring, segment: _Segment) -> Iterator[KernelObject]:
     vteps = _flooded(node, segment)
     if vteps:
         yield tun_22_flood_to_tun.to_all(segment.tag, segment.vni, vteps, segment.owner)
-    for mac_address, vtep_ip, port in _macs(segment):
-        yield tun_20_ucast_to_tun.to_remote(segment.tag, segment.vni, mac_address, vtep_ip, port)
+    for mac_address, vtep_ips, port in _macs(segment):
+        yield tun_20_ucast_to_tun.to_remote(segment.tag, segment.vni, mac_address, vtep_ips, port)
 
 
 def _flooded(node: Wiring, segment: _Segment) -> list[str]:
@@ -125,14 +126,25 @@ def _flooded(node: Wiring, segment: _Segment) -> list[str]:
     return sorted(set(segment.network.flood_vteps) - {node.facts.vtep_ip})
 
 
-def _macs(segment: _Segment) -> Iterator[tuple[str, str, Owner]]:
-    """MAC, tunnel address of its node, and owner of each port elsewhere; of two with one MAC the first by id."""
+def _macs(segment: _Segment) -> Iterator[tuple[str, tuple[str, ...], Owner]]:
+    """MAC, tunnel addresses of its nodes, and owner of each port elsewhere; of two with one MAC the first by id.
+
+    Then the MACs of their allowed address pairs, which several ports may use.
+    """
+    ports = sorted(segment.network.remote_ports, key=lambda item: item.id)
     macs: set[str] = set()
-    for port in sorted(segment.network.remote_ports, key=lambda item: item.id):
+    for port in ports:
         mac_address = port.mac_address.lower()
         if mac_address not in macs:
             macs.add(mac_address)
-            yield mac_address, port.vtep_ip, Owner(OwnerKind.PORT, port.id)
+            yield mac_address, (port.vtep_ip,), Owner(OwnerKind.PORT, port.id)
+    paired: dict[str, list[RemotePort]] = {}
+    for port in ports:
+        for mac_address in port.pair_macs:
+            if mac_address not in macs and not is_group(mac_address):
+                paired.setdefault(mac_address, []).append(port)
+    for mac_address, holders in paired.items():
+        yield mac_address, tuple(sorted({port.vtep_ip for port in holders})), Owner(OwnerKind.PORT, holders[0].id)
 
 
 def _arp_answers(segment: _Segment) -> Iterator[KernelObject]:

@@ -27,7 +27,7 @@ from nebula.compile.wiring import WiredPort, Wiring
 from nebula.desired.kinds import Flow, KernelObject
 from nebula.eui64 import interface_identifier
 from nebula.ids import Owner, OwnerKind, port_key
-from nebula.view.records import PortView, SecurityGroupView, SecurityRule
+from nebula.view.records import PortView, SecurityGroupView, SecurityRule, pair_macs
 
 Network = IPv4Network | IPv6Network
 _LINK_LOCAL = 0xFE80 << 112
@@ -67,7 +67,7 @@ def _pairs(port: PortView) -> list[tuple[str, Network]]:
 
 
 def _macs(port: PortView) -> list[str]:
-    return sorted({port.mac_address.lower(), *(pair.mac_address.lower() for pair in port.allowed_address_pairs)})
+    return sorted({port.mac_address.lower(), *pair_macs(port.mac_address, port.allowed_address_pairs)})
 
 
 @functools.lru_cache(maxsize=4096)

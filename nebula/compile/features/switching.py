@@ -5,7 +5,7 @@ Pure. br-int with its patch ports, the device of every wired port, local VLANs, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from nebula.compile.features.routing import public_addresses
 from nebula.compile.pipeline import (
@@ -26,9 +26,10 @@ from nebula.compile.pipeline import (
     int_95_delivery,
 )
 from nebula.compile.pipeline.tables import named_tables
-from nebula.compile.wiring import WiredPort, Wiring
+from nebula.compile.wiring import WiredPort, Wiring, is_group
 from nebula.desired.kinds import Bridge, BridgePort, Flow, KernelObject, LocalVlan, Offload, VethPair
 from nebula.ids import BR_INT, BR_TUN, PATCH_INT, PATCH_TUN, Owner, OwnerKind, PortId
+from nebula.view.records import NetworkView, pair_macs
 
 
 def objects(node: Wiring) -> Iterator[KernelObject]:
@@ -84,6 +85,9 @@ def _flows(node: Wiring) -> Iterator[Flow]:
             yield int_94_accepted_egress.leave(tag, uplink, owner)
         receivers = sorted((port.protection, port.key) for port in node.live_ports[network.id])
         yield from int_73_accept_or_ingress.flood(tag, receivers, owner)
+        for mac_address, holders in _pair_macs(node, network).items():
+            receivers = sorted((port.protection, port.key) for port in holders)
+            yield int_73_accept_or_ingress.to_pair(tag, mac_address, receivers, holders[0].owner)
     guarded = _guarded(node)
     public = {router.gateway.port_id: public_addresses(router) for router in node.view.routers if router.gateway}
     for ports in node.live_ports.values():
@@ -123,6 +127,18 @@ def _same_for_all(owner: Owner) -> Iterator[Flow]:
     yield int_94_accepted_egress.split_horizon(owner)
     yield int_94_accepted_egress.drop_rest(owner)
     yield int_95_delivery.drop_rest(owner)
+
+
+def _pair_macs(node: Wiring, network: NetworkView) -> Mapping[str, list[WiredPort]]:
+    """The local ports that may use a MAC beside their own, by MAC; one that is a port's own is that port's."""
+    ports = node.live_ports[network.id]
+    own = {port.mac_address for port in ports} | {port.mac_address.lower() for port in network.remote_ports}
+    found: dict[str, list[WiredPort]] = {}
+    for port in ports:
+        for mac_address in pair_macs(port.mac_address, port.port.allowed_address_pairs):
+            if port.protection and mac_address not in own and not is_group(mac_address):
+                found.setdefault(mac_address, []).append(port)
+    return found
 
 
 def _guarded(node: Wiring) -> frozenset[PortId]:

@@ -1,7 +1,8 @@
 """Table 73 of br-int, ACCEPT_OR_INGRESS: is the receiver on this node?
 
 Unicast to a local port goes to BASE_INGRESS under the receiver's key; multicast and broadcast go to every local port
-of the network and then on; other unicast goes to EGRESS_COMMIT, on the way out.
+of the network and then on; the MAC of an allowed address pair to every local port that has the pair, and then on; other
+unicast goes to EGRESS_COMMIT, on the way out.
 Neutron: the same table for unicast; flooding there is left to NORMAL in table 94.
 """
 
@@ -24,6 +25,13 @@ def to_local(tag: int, mac_address: str, key: int, protection: int, owner: Owner
     match = f"{text.in_network(tag)},dl_dst={mac_address}"
     receiver = f"{text.set_register(registers.PORT, key)},{text.set_register(registers.PROTECTION, protection)}"
     return text.flow(TABLE, 100, match, f"{receiver},{text.goto(tables.BASE_INGRESS)}", owner)
+
+
+def to_pair(tag: int, mac_address: str, ports: Sequence[tuple[int, int]], owner: Owner) -> Flow:
+    """The MAC of an allowed address pair: who of its ports uses it is theirs to know (VRRP, RFC 5798), here or on other
+    nodes, so each gets a copy. ``ports`` as in :func:`flood`; beyond ``CHUNK`` of them none."""
+    actions = ",".join((*_copies(ports[:CHUNK]), text.goto(tables.EGRESS_COMMIT)))
+    return text.flow(TABLE, 95, f"{text.in_network(tag)},dl_dst={mac_address}", actions, owner)
 
 
 def flood(tag: int, ports: Sequence[tuple[int, int]], owner: Owner, chunk: int = CHUNK) -> Iterator[Flow]:

@@ -5,6 +5,8 @@ Neutron: the same table with l2population; its last flow floods what is not know
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nebula.compile.pipeline import tables, text
 from nebula.desired.kinds import Flow
 from nebula.ids import VXLAN_PORT, Owner
@@ -12,9 +14,9 @@ from nebula.ids import VXLAN_PORT, Owner
 TABLE = tables.UCAST_TO_TUN
 
 
-def to_remote(tag: int, vni: int, mac_address: str, vtep_ip: str, owner: Owner) -> Flow:
-    """To the node with tunnel address ``vtep_ip``."""
-    actions = ("pop_vlan", text.set_tunnel(vni), send_to(vtep_ip))
+def to_remote(tag: int, vni: int, mac_address: str, vtep_ips: Sequence[str], owner: Owner) -> Flow:
+    """To the node with this tunnel address; to several where ports on several nodes may use the MAC."""
+    actions = ("pop_vlan", text.set_tunnel(vni), *map(send_to, vtep_ips))
     return text.flow(TABLE, 10, f"dl_vlan={tag},dl_dst={mac_address}", ",".join(actions), owner)
 
 

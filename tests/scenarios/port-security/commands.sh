@@ -113,6 +113,8 @@ ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e047d3e9a102b4c,table=73,priority=100,reg6=0x1,dl_dst=fa:16:3e:55:66:77 actions=set_field:0x7d3e9a10->reg5,set_field:0->reg9,goto_table:81'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=73,priority=100,reg6=0x1,dl_dst=fa:16:3e:9d:3c:34 actions=set_field:0x5759c106->reg5,set_field:0x1->reg9,goto_table:81'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e02b69b8128c03e,table=73,priority=90,reg6=0x1,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=set_field:0->reg9,set_field:0x7d3e9a10->reg5,resubmit(,81),set_field:0x1->reg9,set_field:0x5759c106->reg5,resubmit(,81),goto_table:91'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=73,priority=95,reg6=0x1,dl_dst=00:00:5e:00:01:07 actions=set_field:0x1->reg9,set_field:0x5759c106->reg5,resubmit(,81),goto_table:91'
+ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e045759c1060c7e,table=73,priority=95,reg6=0x1,dl_dst=00:00:5e:00:01:08 actions=set_field:0x1->reg9,set_field:0x5759c106->reg5,resubmit(,81),goto_table:91'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=74,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=0 actions=drop'
 ovs-ofctl -O OpenFlow14 --names add-flow br-int 'cookie=0x4e01e01300255ee5,table=81,priority=10,reg9=0 actions=goto_table:92'
