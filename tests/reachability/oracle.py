@@ -120,10 +120,10 @@ class Oracle:
 
     def _switch(self, sender: Station | PortRow, mac: str, packet: Packet, journey: Journey) -> Iterator[Fate]:
         """From a station or a router's port to who has the MAC on the same network."""
-        if mac == sender.mac_address:
+        port = self._receiver(sender.network_id, mac)
+        if mac == sender.mac_address or (port is not None and isinstance(sender, Station) and port is sender.port):
             yield _lost(packet, "nobody sends to itself")
             return
-        port = self._receiver(sender.network_id, mac)
         if port is not None:
             if not self.is_live(port):
                 yield _lost(packet, "the receiver's port is down")

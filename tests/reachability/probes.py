@@ -43,9 +43,11 @@ def choose(topology: Topology, rng: random.Random, first: int, count: int, used:
         if len(reaching) + len(lost) >= count and len(reaching) >= count // 2:
             break
         found = _one(topology, rng, first + len(reaching) + len(lost))
-        if found is None or not _is_new(found.packet, used):
+        if found is None:
             continue
         fates = oracle.fates(found.sender, (found.source_mac, found.target_mac), found.packet)
+        if not _is_new([found.packet, *(fate.packet for fate in fates)], used):
+            continue
         (reaching if any(fate.at is not None for fate in fates) else lost).append(found)
     kept = reaching[:count]
     kept += lost[: count - len(kept)]
@@ -53,12 +55,14 @@ def choose(topology: Topology, rng: random.Random, first: int, count: int, used:
     return kept
 
 
-def _is_new(packet: Packet, used: set[Address]) -> bool:
-    if packet.protocol in (TCP, UDP, ICMP, ICMPV6):
+def _is_new(packets: list[Packet], used: set[Address]) -> bool:
+    """``packets`` are one as it is sent and as it may arrive: translation must not make two connections one."""
+    if packets[0].protocol in (TCP, UDP, ICMP, ICMPV6):
         return True
-    if {packet.source, packet.destination} & used:
+    ends = {end for packet in packets for end in (packet.source, packet.destination)}
+    if ends & used:
         return False
-    used |= {packet.source, packet.destination}
+    used |= ends
     return True
 
 

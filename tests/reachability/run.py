@@ -30,20 +30,21 @@ class Runner:
     def __init__(self) -> None:
         self.cloud = Cloud()
         self._number = 1
+        self._used: set[Address] = set()
 
-    def compare(self, wanted: Topology, rng: random.Random, used: set[Address], count: int = PROBES) -> Outcome:
+    def compare(self, wanted: Topology, rng: random.Random) -> Outcome:
         """Put a topology in force and ask everything."""
         self.cloud.show(wanted)
-        outcome = Comparison(self.cloud, wanted).run(rng, self._number, count, used)
-        self._number += count
+        outcome = Comparison(self.cloud, wanted).run(rng, self._number, PROBES, self._used)
+        self._number += PROBES
         return outcome
 
     def seed(self, seed: int) -> Iterator[tuple[Topology, Topology, Outcome]]:
         """The topology of a seed, then what some calls make of it: what was in force before, what is now, what came of
         it."""
-        before, wanted, used = Topology(), topology(seed), set[Address]()
+        before, wanted, self._used = Topology(), topology(seed), set()
         for step in range(STEPS):
-            yield before, wanted, self.compare(wanted, random.Random(f"probes {seed} {step}"), used)
+            yield before, wanted, self.compare(wanted, random.Random(f"probes {seed} {step}"))
             before, wanted = wanted, changed(wanted, random.Random(f"calls {seed} {step}"), CALLS)
 
     def smallest(self, before: Topology, wanted: Topology, outcome: Outcome) -> tuple[Topology, Topology, Outcome]:
@@ -61,7 +62,7 @@ class Runner:
                 if time.monotonic() > end or not all(part.whole() for part in parts):
                     continue
                 self.cloud.show(parts[0])
-                tried = self.compare(parts[1], random.Random(self._number), set(), PROBES)
+                tried = self.compare(parts[1], random.Random(self._number))
                 if tried.disagreements:
                     (before, wanted), outcome, smaller = parts, tried, True
                     break
