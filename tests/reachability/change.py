@@ -6,12 +6,14 @@ Pure but for the randomness that is given.
 from __future__ import annotations
 
 import random
+from ipaddress import ip_address, ip_network
 
 import msgspec
 
 from nebula.ids import Host
 from nebula.model.port import ROUTER_GATEWAY
 from nebula.model.snapshot import PortRow, RouterRow
+from nebula.view.records import FixedIp
 from tests.reachability.topology import NODES, PROVIDER_HOSTS, SLOTS, Topology
 
 _HOSTS = tuple(node.host for node in NODES)
@@ -139,12 +141,56 @@ def _delete_port(topology: Topology, rng: random.Random) -> Topology:
     port = _guest(topology, rng)
     if port is None:
         return topology
-    gone = {ip.ip_address for ip in port.fixed_ips}
-    for router in topology.routers:
-        floating = tuple(one for one in router.floating_ips if one.fixed_ip_address not in gone)
-        forwardings = tuple(one for one in router.port_forwardings if one.internal_ip_address not in gone)
-        topology = _replace(topology, "routers", router, floating_ips=floating, port_forwardings=forwardings)
+    for ip in port.fixed_ips:
+        topology = _led_nowhere(topology, ip.ip_address)
     return msgspec.structs.replace(topology, ports=tuple(other for other in topology.ports if other.id != port.id))
+
+
+def _mac_of_port(topology: Topology, rng: random.Random) -> Topology:
+    """Another network card. Pairs and what the guest uses keep the MACs that they had."""
+    port = _guest(topology, rng)
+    if port is None:
+        return topology
+    return _replace(
+        topology, "ports", port, mac_address=f"fa:16:3e:fe:{rng.randrange(256):02x}:{rng.randrange(256):02x}"
+    )
+
+
+def _address_of_port(topology: Topology, rng: random.Random) -> Topology:
+    """A second address, or only the last of several; what leads to one that goes, goes first."""
+    port = _guest(topology, rng)
+    four = [ip for ip in port.fixed_ips if ":" not in ip.ip_address] if port is not None else []
+    if port is None or not four:
+        return topology
+    if len(four) > 1:
+        return _replace(_led_nowhere(topology, four[0].ip_address), "ports", port, fixed_ips=(four[-1],))
+    cidr = ip_network(topology.subnet[four[0].subnet_id].cidr)
+    taken = {ip.ip_address for other in topology.ports for ip in other.fixed_ips}
+    taken |= {held.address for held in topology.held.values()}
+    free = [address for address in map(str, (cidr[rng.randint(4, 60)] for _ in range(5))) if address not in taken]
+    more = tuple(FixedIp(four[0].subnet_id, address) for address in free[:1])
+    return _replace(topology, "ports", port, fixed_ips=tuple(sorted((*port.fixed_ips, *more))))
+
+
+def _led_nowhere(topology: Topology, address: str) -> Topology:
+    """Without floating IPs and port forwardings of an inner address."""
+    for router in topology.routers:
+        floating = tuple(one for one in router.floating_ips if one.fixed_ip_address != address)
+        forwardings = tuple(one for one in router.port_forwardings if one.internal_ip_address != address)
+        topology = _replace(topology, "routers", router, floating_ips=floating, port_forwardings=forwardings)
+    return topology
+
+
+def _no_gateway(topology: Topology, rng: random.Random) -> Topology:
+    """A router's gateway is cleared, which needs its floating IPs gone, and routes by it."""
+    router = _router(topology, rng)
+    gateway = topology.gateway(router) if router is not None else None
+    if router is None or gateway is None:
+        return topology
+    cidr = ip_network(topology.subnet[gateway.fixed_ips[0].subnet_id].cidr)
+    routes = tuple(route for route in router.routes if ip_address(route.nexthop) not in cidr)
+    topology = _replace(topology, "routers", router, floating_ips=(), port_forwardings=(), routes=routes)
+    return msgspec.structs.replace(topology, ports=tuple(port for port in topology.ports if port.id != gateway.id))
 
 
 def _network_up_or_down(topology: Topology, rng: random.Random) -> Topology:
@@ -154,6 +200,7 @@ def _network_up_or_down(topology: Topology, rng: random.Random) -> Topology:
 
 _CALLS = (
     *(_move_guest, _move_guest, _port_up_or_down, _groups_of_port, _groups_of_port, _unprotect, _delete_port),
+    *(_mac_of_port, _address_of_port, _address_of_port, _no_gateway),
     *(_rules, _rules, _stateful, _network_up_or_down),
     *(_router_up_or_down, _move_router, _snat, _floating, _routes),
 )

@@ -29,7 +29,7 @@ from tests.reachability.groups import Rules, empty_group
 from tests.reachability.topology import GUEST, NODES, PROVIDER_HOSTS, SLOTS, Held, Station, Topology
 
 PUBLIC = "203.0.113.0/24"
-_PREFIXES = ("192.168.50.0/24", "192.168.50.0/24", "192.168.51.0/24", "10.1.0.0/16", "10.20.30.0/26")
+_PREFIXES = ("192.168.50.0/24", "192.168.50.0/24", "192.168.51.0/24", "10.1.0.0/16", "10.1.0.0/20", "10.20.30.0/26")
 _PREFIXES6 = ("fd00:50::/64", "fd00:50::/64", "fd00:51::/64")
 _TRANSIT = "172.16.0.0/28"
 _PROJECTS = ("blue", "green")
@@ -86,9 +86,14 @@ class _Maker:
         yield self._network("public", "flat", (public,), up=up)
         for number in range(self._draw.rng.randint(2, 4)):
             name = f"net{number}"
-            prefixes = self._draw.rng.sample(_PREFIXES, self._draw.rng.choice((1, 1, 2)))
-            prefixes = [prefix for index, prefix in enumerate(prefixes) if prefix not in prefixes[:index]]
-            subnets = [self._subnet(f"{name}-v4-{index}", prefix) for index, prefix in enumerate(prefixes)]
+            first, second = self._draw.rng.sample(_PREFIXES, 2)
+            two = not ip_network(first).overlaps(ip_network(second)) and self._draw.chance(0.33)
+            prefixes = [first, second] if two else [first]
+            gateway = not self._draw.chance(0.05)
+            subnets = [
+                self._subnet(f"{name}-v4-{index}", prefix, gateway=gateway or index > 0)
+                for index, prefix in enumerate(prefixes)
+            ]
             if self._draw.chance(0.5):
                 subnets.append(self._subnet(f"{name}-v6", self._draw.rng.choice(_PREFIXES6)))
             yield self._network(name, "vxlan", tuple(subnets), up=not self._draw.chance(0.06))

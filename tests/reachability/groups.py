@@ -64,6 +64,7 @@ class Rules:
             low = self._draw.rng.choice(PORTS)
             high = self._draw.rng.choice([port for port in PORTS if port >= low])
             high = low if self._draw.chance(0.4) else high
+            low, high = (low, high) if self._draw.chance(0.9) else (1, 65535)
         return SecurityRule(
             self._draw.id(f"rule-{name}"),  # type: ignore[arg-type]
             "egress" if self._draw.chance(0.45) else "ingress",

@@ -158,6 +158,8 @@ class Oracle:
         stateful = any(group.stateful for group in groups)
         if stateful and any(one.place == port.id and one.before.answer() == packet for one in known):
             return True
+        if stateful and not packet.begins:
+            return False  # conntrack calls it INVALID
         return any(self._matches(rule, direction, packet) for group in groups for rule in group.rules)
 
     def _matches(self, rule: SecurityRule, direction: str, packet: Packet) -> bool:
