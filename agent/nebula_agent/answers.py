@@ -132,7 +132,7 @@ class Answers:
         desired = self._turns.desired()
         if desired is None:
             raise NebulaError("this node has no view yet: it does not know what is whose")
-        return Site(self._node, desired)
+        return Site(self._node, desired, self._turns.view)
 
     def _pause(self, paused: bool) -> dict[str, object]:
         self.paused = paused

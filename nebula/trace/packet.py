@@ -155,6 +155,29 @@ def answer_to(packet: Packet) -> Packet | None:
     )
 
 
+def question_for(source: str, target: str, mac_address: str) -> Packet:
+    """ARP, or neighbour discovery: who has ``target``?"""
+    if ":" in target:
+        question = Packet("icmp6", source, target, type=SOLICITATION, ttl=255)
+    else:
+        question = Packet("arp", source, target, type=ARP_REQUEST)
+    return addressed(question, mac_address, group_mac(question))
+
+
+def group_mac(packet: Packet) -> str:
+    """Where a packet goes whose receiver's hardware address is not known: the one it has, or its link's many."""
+    if packet.mac_destination:
+        return packet.mac_destination
+    if packet.protocol == "icmp6" and packet.type == SOLICITATION:
+        return multicast_mac(solicited(packet.destination))
+    return BROADCAST
+
+
+def addressed(packet: Packet, source: str, destination: str) -> Packet:
+    """With hardware addresses."""
+    return msgspec.structs.replace(packet, mac_source=source, mac_destination=destination)
+
+
 def described(packet: Packet) -> str:
     """One line for people: ``192.168.50.3 > 192.168.50.5 TCP 40000 > 80``."""
     head = f"{packet.source} > {packet.destination}"

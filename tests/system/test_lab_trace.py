@@ -6,6 +6,7 @@ the real packet is captured at every predicted device and at both ends, and must
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -199,6 +200,26 @@ def test_an_instance_without_its_address_or_route(lab: TraceLab) -> None:
     found = lab.trace("near", "web", "--live")
     assert "has the address" in found["text"]
     assert found["live"]["agrees"], found["live"]
+
+
+def test_ports_that_something_else_plugged_in(lab: TraceLab) -> None:
+    """A virtual machine's: its packets are put in at its device; what is inside it cannot be looked at."""
+    port = json.loads(lab.good("port", "create", "p-vm", "--network", "n", "--host", "compute1", "-f", "json"))
+    address = port["fixed_ips"][0]["ip_address"]
+    plug = (
+        f"ip netns add vm; ip link add vmtap mtu 1450 type veth peer name eth0 netns vm address {port['mac_address']};"
+        f"ip -n vm address add {address}/24 dev eth0; ip -n vm link set eth0 up; ip link set vmtap up;"
+        "ip -n vm route add default via 192.168.50.1; ip netns exec vm ethtool -K eth0 tx off;"
+        f"ovs-vsctl add-port br-int vmtap -- set interface vmtap external_ids:iface-id={port['id']};"
+        "for i in $(seq 100); do ovs-ofctl --names dump-flows br-int table=60 | grep -q vmtap && exit; sleep 0.05; done"
+    )
+    lab.on("compute1", plug)
+    for words in ("port:p-vm db", "web p-vm arp", "db p-vm tcp 80", "p-vm 198.51.100.10", "p-vm dhcp"):
+        found = lab.trace(*words.split(), "--live")
+        assert (found["verdict"], found["live"]["agrees"]) == ("reached", True), (words, found["text"], found["live"])
+    lab.on("compute1", "ovs-vsctl del-port vmtap; ip netns del vm")
+    assert "nothing is plugged in" in lab.trace("p-vm", "db")["text"]
+    lab.good("port", "delete", "p-vm")
 
 
 def test_what_is_seen_otherwise_is_told(lab: TraceLab) -> None:

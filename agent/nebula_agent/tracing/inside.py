@@ -14,18 +14,16 @@ from nebula.errors import KernelRefused
 from nebula.trace import rules
 from nebula.trace.packet import (
     ADVERTISEMENT,
-    ARP_REQUEST,
-    BROADCAST,
     DHCP_CLIENT,
     DHCP_SERVER,
-    SOLICITATION,
     UNKNOWN_MAC,
     Connection,
     Packet,
+    addressed,
     answer_to,
     flow_of,
-    multicast_mac,
-    solicited,
+    group_mac,
+    question_for,
 )
 from nebula.trace.probe import Ends, Point, Probe, Step, Way
 from nebula_agent.drivers.kernel import Space
@@ -53,7 +51,7 @@ class Inside:
         if packet.mac_destination or packet.protocol == "arp" or packet.is_dhcp or packet.is_neighbour_question:
             if link is None:
                 return [trail.end(Ends.FAILED, packet, f"{space.name} has no such device")]
-            return self._emit(trail, space, link, self._on_link(packet, link))
+            return self._emit(trail, space, link, addressed(packet, link.mac_address, group_mac(packet)))
         if packet.source not in self._site.addresses(space):
             return [trail.end(Ends.DROPPED, packet, f"no device of {space.name} has the address {packet.source}")]
         try:
@@ -65,12 +63,6 @@ class Inside:
         if route.type == "local":
             return [trail.end(Ends.DELIVERED, packet, "the address is its own", place=space.name)]
         return self._hooks(trail, space, packet, route, ("OUTPUT", "POSTROUTING"), in_device="")
-
-    def _on_link(self, packet: Packet, link: Link) -> Packet:
-        destination = packet.mac_destination or BROADCAST
-        if packet.protocol == "icmp6" and packet.type == SOLICITATION and not packet.mac_destination:
-            destination = multicast_mac(solicited(packet.destination))
-        return msgspec.structs.replace(packet, mac_source=link.mac_address, mac_destination=destination)
 
     def _route_step(self, space: Space, packet: Packet, route: Found) -> Step:
         link = self._site.link(space, route.index)
@@ -272,32 +264,25 @@ class Inside:
             return self._ask(trail, space, link, packet, hop)
         text = f"{hop} is at {mac}" if mac != UNKNOWN_MAC else f"{hop} dev {link.name}"
         step = Step("neighbour", space.name, link.name, text, how)
-        return self._emit(trail.on(step), space, link, _addressed(packet, link.mac_address, mac))
+        return self._emit(trail.on(step), space, link, addressed(packet, link.mac_address, mac))
 
     def _ask(self, trail: Trail, space: Space, link: Link, packet: Packet, hop: str) -> list[Way]:
         """ARP or neighbour discovery, first on this node."""
         source = next((item for item in self._site.addresses(space, link.index) if (":" in item) == (":" in hop)), "")
-        kind = Packet("arp", source, hop, type=ARP_REQUEST)
-        if packet.version == 6:
-            kind = Packet("icmp6", source, hop, type=SOLICITATION, ttl=255)
-        question = self._on_link(kind, link)
+        question = question_for(source, hop, link.mac_address)
         ways = self._emit(Trail(), space, link, question)
         word = "ARP" if packet.version == 4 else "neighbour discovery"
         for way in ways:
             if way.ends is Ends.DELIVERED and way.packet.source == hop and way.place == space.name:
                 text = f"{hop} is at {way.packet.mac_source}"
                 step = Step("neighbour", space.name, link.name, text, f"{_answerer(way, word)}")
-                addressed = _addressed(packet, link.mac_address, way.packet.mac_source)
-                return self._emit(trail.on(step), space, link, addressed)
+                found = addressed(packet, link.mac_address, way.packet.mac_source)
+                return self._emit(trail.on(step), space, link, found)
         more = {"place": space.name, "device": link.name}
         if any(way.ends in (Ends.TUNNEL, Ends.PROVIDER) for way in ways):
             return [trail.end(Ends.RESOLVE, question, f"{hop} dev {link.name}", **more)]
         step = Step("neighbour", space.name, link.name, f"who has {hop}?", "nobody answers")
         return [trail.on(step).end(Ends.DROPPED, packet, f"{hop} does not answer {word}")]
-
-
-def _addressed(packet: Packet, source: str, destination: str) -> Packet:
-    return msgspec.structs.replace(packet, mac_source=source, mac_destination=destination)
 
 
 def _known(space: Space, seen: Seen, packet: Packet) -> Step:

@@ -15,9 +15,10 @@ from nebula.compile.pipeline.dump import owners_by_cookie
 from nebula.desired.kinds import FdbEntry, Flow, Key, Process
 from nebula.desired.state import NodeState
 from nebula.errors import KernelRefused, NebulaError
-from nebula.ids import Owner, parse_mark
+from nebula.ids import Owner, OwnerKind, parse_mark
 from nebula.trace import rules
 from nebula.trace.packet import Packet
+from nebula.view.records import NodeView
 from nebula_agent.drivers.kernel import Space
 from nebula_agent.edge import fib, netns
 from nebula_agent.edge.netlink import Netlink
@@ -37,11 +38,12 @@ _BOUND = "07"
 class Site:
     """Raises NebulaError where the node cannot be read."""
 
-    def __init__(self, node: Node, desired: NodeState) -> None:
+    def __init__(self, node: Node, desired: NodeState, view: NodeView | None) -> None:
         if node.ovsdb is None:
             raise NebulaError("Open vSwitch is not there")
         self._node = node
         self._desired = desired
+        self.view = view
         node.kernel.refresh()
         self.ovs: OvsState = node.ovsdb.state()
         self.spaces = node.kernel.spaces
@@ -208,6 +210,13 @@ class Site:
 
     def owner_of_link(self, link: Link | None) -> Owner | None:
         return parse_mark(link.alias) if link is not None else None
+
+    def owner_of_device(self, name: str) -> Owner | None:
+        """Of a device of the node: by its mark, or by the port that something else plugged it in for."""
+        marked = self.owner_of_link(self.root.links.get(name))
+        row = self.interface(name)
+        plugged = row.external_ids.get("iface-id", "") if row is not None else ""
+        return marked or (Owner(OwnerKind.PORT, plugged) if plugged else None)
 
     def dhcp_server(self, space: Space) -> Process | None:
         """The dnsmasq that shall run in the namespace."""

@@ -15,6 +15,7 @@ from nebula_agent.drivers.kernel import Space
 from nebula_agent.edge.rtnl import Link
 from nebula_agent.edge.vxlan import UDP_PORT
 from nebula_agent.tracing import switch
+from nebula_agent.tracing.guests import Guests
 from nebula_agent.tracing.inside import Inside
 from nebula_agent.tracing.site import Site, refused
 from nebula_agent.tracing.trail import Trail, rule_step
@@ -32,6 +33,7 @@ class Walk:
         self._site = site
         self._probe = probe
         self._inside = Inside(site, probe, self.emit)
+        self._guests = Guests(site, probe, self._into_bridge)
 
     def ways(self) -> tuple[Way, ...]:
         """All ways, or only those in which something cares for the packet. Raises NebulaError."""
@@ -57,13 +59,7 @@ class Walk:
         if row is None:
             text = "nothing is plugged in for this port: it has no device here"
             return [trail.end(Ends.DROPPED, packet, text)]
-        return self._from_guest(trail, row.name, packet)
-
-    def _from_guest(self, trail: Trail, device: str, packet: Packet) -> list[Way]:
-        """What something else plugged in: what is inside cannot be looked at."""
-        if not packet.mac_destination:
-            return [trail.end(Ends.RESOLVE, packet, "what is inside cannot be looked at", device=device)]
-        return self._into_bridge(trail.on(self._arrival(device, packet)), device, packet)
+        return self._guests.out(trail, row.name, packet)
 
     def _from_provider(self, trail: Trail, packet: Packet) -> list[Way]:
         bridge = self._site.provider_bridge(self._probe.physical_network)
@@ -124,11 +120,11 @@ class Walk:
         return self._into_bridge(trail.on(self._arrival(outer.name, packet)), outer.name, packet)
 
     def _arrival(self, device: str, packet: Packet) -> Step:
-        owner = self._site.owner_of_link(self._site.root.links.get(device))
+        owner = self._site.owner_of_device(device)
         return Step("device", "", device, "in", owner=owner, point=Point("", device, False), packet=packet)
 
     def _departure(self, device: str, packet: Packet) -> Step:
-        owner = self._site.owner_of_link(self._site.root.links.get(device))
+        owner = self._site.owner_of_device(device)
         return Step("device", "", device, "out", owner=owner, point=Point("", device, True), packet=packet)
 
     def _into_bridge(self, trail: Trail, device: str, packet: Packet, **tunnel: str) -> list[Way]:
@@ -151,14 +147,17 @@ class Walk:
                 found.append(result.trail.end(Ends.DROPPED, packet, result.remark))
         return found
 
-    def _out_of(self, trail: Trail, output: actions.Output, came_by: str) -> list[Way]:
+    def _out_of(  # noqa: PLR0911 - one for each kind of port
+        self, trail: Trail, output: actions.Output, came_by: str
+    ) -> list[Way]:
         packet, device = output.packet, output.port
         if output.vtep_ip:
             return self._underlay(trail, packet, output.vtep_ip, output.vni)
         if self._site.tunnel(device) is not None:
             return self._into_vxlan(trail, device, packet)
         row, inner = self._site.interface(device), self._site.inner_end(device)
-        if row is None or device == row.bridge or (inner is None and device == came_by):
+        segment = self._site.physical_network(row.bridge) if row is not None else ""
+        if row is None or device == row.bridge or (segment and device == came_by):
             return [trail.end(Ends.IGNORED, packet, f"a copy to {device}")]
         link = self._site.root.links.get(device)
         if link is not None and not link.up:
@@ -166,10 +165,9 @@ class Walk:
         trail = trail.on(self._departure(device, packet))
         if inner is not None:
             return self._inside.into(trail, *inner, packet)
-        segment = self._site.physical_network(row.bridge)
-        guest = "" if segment else "handed to what is plugged in"
-        ends = Ends.PROVIDER if segment else Ends.DELIVERED
-        return [trail.end(ends, packet, guest, physical_network=segment, device=device)]
+        if segment:
+            return [trail.end(Ends.PROVIDER, packet, physical_network=segment)]
+        return self._guests.into(trail, device, packet)
 
     # Tunnels.
 

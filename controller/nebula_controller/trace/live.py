@@ -81,13 +81,13 @@ class Predicted(msgspec.Struct, frozen=True):
 class Expected:
     """What is predicted to be seen where."""
 
-    def __init__(self, chosen: Plan, there: Course, back: Course | None) -> None:
+    def __init__(self, there: Course, back: Course | None) -> None:
         self.lost = there.ends is not Ends.DELIVERED or (back is not None and back.ends is not Ends.DELIVERED)
-        self.spots = list(_spots(chosen, there, answer=False))
+        self.spots = list(_spots(there, answer=False))
         # What a program answers to UDP, if at all, is its own affair.
         unanswered = there.packet.protocol == "udp" and there.text.startswith("somebody listens")
         if back is not None and not _is_round_trip(there) and not unanswered:
-            self.spots += _spots(chosen, back, answer=True)
+            self.spots += _spots(back, answer=True)
 
     def of(self, host: Host) -> tuple[Spot, ...]:
         return tuple(item.spot for item in self.spots if item.host == host)
@@ -98,18 +98,16 @@ def _is_round_trip(there: Course) -> bool:
     return there.packet.protocol == "arp" or there.packet.is_neighbour_answer
 
 
-def _spots(chosen: Plan, course: Course, *, answer: bool) -> Iterator[Predicted]:
-    """The devices on the way. What is put into a provider's bridge has not come in by its wire."""
-    injected = chosen.port is None and not answer
-    for leg in course.legs:
-        for step in leg.steps:
-            if step.point is None or not leg.host:
-                continue
-            if injected:
-                injected = False
-                continue
-            told = step.packet.answer if step.packet is not None else answer
-            yield Predicted(leg.host, Spot(step.point, told))
+def _spots(course: Course, *, answer: bool) -> Iterator[Predicted]:
+    """The devices on the way. What is put into a bridge has not come in by the device that it is taken to come from."""
+    spots = [
+        Predicted(leg.host, Spot(step.point, step.packet.answer if step.packet is not None else answer))
+        for leg in course.legs
+        for step in leg.steps
+        if step.point is not None and leg.host
+    ]
+    is_injected = bool(spots) and not answer and not spots[0].spot.point.place
+    yield from spots[is_injected:]
 
 
 class Live:
@@ -126,7 +124,7 @@ class Live:
         self, chosen: Plan, goal: Iterable[PortRow], sent: Packet, there: Course, back: Course | None
     ) -> Outcome:
         """``sent``: the packet with what it needs to be made."""
-        expected = Expected(chosen, there, back)
+        expected = Expected(there, back)
         ports = {port.id: port.host for port in (*goal, *([chosen.port] if chosen.port else [])) if port.host}
         first = next((leg.host for leg in there.legs if leg.host), Host(""))
         if not first:
