@@ -187,6 +187,14 @@ class Site:
         entries = (parse_forwarding(body, link.index) for body in bodies)
         return [entry for entry in entries if entry is not None]
 
+    def tunnel_device(self, underlay: str) -> str:
+        """Which device the tunnels' packets cross, where the route to the other node says ``underlay``.
+
+        OVS's userspace tunnels pass by a bridge's own device and go straight to its port.
+        """
+        rows = (row for row in self.ovs.interfaces.values() if row.bridge == underlay and row.name != underlay)
+        return next((row.name for row in rows if row.type in ("", "system")), underlay)
+
     def ofproto_trace(self, *arguments: str) -> str:
         """Raises CommandFailed."""
         return appctl(self._node.run_folder, "ofproto/trace", "--names", *arguments)

@@ -7,7 +7,7 @@ in the order in which the packet would meet it; nothing here knows what Nebula m
 from __future__ import annotations
 
 from nebula.errors import CommandFailed, KernelRefused, NebulaError
-from nebula.ids import Owner, OwnerKind
+from nebula.ids import VXLAN_PORT, Owner, OwnerKind
 from nebula.trace import actions, rules
 from nebula.trace.packet import Packet
 from nebula.trace.probe import Ends, Enters, Point, Probe, Step, Way
@@ -76,9 +76,9 @@ class Walk:
         said = f"VXLAN VNI {probe.vni}, {probe.vtep_ip} > {site.vtep_ip}"
         point = Point("", underlay, outward=False, encapsulated=True) if underlay else None
         trail = trail.on(Step("underlay", "", underlay or "underlay", said, point=point, packet=packet))
-        if site.interface("vxlan") is not None and not site.vxlan_device(probe.vni):
+        if site.interface(VXLAN_PORT) is not None and not site.vxlan_device(probe.vni):
             tunnel = {"tun_id": str(probe.vni), "tun_src": probe.vtep_ip, "tun_dst": site.vtep_ip}
-            return self._into_bridge(trail, "vxlan", packet, **tunnel)
+            return self._into_bridge(trail, VXLAN_PORT, packet, **tunnel)
         look = rules.Look(outer, "NEW", in_device=underlay)
         for verdict in rules.verdicts(site.rules(site.root, 4), "INPUT", look):
             if verdict.rule is not None or verdict.target in ("DROP", "REJECT"):
@@ -201,7 +201,7 @@ class Walk:
             step = Step("underlay", "", "underlay", said)
             return [trail.on(step).end(Ends.DROPPED, packet, f"to {vtep_ip}: {refused(error)}")]
         link = self._site.link(self._site.root, route.index)
-        name = link.name if link is not None else "underlay"
+        name = self._site.tunnel_device(link.name) if link is not None else "underlay"
         step = Step("underlay", "", name, said, point=Point("", name, True, encapsulated=True), packet=packet)
         return [trail.on(step).end(Ends.TUNNEL, packet, vtep_ip=vtep_ip, vni=vni)]
 
@@ -211,4 +211,4 @@ class Walk:
             link = self._site.link(self._site.root, self._site.route(self._site.root, outer).index)
         except NebulaError:
             return ""
-        return link.name if link is not None else ""
+        return self._site.tunnel_device(link.name) if link is not None else ""
