@@ -7,7 +7,7 @@ what any table means. Each ``recirc`` (after conntrack) begins a new stage.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -20,6 +20,7 @@ _TABLE = re.compile(r"^(\s*)(\d+)\. (.*)$")
 _FLOW = re.compile(r"^(?:(.*), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$")
 _COMES_BACK = re.compile(r"^ct\(.*\btable=")
 _ACTIONS = "Datapath actions: "
+_OUTPUT = "output:"
 
 
 class Entry(msgspec.Struct):
@@ -35,6 +36,8 @@ class Entry(msgspec.Struct):
     priority: int
     cookie: int
     actions: list[str]
+    before: Entry | None = None
+    """The entry that led here: by ``goto_table``, or the one whose resubmit this is in."""
 
 
 class Stage(msgspec.Struct):
@@ -49,23 +52,22 @@ class Stage(msgspec.Struct):
         """The entries that lead to the one with that number, in order; -1: all of the outermost level."""
         if index < 0:
             return [entry for entry in self.entries if entry.depth == 0]
-        depth, way = self.entries[index].depth, [self.entries[index]]
-        for entry in reversed(self.entries[:index]):
-            goes_on = f"goto_table:{way[-1].table}" in entry.actions
-            if entry.depth < depth or (entry.depth == depth and (depth == 0 or goes_on)):
-                way.append(entry)
-                depth = entry.depth
+        way: list[Entry] = []
+        entry: Entry | None = self.entries[index]
+        while entry is not None:
+            way.append(entry)
+            entry = entry.before
         return way[::-1]
 
-    def output(self, port: str) -> int:
-        """Which entry sends the packet out of the port; -1 where none names it (``NORMAL``)."""
-        wanted = {f"output:{port_text(port)}", f"output:{port}"}
+    def outputs(self) -> Mapping[str, int]:
+        """Which entry sends the packet out of a port, by the port's name; ``NORMAL`` names none."""
+        found: dict[str, int] = {}
         for index, entry in enumerate(self.entries):
-            if wanted & set(entry.actions) and not any(
-                action.startswith(">> skipping output") for action in entry.actions
-            ):
-                return index
-        return -1
+            if not any(action.startswith(">> skipping output") for action in entry.actions):
+                for action in entry.actions:
+                    if action.startswith(_OUTPUT):
+                        found.setdefault(action.removeprefix(_OUTPUT).strip('"'), index)
+        return found
 
     def tracking(self) -> list[int]:
         """Which entries send the packet to conntrack to come back, in order."""
@@ -87,6 +89,7 @@ def stages(text: str) -> list[Stage]:
             bridge = ""
         elif (table := _TABLE.match(line)) is not None:
             entry = _entry(bridge, table)
+            entry.before = _before(open_entries, entry)
             _close(open_entries, entry.depth)
             open_entries.append(entry)
             found[-1].entries.append(entry)
@@ -97,6 +100,17 @@ def stages(text: str) -> list[Stage]:
             _close(open_entries, len(line) - len(line.lstrip()))
             open_entries[-1].actions.append(line.strip())
     return found
+
+
+def _before(entries: list[Entry], entry: Entry) -> Entry | None:
+    """Of those that are open: on the outermost level one follows the other, further in by ``goto_table`` alone."""
+    goes_here = f"goto_table:{entry.table}"
+    for other in reversed(entries):
+        if other.depth < entry.depth or (
+            other.depth == entry.depth and (entry.depth == 0 or goes_here in other.actions)
+        ):
+            return other
+    return None
 
 
 def _close(entries: list[Entry], column: int) -> None:

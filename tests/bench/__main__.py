@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import api, firewall, identity, joining, lab, node, throughput
+from tests.bench import api, firewall, identity, joining, lab, node, throughput, trace
 from tests.bench.figures import Figure, machine, table
 
 SECTIONS: dict[str, Callable[[], list[Figure]]] = {
@@ -17,6 +17,7 @@ SECTIONS: dict[str, Callable[[], list[Figure]]] = {
     "joining": joining.figures,
     "firewall": firewall.figures,
     "throughput": throughput.figures,
+    "trace": trace.figures,
 }
 
 

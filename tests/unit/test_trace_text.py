@@ -91,11 +91,23 @@ def test_stages_begin_where_conntrack_hands_the_packet_back() -> None:
     assert second.entries[0].cookie == 0x4E08357A4F54FB27
 
 
+def test_a_flood_to_a_thousand_ports_is_read_at_once() -> None:
+    """Each way is found by following what led to it, not by looking through all others."""
+    one = "    resubmit(,81)\n    81. arp, priority 100\n            goto_table:95\n"
+    one += '        95. reg5={0:#x}, priority 100\n            output:"tap{0}"\n'
+    blocks = "".join(one.format(number) for number in range(1000))
+    stage = ofproto.stages(f'bridge("br-int")\n73. priority 0\n{blocks}Datapath actions: drop\n')[0]
+    outputs = stage.outputs()
+    assert len(outputs) == 1000
+    assert [entry.match for entry in stage.way_to(outputs["tap999"])] == ["", "arp", "reg5=0x3e7"]
+    assert len(stage.entries[0].actions) == 1000
+
+
 def test_each_copy_of_a_flood_has_its_own_way() -> None:
     """Only the tables that led to it; one back to the sender is none; what follows a resubmit is the caller's."""
     stage = ofproto.stages(FLOODED)[0]
-    assert tables(stage.way_to(stage.output("tap2"))) == [73, 81, 95]
-    assert tables(stage.way_to(stage.output("tap1"))) == [73, 94, 95]
+    assert tables(stage.way_to(stage.outputs()["tap2"])) == [73, 81, 95]
+    assert tables(stage.way_to(stage.outputs()["tap1"])) == [73, 94, 95]
     assert tables(stage.way_to(-1)) == [73, 94, 95]
     assert stage.entries[0].actions[-1] == "goto_table:94"
 

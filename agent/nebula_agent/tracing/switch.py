@@ -68,13 +68,13 @@ class _Reading:
             if isinstance(item, actions.Tracked) and item.commit
         ]
         trail = trail.remembering(commits)
-        tracking = stage.tracking()
+        tracking, outputs_by = stage.tracking(), stage.outputs()
         following: list[tuple[str, str, Trail, Packet]] = []
         outputs = 0
         for item in done:
             if isinstance(item, actions.Output):
                 outputs += 1
-                steps = self._steps(stage.way_to(stage.output(item.port)))
+                steps = self._steps(stage.way_to(outputs_by.get(item.port, -1)))
                 self.results.append(Result(trail.on(*steps), item))
             elif item.recirculation:
                 outputs += 1
