@@ -164,7 +164,8 @@ class _Server(uvicorn.Server):
         """As uvicorn's, then the sockets with TLS, then ``ready``."""
         await super().startup(sockets)
         if self._tls is not None and not self.should_exit:
-            self.servers += await self._tls.serve(self.config, self.server_state, self.lifespan.state, self._among)
+            served = self._tls.serve(self.config, self.server_state, self.lifespan.state, self._among)
+            self.servers += served  # type: ignore[arg-type]  # they are closed and waited for, as those are
             self._fresh = asyncio.create_task(self._tls.listener.keep_fresh(), name="certificate")
         if not self.should_exit:
             self._ready()

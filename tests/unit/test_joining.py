@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
@@ -18,6 +19,7 @@ from nebula_agent.join import join
 from nebula_agent.report import Reporter
 from nebula_agent.settings import Settings
 from nebula_agent.source import ControllerSource
+from nebula_controller.tls.accept import HANDSHAKES_LIMIT
 from nebula_controller.tls.authority import Authority
 from nebula_controller.tls.listener import names_of
 from nebula_runtime.http import Client, Trust
@@ -338,6 +340,24 @@ def test_the_controllers_own_certificate_is_renewed_while_it_serves(controller: 
     assert _served(controller) != before
     controller.call("GET", "/join-tokens")
     assert controller.tls.listener.left_s() > 2000
+
+
+def test_who_never_shakes_hands_keeps_nobody_out(controller: TlsController, tmp_path: Path) -> None:
+    """Of connections that say nothing only the newest are kept; a node gets through, and their files are given back."""
+    access = controller.joined("n1", tmp_path / "n1")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    address = ("127.0.0.1", int(controller.url.rpartition(":")[2]))
+    silent = [socket.create_connection(address, timeout=5) for _ in range(3 * HANDSHAKES_LIMIT)]
+    try:
+        assert ask(access, "GET", "/nebula/v1/nodes/n1/questions").status == 200
+        for connection in silent[:HANDSHAKES_LIMIT]:
+            assert connection.recv(1) == b""  # ended by the controller
+        _until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before + len(silent) + HANDSHAKES_LIMIT)
+    finally:
+        for connection in silent:
+            connection.close()
+    _until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
+    assert ask(access, "GET", "/nebula/v1/nodes/n1/questions").status == 200
 
 
 def test_names_of_the_controller() -> None:

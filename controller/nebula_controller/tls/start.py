@@ -5,7 +5,6 @@ Effects: the authority's folder; serves sockets.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +18,10 @@ from nebula_controller.connection import Connections
 from nebula_controller.nodes.joining_api import Joining
 from nebula_controller.settings import Settings
 from nebula_controller.state import TLS
+from nebula_controller.tls.accept import TlsServer
 from nebula_controller.tls.authority import Authority
 from nebula_controller.tls.listener import Listener, names_of
 from nebula_controller.tls.protocol import NodeConnections, NodeProtocol
-
-_HANDSHAKE_S = 10.0
 
 
 class Tls(msgspec.Struct, frozen=True):
@@ -34,25 +32,15 @@ class Tls(msgspec.Struct, frozen=True):
     joining: Joining
     connections: NodeConnections
 
-    async def serve(
+    def serve(
         self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any], among: Connections
-    ) -> list[asyncio.Server]:
+    ) -> list[TlsServer]:
         """The same application as on the other sockets, and the node beside each request. ``among``: all of both."""
 
         def protocol() -> NodeProtocol:
             return NodeProtocol(self.connections, config, server_state, app_state, among=among)
 
-        loop = asyncio.get_running_loop()
-        return [
-            await loop.create_server(
-                protocol,
-                sock=sock,
-                ssl=self.listener.context,
-                ssl_handshake_timeout=_HANDSHAKE_S,
-                backlog=config.backlog,
-            )
-            for sock in self.sockets
-        ]
+        return [TlsServer(sock, self.listener.context, protocol) for sock in self.sockets]
 
 
 def start(state_dir: Path, settings: Settings, sockets: Sequence[socket.socket]) -> Tls:
