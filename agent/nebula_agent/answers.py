@@ -1,24 +1,28 @@
 """What the node answers to people's questions: what is there, what differs, whose it is, what a view would change.
 
-Effects: reads of the node through the drivers, in the loop's thread; a pass where a fix is asked for.
+Effects: reads of the node through the drivers, in the loop's thread; a pass where a fix is asked for, sockets where a
+capture is.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from nebula.capture.order import ListenAt, Listening
 from nebula.compile.lookup import named
 from nebula.compile.node import compile_node
+from nebula.compile.wiring import WiredPort, Wiring
 from nebula.desired.diff import Change
 from nebula.desired.kinds import KernelObject, Process
 from nebula.desired.shell import OWNER_KEY, command
 from nebula.desired.state import NodeState
 from nebula.errors import NebulaError
-from nebula.ids import Host, parse_mark
+from nebula.ids import Host, PortId, parse_mark
 from nebula.trace.live import LiveOrder
 from nebula.view.question import Ask, Difference, Foreign, Item, NodeAnswer, Question
 from nebula.view.report import Action, Reason
+from nebula_agent.captures import Captures, Point
 from nebula_agent.drivers.openvswitch import foreign_bridges, our_bridges
 from nebula_agent.node import Node
 from nebula_agent.tracing.live import Live
@@ -30,10 +34,15 @@ from nebula_agent.turn import Turns
 class Answers:
     """Questions in, answers out. ``paused``: the loop takes no turns."""
 
-    def __init__(self, node: Node, turns: Turns, host: Host) -> None:
+    def __init__(
+        self, node: Node, turns: Turns, host: Host, captures: Captures | None = None, underlay: str = ""
+    ) -> None:
+        """``underlay``: the device that has the VTEP address."""
         self._node = node
         self._turns = turns
         self._host = host
+        self._captures = captures
+        self._underlay = underlay
         self.paused = False
         self._live = Live()
 
@@ -71,6 +80,7 @@ class Answers:
             Ask.AUDIT: self._audit,
             Ask.FIX: self._fix,
             Ask.PLAN: self._plan,
+            Ask.CAPTURE: self._capture,
             Ask.PAUSE: lambda _question: self._pause(True),
             Ask.RESUME: lambda _question: self._pause(False),
             Ask.TRACE: self._trace,
@@ -133,6 +143,22 @@ class Answers:
         if desired is None:
             raise NebulaError("this node has no view yet: it does not know what is whose")
         return Site(self._node, desired, self._turns.view)
+
+    def _capture(self, question: Question) -> dict[str, object]:
+        if question.capture is None or self._captures is None:
+            raise ValueError("there is nothing to listen at")
+        view, facts = self._turns.view, self._node.facts()
+        ports = Wiring(view, facts).by_id if view is not None else {}
+        points = [self._point(at, ports) for at in question.capture.points]
+        return {"listening": self._captures.start(question, points)}
+
+    def _point(self, at: ListenAt, ports: Mapping[PortId, WiredPort]) -> Point | Listening:
+        if at.port_id is None:
+            return Point(at, "", self._node.tunnel_device(self._underlay))
+        port = ports.get(at.port_id)
+        if port is None:
+            return Listening(at.index, error="nothing is plugged in for the port (yet)")
+        return Point(at, port.place.namespace if port.place is not None else "", port.inner_device)
 
     def _pause(self, paused: bool) -> dict[str, object]:
         self.paused = paused

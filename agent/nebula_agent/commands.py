@@ -34,6 +34,7 @@ from nebula_agent.access import Access, find_access
 from nebula_agent.answers import Answers
 from nebula_agent.backlog import Backlog
 from nebula_agent.capabilities import probe
+from nebula_agent.captures import Captures
 from nebula_agent.edge import files, netns
 from nebula_agent.loop import Loop, log_start
 from nebula_agent.metrics import AgentMetrics
@@ -105,7 +106,8 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
 
     switch_pid_file = Path(settings.socket_path()).with_name("ovs-vswitchd.pid")
     warmth = Warmth(settings.vtep_ip) if userspace_tunnels else None
-    answers = Answers(node, turns, Host(settings.host))
+    captures = Captures(access, Host(settings.host)) if access is not None else None
+    answers = Answers(node, turns, Host(settings.host), captures, underlay.device)
     loop = Loop(
         node,
         turns,
@@ -117,12 +119,12 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
     )
     questions: Questions | None = None
     source: Source
-    if access is not None:
+    if access is not None and captures is not None:
         reporter = Reporter(access, settings.host, loop.statuses_lost)
         reporter.start()
         reporter.report(msgspec.structs.replace(report, plugged=node.plugs()))
         source = ControllerSource(access, settings.host, loop.deliver, metrics)
-        questions = Questions(access, settings.host, loop.ask)
+        questions = Questions(access, settings.host, captures.prepared(loop.ask))
         questions.start()
     else:
         source = FileSource(Path(settings.view_file), node.watch, loop.deliver)
@@ -145,7 +147,7 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
             loop.run(source)
     finally:
         notify("STOPPING=1")
-        for link in (questions, reporter):
+        for link in (questions, captures, reporter):
             if link is not None:
                 link.stop()
         event(_log, logging.INFO, "nebula-agent stopped: the dataplane stays as it is")

@@ -142,6 +142,16 @@ class Node:
                 return takes_unsegmented(links[bridge].info)
         return state.segmentation_offload
 
+    def tunnel_device(self, underlay: str) -> str:
+        """The device that the tunnels' packets cross. ``underlay``: that of the VTEP address.
+
+        OVS's userspace tunnels pass by a bridge's own device and go straight to its port.
+        """
+        if self.ovsdb is None or self.vxlan_devices or self.datapath_type != "netdev":
+            return underlay
+        rows = self.ovsdb.state().interfaces.values()
+        return next((row.name for row in rows if row.bridge == underlay and row.type in ("", "system")), underlay)
+
     def plugs(self) -> tuple[Plug, ...]:
         """What something else has plugged into br-int."""
         if self.ovsdb is None:

@@ -84,6 +84,13 @@ class Api:
     def get(self, service: str, path: str, query: Query | None = None) -> JsonObject:
         return self._call("GET", service, path + (f"?{urlencode(query, doseq=True)}" if query else ""), None)
 
+    def read(self, service: str, path: str) -> bytes:
+        """The body as it is; empty where there is nothing (204)."""
+        response = self._answer("GET", service, path, None, {})
+        if response.status >= 300:
+            raise error_of(response, f"GET {path.partition('?')[0]}")
+        return response.body
+
     def post(self, service: str, path: str, body: JsonObject) -> JsonObject:
         return self._call("POST", service, path, body)
 
@@ -104,13 +111,9 @@ class Api:
         body: JsonObject | None,
         more: Mapping[str, str] | None = None,
     ) -> JsonObject:
-        response = self._send(method, service, path, body, more or {})
-        if response.status == 401 and not self._grant_is_new and not self._credentials.token:
-            self._cache.drop()
-            self.log_in()
-            response = self._send(method, service, path, body, more or {})
+        response = self._answer(method, service, path, body, more or {})
         request_id = response.headers.get("x-openstack-request-id", "")
-        if method != "GET" and request_id:
+        if method != "GET" and request_id and service != NEBULA:  # questions and captures change nothing
             self._on_change(request_id, response.headers.get("x-nebula-realised"))
             if response.status < 300 and not self._plan:
                 self._cache.keep_request(request_id)
@@ -119,6 +122,17 @@ class Api:
         if self._plan and method != "GET":
             raise Planned(f"{method} {path.partition('?')[0]}", _object(response))
         return _object(response)
+
+    def _answer(
+        self, method: str, service: str, path: str, body: JsonObject | None, more: Mapping[str, str]
+    ) -> Response:
+        """Logs in anew where the remembered token is not good any more."""
+        response = self._send(method, service, path, body, more)
+        if response.status == 401 and not self._grant_is_new and not self._credentials.token:
+            self._cache.drop()
+            self.log_in()
+            response = self._send(method, service, path, body, more)
+        return response
 
     def _send(self, method: str, service: str, path: str, body: JsonObject | None, more: Mapping[str, str]) -> Response:
         headers = {"X-Auth-Token": self.grant.token, **more}

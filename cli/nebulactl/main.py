@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "ip": "Addresses in use, network by network.",
     "agent": "Agents: what runs on the nodes, and whether it is alive.",
     "explain": "What did that call change? Rows, and kernel objects on each node.",
+    "capture": "Packets at many points of many nodes, in one file or live.",
     "receipt": "What a call changed in the kernels of the nodes, as a table.",
     "project": "Projects: who owns networks.",
     "domain": "Domains: the walls between sets of projects and users.",

@@ -1,6 +1,7 @@
 """What people ask the nodes through the controller, and what a node answers.
 
-Pure records. A question changes nothing on a node, but for FIX (a pass now), PAUSE and RESUME; SEND sends one packet.
+Pure records. A question changes nothing on a node, but for FIX (a pass now), PAUSE and RESUME; SEND sends one packet,
+and CAPTURE only listens.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import enum
 
 import msgspec
 
+from nebula.capture.order import CaptureOrder, Listening
 from nebula.ids import Host, Owner
 from nebula.trace.live import LiveOrder, Sightings
 from nebula.trace.probe import Probe, Way
@@ -22,6 +24,7 @@ class Ask(enum.StrEnum):
     ``owner``: what ``thing`` names. ``plan``: what would change if the node's view were ``view``. ``status``: no more.
     ``trace``: which ways the packet of ``probe`` takes through the node. ``listen``, ``send``, ``seen``: of the real
     packet of ``live``.
+    ``capture``: listen as the order says, and send what is heard.
     """
 
     STATUS = "status"
@@ -36,6 +39,7 @@ class Ask(enum.StrEnum):
     LISTEN = "listen"
     SEND = "send"
     SEEN = "seen"
+    CAPTURE = "capture"
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -47,6 +51,7 @@ class Question(msgspec.Struct, frozen=True):
     view: NodeView | None = None
     probe: Probe | None = None
     live: LiveOrder | None = None
+    capture: CaptureOrder | None = None
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -95,3 +100,4 @@ class NodeAnswer(msgspec.Struct, frozen=True):
     foreign: tuple[Foreign, ...] = ()
     ways: tuple[Way, ...] = ()
     sightings: Sightings | None = None
+    listening: tuple[Listening, ...] = ()

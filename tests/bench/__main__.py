@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import api, firewall, identity, joining, lab, node, throughput, trace
+from tests.bench import api, capture, firewall, identity, joining, lab, node, throughput, trace
 from tests.bench.figures import Figure, machine, table
 
 SECTIONS: dict[str, Callable[[], list[Figure]]] = {
@@ -18,6 +18,7 @@ SECTIONS: dict[str, Callable[[], list[Figure]]] = {
     "firewall": firewall.figures,
     "throughput": throughput.figures,
     "trace": trace.figures,
+    "capture": capture.figures,
 }
 
 

@@ -54,6 +54,9 @@ class Cloud:
         self.receipts: dict[str, Any] = {}
         self.calls: list[dict[str, Any]] = []
         self.realised = ""
+        self.capture: dict[str, Any] = {}
+        self.chunks: list[bytes] = []
+        """A capture's points and notes, and what its readings give, one after the other."""
         self.page_size = 0
 
     @property
@@ -95,10 +98,22 @@ class Cloud:
             return self.failure[0], {}, self.failure[1]
         if parts == ["nebula", "v1", "calls"]:
             return 200, {}, {"calls": self.calls}
+        if parts[:3] == ["nebula", "v1", "captures"]:
+            return self._capture(method)
         if parts[:2] == ["nebula", "v1"]:
             found = self.receipts.get(parts[-1])
             return (200, {}, found) if found else (404, {}, {"error": {"message": f"No request {parts[-1]}."}})
         return self._resources(method, parts[2:], parse_qs(url.query), body)
+
+    def _capture(self, method: str) -> tuple[int, dict[str, str], Any]:
+        if method == "POST" and not self.capture:
+            message = "Node compute1: filter 'hots': can't parse filter expression: syntax error"
+            return 400, {}, {"NeutronError": {"type": "BadRequest", "message": message, "detail": ""}}
+        if method == "POST":
+            return 201, {}, {"capture": self.capture}
+        if method == "GET" and self.chunks:
+            return 200, {}, self.chunks.pop(0)
+        return 204, {}, None
 
     def _self(self, path: str) -> dict[str, str]:
         return {"rel": "self", "href": self.url + path}

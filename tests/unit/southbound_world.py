@@ -129,7 +129,7 @@ class World:
 
     def network(self, **more: Any) -> str:
         network = Network(id=str(uuid.uuid4()), name="n", network_type="vxlan", mtu=1450, project_id="p-member")
-        network = msgspec.structs.replace(network, segmentation_id=int(network.id[:4], 16) + 1, **more)
+        network = msgspec.structs.replace(network, **{"segmentation_id": int(network.id[:4], 16) + 1, **more})
         with self.database.write(internal("test")) as tx:
             rows.NETWORKS.insert(tx, network)
             tx.touch(Owner(OwnerKind.NETWORK, network.id))

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from nebula_lab.demo.packets import read_capture, read_frame
+from nebula_lab.demo.pcap import read_capture
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Ether
@@ -11,6 +11,8 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet as Frame
 from scapy.packet import Raw
 from scapy.utils import PcapWriter
+
+from nebula.capture.text import read_frame
 
 
 def capture(*frames: Frame) -> bytes:
@@ -45,8 +47,8 @@ INNER = Ether() / IP(src="192.168.50.3", dst="192.168.50.4") / ICMP(type=8, seq=
             Ether() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=5, dport=4789) / VXLAN(vni=7527) / INNER,
             "10.0.0.1 > 10.0.0.2  VXLAN VNI 7527 [ 192.168.50.3 > 192.168.50.4  ICMP echo request 7 ]",
         ),
-        (Ether() / IP(src="1.2.3.4", dst="5.6.7.8") / UDP(sport=68, dport=67), "1.2.3.4 > 5.6.7.8  UDP 68 > 67"),
-        (Ether() / IPv6(), "Ethernet type 0x86dd"),
+        (Ether() / IP(src="1.2.3.4", dst="5.6.7.8") / UDP(sport=68, dport=67), "1.2.3.4 > 5.6.7.8  BOOTP"),
+        (Ether() / IPv6(src="fe80::1", dst="ff02::2", nh=59), "fe80::1 > ff02::2  IP protocol 59"),
     ],
 )
 def test_each_kind_of_packet_is_one_line(frame: Frame, line: str) -> None:

@@ -74,6 +74,18 @@ def open_namespace(name: str) -> int | None:
     return fd
 
 
+@contextlib.contextmanager
+def opened(name: str) -> Iterator[int]:
+    """A descriptor of the named namespace for the length of the block. Raises KernelRefused where there is none."""
+    fd = open_namespace(name)
+    if fd is None:
+        raise KernelRefused(f"network namespace {name} is not there", "ENOENT")
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
 def ensure_folder() -> None:
     """Make /run/netns a shared mount point, as ``ip netns add`` does, so that other mount namespaces see it."""
     FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -61,6 +61,8 @@ class AskingApi:
             raise BadRequest("A plan is asked for with the call that it is for: X-Nebula-Plan.")
         if asked.ask in (Ask.TRACE, Ask.LISTEN, Ask.SEND, Ask.SEEN):
             raise BadRequest("A trace is asked for at /nebula/v1/traces.")
+        if asked.ask is Ask.CAPTURE:
+            raise BadRequest("A capture is begun with POST /nebula/v1/captures.")
         if not 0 <= asked.wait_s <= MOST_WAIT_S:
             raise BadRequest(f"wait_s is not in 0..{MOST_WAIT_S:.0f}.")
         up, down = self._hosts(asked.hosts)

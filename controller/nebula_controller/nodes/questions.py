@@ -12,6 +12,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from nebula.capture.order import CaptureOrder
 from nebula.ids import Host
 from nebula.trace.live import LiveOrder
 from nebula.trace.probe import Probe
@@ -38,14 +39,17 @@ class Questions:
         views: Mapping[Host, NodeView] = {},
         probes: Mapping[Host, Probe] = {},
         lives: Mapping[Host, LiveOrder] = {},
+        captures: Mapping[Host, CaptureOrder] = {},
     ) -> list[NodeAnswer]:
         """The answers of these nodes that came within ``wait_s``, in the nodes' order.
 
-        ``views`` are for a plan, ``probes`` and ``lives`` for a trace.
+        ``views`` are for a plan, ``probes`` and ``lives`` for a trace, ``captures`` for a
+        capture.
         """
         futures: dict[int, asyncio.Future[NodeAnswer]] = {}
         for host in hosts:
-            question = Question(next(self._ids), ask, thing, views.get(host), probes.get(host), lives.get(host))
+            own = (views.get(host), probes.get(host), lives.get(host), captures.get(host))
+            question = Question(next(self._ids), ask, thing, *own)
             futures[question.id] = asyncio.get_running_loop().create_future()
             self._asked[question.id] = (host, question, futures[question.id])
             self._bells[host].set()

@@ -16,6 +16,7 @@ from nebula_controller import status
 from nebula_controller.api.endpoint import BODY_LIMIT_BYTES, Answer, Call, Handler, Operation, Service
 from nebula_controller.nodes import explanations
 from nebula_controller.nodes.bodies import decode
+from nebula_controller.nodes.captures import CHUNK_LIMIT_BYTES, Captures
 from nebula_controller.nodes.gate import Gate
 from nebula_controller.nodes.gate import host_of as _host
 from nebula_controller.nodes.questions import Questions
@@ -47,6 +48,7 @@ class NodesApi:
         *,
         realised: Realised,
         questions: Questions,
+        captures: Captures,
         gate: Gate,
         took: Callable[[Receipt], None] = lambda _receipt: None,
         wall_s: Callable[[], float] = time.time,
@@ -57,6 +59,7 @@ class NodesApi:
         self._receipts = receipts
         self._realised = realised
         self._questions = questions
+        self._captures = captures
         self._news = asyncio.Event()
         self._stopped = False
         self._gate = gate
@@ -74,6 +77,8 @@ class NodesApi:
                 self._nodes("POST", f"{node}/receipts", self._receipt, RECEIPT_LIMIT_BYTES),
                 self._nodes("GET", f"{node}/questions", self._fetch_questions),
                 self._nodes("POST", f"{node}/answers", self._answer, RECEIPT_LIMIT_BYTES),
+                self._nodes("POST", f"{node}/captures/{{id}}", self._take_frames, CHUNK_LIMIT_BYTES),
+                self._nodes("GET", f"{node}/clock", self._clock),
                 Operation("GET", "/v1/receipts", self._list_receipts),
                 Operation("GET", "/v1/receipts/{request_id}", self._show_receipts),
                 Operation("GET", "/v1/calls", self._list_calls),
@@ -99,7 +104,7 @@ class NodesApi:
         view = None
         self._realised.has(host, call.headers.get("if-none-match", ""))
         try:
-            view = await self._views.changed(host, call.headers.get("if-none-match", ""), _wait_s(call))
+            view = await self._views.changed(host, call.headers.get("if-none-match", ""), wait_s_of(call))
         except LookupError:
             raise _unregistered(host) from None
         if view is None:
@@ -126,11 +131,19 @@ class NodesApi:
         return Answer(204)
 
     async def _fetch_questions(self, call: Call) -> Answer:
-        return Answer(200, await self._questions.fetch(_host(call), _wait_s(call)))
+        return Answer(200, await self._questions.fetch(_host(call), wait_s_of(call)))
 
     def _answer(self, call: Call) -> Answer:
         self._questions.take(_host(call), decode(call.raw, NodeAnswer))
         return Answer(204)
+
+    async def _take_frames(self, call: Call) -> Answer:
+        """A chunk of a capture, taken when its reader has room; 404 when nobody wants more of it."""
+        return Answer(204 if await self._captures.put(call.path["id"], _host(call), call.raw) else 404)
+
+    def _clock(self, _call: Call) -> Answer:
+        """The controller's clock, for nodes to compare theirs with."""
+        return Answer(200, {"time_ns": time.time_ns()}, {"cache-control": "no-store"})
 
     def stop(self) -> None:
         """Let all who wait for receipts go."""
@@ -146,7 +159,7 @@ class NodesApi:
         query = _query(call, "Receipts", {"host", "reason", "limit", "after", "wait"})
         limit = _limit(query.get("limit", "100"))
         if "after" in query:
-            return await self._newer(_after(query["after"]), limit, _wait_s(call))
+            return await self._newer(_after(query["after"]), limit, wait_s_of(call))
         with self._database.read() as tx:
             found = explanations.listing(tx, host=query.get("host"), reason=_reason(query.get("reason")), limit=limit)
             return Answer(200, {"receipts": found, "newest": explanations.newest_id(tx)})
@@ -202,7 +215,8 @@ def _unregistered(host: str) -> NotFound:
     return NotFound(f"Node {host} is not registered. PUT its report to /nebula/v1/nodes/{host} first.")
 
 
-def _wait_s(call: Call) -> float:
+def wait_s_of(call: Call) -> float:
+    """How long a call waits for something to come. Raises InvalidAttribute."""
     text = dict(call.query).get("wait", "0")
     try:
         wait_s = float(text)

@@ -13,6 +13,8 @@ from nebula_controller.api.endpoint import Service
 from nebula_controller.nodes.agents_api import AgentsApi
 from nebula_controller.nodes.asking_api import AskingApi
 from nebula_controller.nodes.beyond import BeyondTheAnswer
+from nebula_controller.nodes.captures import Captures
+from nebula_controller.nodes.captures_api import CapturesApi
 from nebula_controller.nodes.gate import Gate
 from nebula_controller.nodes.joining_api import Joining, JoiningApi
 from nebula_controller.nodes.nodes_api import NodesListApi
@@ -55,6 +57,7 @@ class Southbound:
         self.realised = Realised(database, self.views)
         self._questions = Questions()
         gate = Gate(database, node_secret, wall_s)
+        self._captures = Captures(monotonic_s)
         self._api = NodesApi(
             database,
             self.registry,
@@ -62,6 +65,7 @@ class Southbound:
             receipts,
             realised=self.realised,
             questions=self._questions,
+            captures=self._captures,
             gate=gate,
             took=took,
             wall_s=wall_s,
@@ -71,12 +75,14 @@ class Southbound:
         self.beyond = BeyondTheAnswer(database, self.views, self.realised, self._questions)
         self._asking = AskingApi(database, self.views, self._questions)
         self._traces = TraceApi(database, self.views, self._questions)
+        self._capturing = CapturesApi(database, self.views, self._questions, self._captures)
         self._agents = AgentsApi(database)
         self._sweeping: asyncio.Task[None] | None = None
 
     def services(self) -> list[Service]:
         """``/nebula/v1``, and Neutron's ``agents`` below ``/network``."""
-        apis = (self._api, self._joining, self._list, self._asking, self._traces, self._agents)
+        people = (self._list, self._asking, self._traces, self._capturing, self._agents)
+        apis = (self._api, self._joining, *people)
         return [api.service() for api in apis]
 
     async def start(self) -> None:
@@ -89,6 +95,7 @@ class Southbound:
         self.realised.stop()
         self._api.stop()
         self._questions.stop()
+        self._captures.stop()
 
     async def stop(self) -> None:
         """End the background task; long polls too, if ``release`` was not called."""
@@ -101,6 +108,7 @@ class Southbound:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
+            self._captures.sweep()
             try:
                 self.registry.sweep()
             except Exception:

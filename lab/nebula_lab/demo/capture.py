@@ -12,10 +12,11 @@ import tempfile
 import time
 from types import TracebackType
 
+from nebula.capture.text import Packet
 from nebula.errors import CommandFailed
 from nebula_lab import Lab
 from nebula_lab.command import environment
-from nebula_lab.demo.packets import Packet, read_capture
+from nebula_lab.demo.pcap import read_capture
 from nebula_lab.fabric import FABRIC
 
 _READY_S = 10.0

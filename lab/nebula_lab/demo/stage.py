@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from nebula.capture.text import Packet
 from nebula.errors import CommandFailed, NebulaError
 from nebula_lab import Lab
 from nebula_lab.command import environment
-from nebula_lab.demo.packets import Packet
 
 _LIMIT_S = 90.0
 

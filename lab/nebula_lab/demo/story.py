@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from nebula.capture.text import Packet
 from nebula.errors import NebulaError
 from nebula_lab import Lab
 from nebula_lab.cloud import Cloud
 from nebula_lab.demo import looks
 from nebula_lab.demo.capture import Capture
-from nebula_lab.demo.packets import Packet
 from nebula_lab.demo.stage import Stage, look, wait_for
 from nebula_lab.fabric import PROVIDER_GATEWAY, WEB_IP, underlay_ip
 

@@ -1,0 +1,137 @@
+"""Following packets from point to point: which frames are the same packet, in which order it passed, what NAT did.
+
+Pure. Frames of all points come in the order of their times; what is said of one takes in what came after it within
+``LOOK_AHEAD_NS``, so it is given out that much later.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterator
+
+from nebula.capture.frames import Flow, flow_text, look
+
+LOOK_AHEAD_NS = 100_000_000
+_ALIVE_NS = 500_000_000
+"""A packet that was not seen for so long is not on its way any more: the same bytes again are another one (ARP and DHCP
+ask again after a second)."""
+
+
+class Seen:
+    """A frame at a point. ``flow``, ``vni``, ``at`` (see ``frames.Look``) and ``packet`` are set by ``Follower``."""
+
+    __slots__ = ("at", "data", "flow", "length_bytes", "outgoing", "packet", "point", "time_ns", "vni")
+
+    def __init__(self, point: int, time_ns: int, data: bytes, length_bytes: int, outgoing: bool) -> None:
+        self.point = point
+        self.time_ns = time_ns
+        self.data = data
+        self.length_bytes = length_bytes
+        self.outgoing = outgoing
+        self.vni: int | None = None
+        self.flow: Flow | None = None
+        self.at = 0
+        self.packet: Packet
+
+    @property
+    def hop(self) -> int:
+        """Where on its way the packet is, from 1."""
+        return self.packet.seen.index(self) + 1
+
+    @property
+    def comment(self) -> str:
+        """``packet 12, hop 3 of 4, VNI 7, before NAT 192.0.2.1:4000 > 198.51.100.1:80``."""
+        seen = self.packet.seen
+        text = f"packet {self.packet.number}, hop {self.hop} of {len(seen)}"
+        if self.vni is not None:
+            text += f", VNI {self.vni}"
+        if self.packet.translated:
+            text += "".join(f", {word} NAT {flow_text(flow)}" for word, flow in self._others())
+        return text
+
+    def _others(self) -> Iterator[tuple[str, Flow]]:
+        """What the packet's addresses were before, and what they become."""
+        seen = self.packet.seen
+        here = self.hop - 1
+        before = next((other.flow for other in reversed(seen[:here]) if other.flow != self.flow), None)
+        after = next((other.flow for other in seen[here + 1 :] if other.flow != self.flow), None)
+        if before is not None:
+            yield "before", before
+        if after is not None:
+            yield "after", after
+
+
+class Packet:
+    """One packet, wherever it was seen, in the order of time."""
+
+    __slots__ = ("number", "places", "seen", "translated")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.seen: list[Seen] = []
+        self.places: set[tuple[int, bool]] = set()
+        self.translated = False
+
+    def add(self, seen: Seen, place: tuple[int, bool]) -> None:
+        """Seen here too."""
+        self.places.add(place)
+        found = self.seen
+        if found and seen.flow != found[0].flow:
+            self.translated = True
+        found.append(seen)
+        if len(found) > 1 and seen.time_ns < found[-2].time_ns:
+            found.sort(key=_time)
+        seen.packet = self
+
+
+class Follower:
+    """``whole``: frames are not cut."""
+
+    def __init__(self, *, whole: bool = True) -> None:
+        self._whole = whole
+        self._alive: dict[Hashable, list[Packet]] = {}
+        self._swept_ns = 0
+        self._numbers = 0
+        self._held: deque[Seen] = deque()
+
+    def take(self, frames: list[Seen]) -> None:
+        """Frames in order of time; none is much earlier than those that were taken before."""
+        whole, alive = self._whole, self._alive
+        for seen in frames:
+            seen.vni, key, seen.flow, seen.at = look(seen.data, whole=whole)
+            place = (seen.point, seen.outgoing)
+            packets = alive.get(key)
+            if packets is None:
+                packets = alive[key] = []
+            since_ns = seen.time_ns - _ALIVE_NS
+            for packet in packets:
+                if place not in packet.places and packet.seen[-1].time_ns > since_ns:
+                    break
+            else:
+                self._numbers += 1
+                packet = Packet(self._numbers)
+                packets.append(packet)
+            packet.add(seen, place)
+        self._held.extend(frames)
+        if frames and frames[-1].time_ns - self._swept_ns > _ALIVE_NS:
+            self._sweep(frames[-1].time_ns)
+
+    def _sweep(self, now_ns: int) -> None:
+        self._swept_ns, since_ns = now_ns, now_ns - _ALIVE_NS
+        kept: dict[Hashable, list[Packet]] = {}
+        for key, packets in self._alive.items():
+            young = [packet for packet in packets if packet.seen[-1].time_ns > since_ns]
+            if young:
+                kept[key] = young
+        self._alive = kept
+
+    def give(self, until_ns: int) -> list[Seen]:
+        """Those up to this time, of which all is said."""
+        held, given = self._held, []
+        while held and held[0].time_ns <= until_ns:
+            given.append(held.popleft())
+        return given
+
+
+def _time(seen: Seen) -> int:
+    return seen.time_ns

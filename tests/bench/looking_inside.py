@@ -1,0 +1,53 @@
+"""What ``tests.bench.looking`` runs inside private namespaces: ``looking_inside PORTS``; prints JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from nebula_agent.answers import Answers
+from nebula_agent.node import Node
+from nebula_agent.settings import Settings
+from nebula_agent.source import Cache
+from nebula_agent.turn import Turns
+
+from nebula.ids import Host
+from nebula.view.question import Ask, Question
+from tests.bench.node_inside import Agent, node_folder, view
+
+RUNS = 3
+
+
+def main(count: int) -> dict[str, float]:
+    """A node with so many ports, made by an agent; then what an audit of it takes, everything read anew."""
+    folder = node_folder()
+    agent = Agent(folder)
+    wanted = view(count, 2)
+    agent.show(wanted)
+    agent.stop()
+    node = Node(Settings(host="bench", view_file="-", vtep_ip="10.201.0.2", datapath_type="netdev"))
+    turns = Turns(node, Cache(folder / "no-view.json"), "bench", lambda _receipt: None)
+    turns.view = wanted
+    answers = Answers(node, turns, Host("bench"))
+    found: dict[str, float] = {}
+    for number in range(RUNS):
+        began, cpu = time.perf_counter(), time.process_time()
+        answer = answers.answer(Question(number, Ask.AUDIT))
+        found[f"audit_s_{number}"] = time.perf_counter() - began
+        found[f"audit_cpu_s_{number}"] = time.process_time() - cpu
+        found["objects"], found["differences"] = answer.objects, len(answer.differences)
+    if len(sys.argv) > 2:
+        import cProfile
+        import pstats
+
+        with cProfile.Profile() as profile:
+            answers.answer(Question(9, Ask.AUDIT))
+        with Path(sys.argv[2]).open("w") as stream:
+            pstats.Stats(profile, stream=stream).sort_stats("tottime").print_stats(25)
+    node.close()
+    return found
+
+
+print(json.dumps(main(int(sys.argv[1]))))
