@@ -26,10 +26,8 @@ COMMIT
 -A POSTROUTING -s 192.0.2.2/32 -o lo -j SNAT --to-source 192.0.2.1 --random-fully
 COMMIT
 """
-_FORWARDED = """*nat
--A PREROUTING -d 192.0.2.1/32 -p {protocol} -m {protocol} --dport 1 -j DNAT --to-destination 192.0.2.2:1
-COMMIT
-"""
+_FORWARDED = "-A PREROUTING -d 192.0.2.1/32 -p {0} -m {0} --dport 1 -j DNAT --to-destination 192.0.2.2:1\n"
+_PROTOCOLS = {Capability.NAT_SCTP: "sctp", Capability.NAT_DCCP: "dccp"}
 
 
 def loads(rules: str) -> bool:
@@ -51,10 +49,16 @@ def probe(
     has_ipv6: Path = _HAS_IPV6,
 ) -> tuple[Capability, ...]:
     """Those that are there, sorted. The userspace datapath tracks connections by itself."""
-    forwarded = {Capability.NAT_SCTP: "sctp", Capability.NAT_DCCP: "dccp"}
-    found = {part for part, protocol in forwarded.items() if loads(_FORWARDED.format(protocol=protocol))}
-    if loads(_SOME_NAT) and ends_connections():
-        found.add(Capability.NAT)
+    forwarded = {part: _FORWARDED.format(protocol) for part, protocol in _PROTOCOLS.items()}
+    found: set[Capability] = set()
+    if loads(f"{_SOME_NAT}*nat\n{''.join(forwarded.values())}COMMIT\n"):  # as nearly everywhere: all in one go
+        found = {Capability.NAT, *forwarded}
+    else:
+        found = {part for part, rule in forwarded.items() if loads(f"*nat\n{rule}COMMIT\n")}
+        if loads(_SOME_NAT):
+            found.add(Capability.NAT)
+    if not ends_connections():
+        found.discard(Capability.NAT)
     if datapath_type != "system" or tracks_connections.exists():
         found.add(Capability.CONNTRACK)
     if has_vxlan():
