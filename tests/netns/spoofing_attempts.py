@@ -141,6 +141,7 @@ ATTEMPTS: dict[str, Packet | Sequence[Packet]] = {
     "a neighbour solicitation with another MAC": _neighbour(
         ICMPv6ND_NS(tgt=VICTIM_LOCAL) / ICMPv6NDOptSrcLLAddr(lladdr=STRANGER)
     ),
+    "a duplicate address probe for the victim": _neighbour(ICMPv6ND_NS(tgt=VICTIM_LOCAL), "::"),
     "a router advertisement": _neighbour(ROUTER),
     "a router advertisement in the router's name": _neighbour(ROUTER, "fe80::1"),
     "a router advertisement behind extension headers": own() / _six(EXTENSIONS, ROUTER),
