@@ -85,6 +85,10 @@ class Unavailable(NebulaError):
     type_name = "ServiceUnavailable"
 
 
+class Untrusted(Unavailable):
+    """Who answers there shows a certificate of nobody that is trusted here, or out of its time."""
+
+
 class ConfigError(NebulaError):
     """A configuration file, flag or the machine itself does not allow the program to start."""
 

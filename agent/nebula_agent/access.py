@@ -12,7 +12,7 @@ import msgspec
 from nebula_runtime.config import read_secret
 from nebula_runtime.http import Client, Response
 
-from nebula.errors import ConfigError
+from nebula.errors import ConfigError, NebulaError, Untrusted
 from nebula_agent import identity
 from nebula_agent.identity import Identity
 from nebula_agent.settings import Settings
@@ -29,9 +29,16 @@ class Access(msgspec.Struct, frozen=True):
         """A connection of its own, for one thread."""
         return Client(self.url, timeout_s=timeout_s, tls=self.identity)
 
-    def trouble(self) -> str:
-        """What a person has to do before the controller can believe this node; empty where nothing."""
-        return self.identity.trouble() if self.identity is not None else ""
+    def trouble(self, error: NebulaError | None = None) -> str:
+        """What a person has to do before the two can believe each other, after this ``error``; empty where nothing."""
+        if self.identity is None:
+            return ""
+        if isinstance(error, Untrusted):
+            return (
+                f"what answers at {self.url} is not the controller that this node has joined, or a clock is wrong. If "
+                "the controller was made anew: 'nebulactl node token create' there, 'nebula-agent join URL TOKEN' here"
+            )
+        return self.identity.trouble()
 
     @property
     def headers(self) -> dict[str, str]:

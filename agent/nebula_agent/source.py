@@ -81,7 +81,7 @@ class ControllerSource:
                     return
                 level = logging.WARNING if pause_s == _FIRST_PAUSE_S else logging.DEBUG
                 event(_log, level, "no view from the controller", error=error.message, again_in_s=pause_s)
-                if level == logging.WARNING and (trouble := self._access.trouble()):
+                if level == logging.WARNING and (trouble := self._access.trouble(error)):
                     event(_log, logging.ERROR, trouble)
                 answered = False
             if answered:

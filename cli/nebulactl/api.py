@@ -22,6 +22,7 @@ from nebula.errors import (
     PreconditionFailed,
     Unauthorized,
     Unavailable,
+    Untrusted,
 )
 from nebulactl.cache import Cache, Grant
 from nebulactl.credentials import Credentials
@@ -168,7 +169,7 @@ class Api:
             return client.request(method, url[len(origin) :], headers=sent, body=content)
         except Unavailable as error:
             hint = " See 'nebulactl lab status'." if self._credentials.source.startswith("lab") else ""
-            if "to be trusted" in error.message:
+            if isinstance(error, Untrusted):
                 hint = " Give its authority's file with --os-cacert or OS_CACERT."
             raise Unavailable(f"{error.message} (credentials from {self._credentials.source}).{hint}") from error
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from nebula.errors import BadRequest, ConfigError, Unavailable
+from nebula.errors import BadRequest, ConfigError, Unavailable, Untrusted
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -125,7 +125,8 @@ class Client:
         """Send one request and read the whole answer.
 
         A kept connection that the server has closed meanwhile is opened again once, except for a POST, which may
-        have been carried out (RFC 9110 section 9.2.2). Raises Unavailable where nobody answers.
+        have been carried out (RFC 9110 section 9.2.2). Raises Unavailable where nobody answers, Untrusted where
+        somebody does who is not believed.
         """
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         self._choose_context()
@@ -138,12 +139,16 @@ class Client:
                 raise Unavailable(f"{self.url} closed the connection: {error}") from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise Unavailable(f"{self.url} does not answer: {_reason(error)}") from error
+            raise self._failure(error) from error
         try:
             return self._exchange(method, path, headers or {}, body, limit_s)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise Unavailable(f"{self.url} does not answer: {_reason(error)}") from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> Unavailable:
+        kind = Untrusted if isinstance(error, ssl.SSLCertVerificationError) else Unavailable
+        return kind(f"{self.url} does not answer: {_reason(error)}")
 
     def _choose_context(self) -> None:
         """A connection that was opened with another certificate than the one to be shown now is closed."""

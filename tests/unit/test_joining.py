@@ -26,7 +26,7 @@ from nebula_runtime.http import Client, Trust
 from southbound_world import BEARER, MEMBER, node_report
 from tls_controller import TlsController, ask
 
-from nebula.errors import BadRequest, ConfigError, Conflict, Forbidden, Unavailable
+from nebula.errors import BadRequest, ConfigError, Conflict, Forbidden, Unavailable, Untrusted
 from nebula.view.joining import parse_token
 from nebula.view.question import NodeAnswer
 from nebula.view.records import NodeView
@@ -284,6 +284,25 @@ def test_a_clock_that_is_days_off_is_named(controller: TlsController, tmp_path: 
         controller.wall.ahead_s = 0
         controller.in_loop(controller.tls.listener.renew)
     assert not (tmp_path / "m1").exists()
+
+
+def test_another_controller_is_not_believed(
+    controller: TlsController, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One with an authority of its own at the same place: the node sends it nothing, and says what to do."""
+    other = TlsController(tmp_path / "other")
+    try:
+        joined = controller.joined("o1", tmp_path / "o1")
+        misled = Access(other.url, joined.identity)
+        with pytest.raises(Untrusted):
+            ask(misled, "GET", _view("o1"))
+        source = ControllerSource(misled, "o1", lambda _view: None)
+        source.start()
+        _until(lambda: "is not the controller that this node has joined" in caplog.text)
+        source.stop()
+        assert other.requests == []
+    finally:
+        other.stop()
 
 
 def test_a_joined_host_is_not_believed_by_the_secret(tmp_path: Path) -> None:
