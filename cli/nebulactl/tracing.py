@@ -56,6 +56,8 @@ def _live(live: JsonObject) -> None:
         click.echo(f"  {gap}")
     if live.get("agrees"):
         click.echo("SEEN as predicted, at every point.")
+    elif live.get("gaps"):
+        click.echo("SEEN in part: what is missing is named above.")
     else:
         click.echo(f"SEEN OTHERWISE: {live.get('divergence') or live.get('refused')}")
 

@@ -11,7 +11,8 @@ from nebulactl.invocation import api
 from nebulactl.tracing import tell
 
 _PROTOCOLS = ("tcp", "udp", "icmp", "arp", "dhcp")
-_CODES = {"reached": 0, "dropped": 3, "unanswered": 3, "unknown": 4}
+_UNKNOWN, _OTHERWISE = 4, 5
+_CODES = {"reached": 0, "dropped": 3, "unanswered": 3, "unknown": _UNKNOWN}
 
 
 @click.command()
@@ -50,8 +51,10 @@ def trace(start: str, words: tuple[str, ...], *, live: bool, form: str, **more: 
     else:
         tell(found)
     seen = found.get("live")
-    differs = isinstance(seen, dict) and not seen.get("agrees")
-    raise SystemExit(5 if differs else _CODES.get(str(found.get("verdict")), 1))
+    code = _CODES.get(str(found.get("verdict")), 1)
+    if isinstance(seen, dict) and not seen.get("agrees") and code != _UNKNOWN:
+        code = _UNKNOWN if seen.get("gaps") else _OTHERWISE
+    raise SystemExit(code)
 
 
 def _asked(words: list[str]) -> JsonObject:
