@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench import api, capture, firewall, identity, joining, lab, node, throughput, trace
+from tests.bench import api, capture, firewall, identity, joining, lab, looking, node, throughput, trace
 from tests.bench.figures import Figure, machine, table
 
 SECTIONS: dict[str, Callable[[], list[Figure]]] = {
@@ -19,6 +19,7 @@ SECTIONS: dict[str, Callable[[], list[Figure]]] = {
     "throughput": throughput.figures,
     "trace": trace.figures,
     "capture": capture.figures,
+    "looking": looking.figures,
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
 from nebula_agent.answers import Answers
 from nebula_agent.node import Node
@@ -33,19 +32,10 @@ def main(count: int) -> dict[str, float]:
     answers = Answers(node, turns, Host("bench"))
     found: dict[str, float] = {}
     for number in range(RUNS):
-        began, cpu = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
         answer = answers.answer(Question(number, Ask.AUDIT))
         found[f"audit_s_{number}"] = time.perf_counter() - began
-        found[f"audit_cpu_s_{number}"] = time.process_time() - cpu
         found["objects"], found["differences"] = answer.objects, len(answer.differences)
-    if len(sys.argv) > 2:
-        import cProfile
-        import pstats
-
-        with cProfile.Profile() as profile:
-            answers.answer(Question(9, Ask.AUDIT))
-        with Path(sys.argv[2]).open("w") as stream:
-            pstats.Stats(profile, stream=stream).sort_stats("tottime").print_stats(25)
     node.close()
     return found
 

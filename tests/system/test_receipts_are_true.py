@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -138,3 +139,43 @@ def test_every_receipt_is_what_changed_in_the_kernels(lab: Machine) -> None:
         assert planned == Counter((node, kind, action) for (node, kind, _name), action in said.items()), line
         before = after
     assert before == empty
+
+
+def _receipts(machine: Machine) -> list[dict[str, Any]]:
+    """All on record, the oldest first; also of what agents did at their start, which belongs to no call."""
+    environment = _call(machine, "lab env --name receipts")
+    url = re.search(r"OS_AUTH_URL='?([^'\s]+)/identity/v3", environment)
+    assert url is not None, environment
+    token = f"X-Auth-Token: {_call(machine, 'token issue -f value -c id').strip()}"
+    body = machine.run("curl", "-sS", "-H", token, f"{url[1]}/nebula/v1/receipts?limit=1000", user=True)
+    found: list[dict[str, Any]] = json.loads(body)["receipts"]
+    return sorted(found, key=lambda receipt: int(receipt["id"]))
+
+
+@pytest.mark.timeout(180)
+def test_explains_commands_make_the_same_node(lab: Machine) -> None:
+    """The commands of all receipts, typed one after the other on nodes that were emptied: an agent would find nothing
+    to change there.
+    """
+
+    def on(node: str, *argv: str, stdin: str = "") -> str:
+        line = (sys.executable, "-m", "nebulactl", "lab", "exec", "--name", "receipts", node, "--", *argv)
+        ended = lab.call(*line, user=True, stdin=stdin)
+        assert ended.returncode == 0, f"{node}: {argv}: {ended.stdout[-500:]}{ended.stderr}"
+        return ended.stdout
+
+    _call(lab, "network create n")
+    for line in CALLS.split("\n")[1:6]:
+        _call(lab, f"{line} --wait")
+    _call(lab, "router unset r --external-gateway --wait")
+    _call(lab, "router set r --external-gateway public --wait")
+    receipts = _receipts(lab)
+    for node in _NODES:
+        changes = [change for receipt in receipts if receipt["host"] == node for change in receipt["changes"]]
+        assert all(change["result"] == "done" for change in changes)
+        on(node, "sh", "-c", "kill -9 $(cat /run/nebula/agent.pid)")
+        on(node, "nebula-agent", "clean")
+        assert not on(node, "nebula-agent", "plan").startswith(f"# {node}: 0 changes")
+        on(node, "bash", "-e", stdin="\n".join(change["command"] for change in changes))
+        plan = on(node, "nebula-agent", "plan")
+        assert plan.startswith(f"# {node}: 0 changes"), plan

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from nebula_controller.api.context import internal
-from nebula_controller.nodes.receipts import Receipts
+from nebula_controller.nodes.receipts import Receipts, packed, unpacked
+from nebula_controller.store.tables.nodes import receipts
 from southbound_world import ADMIN, BEARER, MEMBER, World
+from sqlalchemy import select, update
 
 from nebula.ids import Host, Owner, OwnerKind, PortId
 from nebula.view.report import Action, ChangeRecord, PortStatus, Reason, Receipt, Result
@@ -287,18 +290,30 @@ def test_receipt_of_another_or_unknown_node_is_refused(world: World) -> None:
 
 
 def test_oldest_receipts_go_when_there_is_no_room(world: World) -> None:
-    """A bound on bytes, kept across a restart; the newest stays whatever its size."""
+    """A bound on bytes as they are kept, packed, across a restart; the newest stays whatever its size."""
     keeper = Receipts(world.database, world.southbound.views.snapshot, kept_bytes=2000)
+    noise = [random.Random(n).randbytes(300).hex() for n in range(9)]
     items = [
-        receipt(world, 0, 0, change(OwnerKind.NODE, "n1", f"{n}-{'x' * 300}"), reason=Reason.DRIFT) for n in range(9)
+        receipt(world, 0, 0, change(OwnerKind.NODE, "n1", f"{n}-{noise[n]}"), reason=Reason.DRIFT) for n in range(9)
     ]
     for item in items:
         with world.database.write(internal("test")) as tx:
             keeper.keep(tx, item)
     listed = world.call("GET", "/nebula/v1/receipts", expect=200)["receipts"]
     names = [found["changes"][0]["name"][0] for found in listed]
-    assert names == ["8", "7"][: len(names)] and names
+    assert names == ["8", "7", "6", "5"][: len(names)] and names
     assert world.database.path.exists()
+
+
+def test_receipts_kept_before_they_were_packed_are_read(world: World) -> None:
+    """A database of an elder controller has them as plain JSON."""
+    send(world, receipt(world, 0, 0, change(OwnerKind.NODE, "n1", "old"), reason=Reason.DRIFT))
+    with world.database.write(internal("test")) as tx:
+        (body,) = tx.execute(select(receipts.c.changes)).scalars()
+        assert body == packed(tuple(msgspec.json.decode(unpacked(body), type=list[ChangeRecord])))
+        tx.execute(update(receipts).values(changes=unpacked(body)))
+    (found,) = world.call("GET", "/nebula/v1/receipts", expect=200)["receipts"]
+    assert found["changes"][0]["name"] == "old"
 
 
 def test_pass_that_changed_nothing_is_not_kept(world: World) -> None:

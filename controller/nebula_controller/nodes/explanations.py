@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 
 from nebula.errors import NotFound
 from nebula.view.report import Reason
+from nebula_controller.nodes.receipts import unpacked
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import projects, users
 from nebula_controller.store.tables.nodes import receipt_requests, receipts
@@ -112,7 +113,7 @@ def _call(row: Any) -> dict[str, Any]:
 
 
 def _shown(row: Any, positions: list[int] | None) -> dict[str, Any]:
-    changes = _changes.decode(row["changes"])
+    changes = _changes.decode(unpacked(row["changes"]))
     fields = ("id", "host", "epoch", "from_revision", "to_revision", "reason", "started_at", "duration_s", "alarm")
     return {
         **{name: row[name] for name in fields},

@@ -11,21 +11,24 @@ at its start belongs to no call.
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select
 
 from nebula.ids import NetworkId, Owner, OwnerKind, PortId, RouterId, SubnetId
 from nebula.model.snapshot import Snapshot
-from nebula.view.report import Reason, Receipt
+from nebula.view.report import ChangeRecord, Reason, Receipt
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables.nodes import receipt_requests, receipts
 from nebula_controller.store.tables.requests import request_objects, requests
 
-KEPT_BYTES = 64 * 1024 * 1024
-"""The changes of so many bytes are kept, the newest."""
+KEPT_BYTES = 40 * 1024 * 1024
+"""Changes are kept up to so many bytes, packed, the newest: with rows and indexes less than 50 MiB. A call's are some
+2 KiB, so those of 10,000 calls have room.
+"""
 
 _OLDEST_AT_ONCE = 50
 
@@ -62,7 +65,7 @@ class Receipts:
         """
         if not receipt.changes and not receipt.alarm:
             return
-        body = _encode(receipt.changes)
+        body = packed(receipt.changes)
         inserted = tx.execute(
             _INSERT,
             {
@@ -129,6 +132,16 @@ class Receipts:
             for request in nearest[change.owner] or reached_the_node:
                 causes[request].append(position)
         return causes
+
+
+def packed(changes: Sequence[ChangeRecord]) -> bytes:
+    """As they are kept: commands repeat themselves, so that packed they take a sixth."""
+    return zlib.compress(_encode(changes), 1)
+
+
+def unpacked(body: bytes) -> bytes:
+    """The JSON of what ``packed`` made, and of what was kept before anything was packed."""
+    return body if body.startswith(b"[") else zlib.decompress(body)
 
 
 def wholes(snapshot: Snapshot, owner: Owner) -> Iterator[Owner]:
