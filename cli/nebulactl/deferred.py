@@ -10,6 +10,9 @@ import click
 
 from nebulactl.wait import offer_wait
 
+_NOTHING_TO_WAIT_FOR = ("nebulactl.commands.node",)
+"""Who is a node changes nothing that a node has to do."""
+
 
 class Deferred(click.Group):
     """``deferred``: further commands by name, each with its one line of help.
@@ -29,7 +32,8 @@ class Deferred(click.Group):
             return super().get_command(ctx, cmd_name)
         module = importlib.import_module(f"nebulactl.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
-        offer_wait(command)
+        if module.__name__ not in _NOTHING_TO_WAIT_FOR:
+            offer_wait(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -34,6 +34,7 @@ _COLUMNS = {
 _LONG = {
     "Roles": "roles",
     "VTEP": "vtep_ip",
+    "Lacks": "lacks",
     "Ports": "ports",
     "In Error": "ports_in_error",
     "Heartbeat": "heartbeat_age_s",
@@ -43,7 +44,11 @@ _LONG = {
 
 
 @node.command("list")
-@click.option("--long", is_flag=True, help="Roles, tunnel address, ports, seconds since the heartbeat, certificate.")
+@click.option(
+    "--long",
+    is_flag=True,
+    help="Roles, tunnel address, what it lacks, ports, heartbeat, certificate.",
+)
 @lists
 def list_nodes(output: Output, long: bool) -> None:
     """All nodes: health (ok, behind, error, down, revoked), version, datapath, and how far each is.

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from nebula.errors import Forbidden
 from nebula.ids import Host
+from nebula.view.capability import missing
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
 from nebula_controller.nodes import membership
 from nebula_controller.nodes.membership import Member
@@ -37,7 +38,8 @@ Counts = dict[str, dict[str, int]]
 class NodeHealth(msgspec.Struct, frozen=True):
     """One node. Times in seconds; ``lag_s``: how long its newest view has been waiting to be acted on, 0 for none.
 
-    ``joined``: ``yes``, ``revoked``, or ``no`` for one that shows the nodes' shared secret.
+    ``lacks``: parts of kernel and Open vSwitch that it has not. ``joined``: ``yes``, ``revoked``, or ``no`` for one
+    that shows the nodes' shared secret.
     """
 
     host: str
@@ -51,6 +53,7 @@ class NodeHealth(msgspec.Struct, frozen=True):
     ports_in_error: int
     heartbeat_age_s: float
     lag_s: float
+    lacks: list[str]
     joined: str
     certificate_expires_at: str | None
     certificate_left_s: float | None
@@ -93,6 +96,7 @@ def _health(row: Any, member: Member | None, counts: dict[str, int], lag_s: floa
         ports_in_error=in_error,
         heartbeat_age_s=round(max(0.0, now_s - row["heartbeat_at"]), 1),
         lag_s=round(lag_s, 3) if not row["down"] else 0.0,
+        lacks=sorted(str(part) for part in missing(row["capabilities"])),
         joined="no" if member is None else "revoked" if revoked else "yes",
         certificate_expires_at=_time(ends_s) if ends_s is not None else None,
         certificate_left_s=round(ends_s - now_s) if ends_s is not None else None,
