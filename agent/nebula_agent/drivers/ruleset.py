@@ -18,7 +18,8 @@ from nebula.ids import OwnerKind
 from nebula.view.report import Action
 from nebula_agent.drivers.driver import Failures, into
 from nebula_agent.drivers.kernel import Kernel, Look, Space
-from nebula_agent.drivers.translations import end_stale, has_stale
+from nebula_agent.drivers.translations import Way, end_stale, has_stale, ways
+from nebula_agent.edge.rtnl import RT_TABLE_MAIN
 from nebula_agent.edge.run import in_namespace, run
 
 _STALE = "# connections that these rules contradict\n"
@@ -86,10 +87,10 @@ class RulesetDriver:
                 text = subject.text
                 if isinstance(change.before, Ruleset):
                     text += _only_in_first(change.before.text, subject.text)
-                fd = self._kernel.space(subject.namespace).fd
-                run(["iptables-restore"], stdin=text, namespace_fd=fd)
-                with in_namespace(fd):
-                    end_stale(subject.text, change.before.text if isinstance(change.before, Ruleset) else None)
+                space = self._kernel.space(subject.namespace)
+                run(["iptables-restore"], stdin=text, namespace_fd=space.fd)
+                with in_namespace(space.fd):
+                    end_stale(subject.text, _ways(space))
                 self._settled.add(subject.namespace)
         return failures
 
@@ -97,10 +98,21 @@ class RulesetDriver:
         """True where no connection is known to contradict the rules; a kernel that does not tell has none to end."""
         if space.name not in self._settled:
             with contextlib.suppress(OSError), in_namespace(space.fd):
-                if has_stale(rules):
+                if has_stale(rules, _ways(space)):
                     return False
             self._settled.add(space.name)
         return True
+
+
+def _ways(space: Space) -> Way:
+    """The way out of the namespace, as its routes were seen last."""
+    names = {link.index: link.name for link in space.links.values()}
+    routes = (
+        (route.destination, names.get(route.hops[0][1], ""))
+        for route in space.routes
+        if route.table == RT_TABLE_MAIN and ":" not in route.destination
+    )
+    return ways(routes, {address.cidr.partition("/")[0] for address in space.addresses})
 
 
 def plain(text: str) -> str:
