@@ -7,7 +7,7 @@ Pure. Frames of all points come in the order of their times; what is said of one
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable
 
 from nebula.capture.frames import Flow, flow_text, look
 
@@ -41,24 +41,24 @@ class Seen:
     @property
     def comment(self) -> str:
         """``packet 12, hop 3 of 4, VNI 7, before NAT 192.0.2.1:4000 > 198.51.100.1:80``."""
-        seen = self.packet.seen
-        text = f"packet {self.packet.number}, hop {self.hop} of {len(seen)}"
+        packet = self.packet
+        seen = packet.seen
+        here = seen.index(self) if len(seen) > 1 else 0
+        text = f"packet {packet.number}, hop {here + 1} of {len(seen)}"
         if self.vni is not None:
             text += f", VNI {self.vni}"
-        if self.packet.translated:
-            text += "".join(f", {word} NAT {flow_text(flow)}" for word, flow in self._others())
+        if packet.translated:
+            text += _other(", before NAT ", self.flow, reversed(seen[:here]))
+            text += _other(", after NAT ", self.flow, seen[here + 1 :])
         return text
 
-    def _others(self) -> Iterator[tuple[str, Flow]]:
-        """What the packet's addresses were before, and what they become."""
-        seen = self.packet.seen
-        here = self.hop - 1
-        before = next((other.flow for other in reversed(seen[:here]) if other.flow != self.flow), None)
-        after = next((other.flow for other in seen[here + 1 :] if other.flow != self.flow), None)
-        if before is not None:
-            yield "before", before
-        if after is not None:
-            yield "after", after
+
+def _other(words: str, flow: Flow | None, others: Iterable[Seen]) -> str:
+    """The nearest of the others whose addresses are not the same."""
+    for other in others:
+        if other.flow != flow and other.flow is not None:
+            return words + flow_text(other.flow)
+    return ""
 
 
 class Packet:
