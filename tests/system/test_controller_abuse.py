@@ -216,6 +216,48 @@ def test_tokens(target: Target) -> None:
     target.served()
 
 
+def test_requests_with_broken_bytes(target: Target) -> None:
+    """Right requests with bits turned, bytes more and less: never a failure of ours."""
+    chance = random.Random(2)
+    token = b"X-Auth-Token: " + target.token.encode() + b"\r\n"
+    network = b'{"network": {"name": "x", "tags": ["a"], "mtu": 1400, "description": "d"}}'
+    user = b'{"auth": {"identity": {"methods": ["password"], "password": {"user": {"id": "u", "password": "p"}}}}}'
+    right = [
+        b"GET /network/v2.0/networks?name=a&limit=2&fields=id HTTP/1.1\r\n" + HOST + token + b"\r\n",
+        LOGIN + b"Content-Length: %d\r\n\r\n" % len(user) + user,
+        b"POST /network/v2.0/networks HTTP/1.1\r\nX-Nebula-Plan: true\r\nIf-Match: revision_number=1\r\n"
+        + HOST
+        + token
+        + b"Content-Length: %d\r\n\r\n" % len(network)
+        + network,
+    ]
+    odd = [b"\r\n", b"\0", b"%00", b"\xff", b"{", b'"', b"9" * 30, b"null", b"\\u0000", b"\xf0\x9f\x98\x80"]
+    answered = 0
+    for number in range(150):
+        sent = bytearray(right[number % len(right)])
+        for _ in range(chance.choice([1, 1, 2, 8])):
+            place = chance.randrange(len(sent))
+            start, end = sent.find(token), sent.find(token) + len(token)
+            if start <= place < end and number % 4:
+                continue  # most with a good token, or all would be the same 401
+            how = chance.randrange(3)
+            if how == 0:
+                sent[place] ^= 1 << chance.randrange(8)
+            elif how == 1:
+                sent[place:place] = chance.choice(odd)
+            else:
+                del sent[place : place + chance.randrange(1, 5)]
+        with target.connect() as made:
+            made.settimeout(0.1)  # a body may have become shorter than its length
+            with suppress(ConnectionError, TimeoutError):
+                made.sendall(sent)
+                line = made.recv(12)
+                assert line[9:10] in (b"", b"2", b"4"), bytes(sent)
+                answered += bool(line)
+    assert answered > 30
+    target.served()
+
+
 def test_bodies(target: Target) -> None:
     """JSON of any depth and size, to anybody who takes JSON: a 4xx, and no memory."""
     depth = 100_000

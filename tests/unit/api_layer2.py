@@ -7,7 +7,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 from api_machine import Machine, Wish, addresses_of, asker, index, match, writer
-from api_model import ASKERS, EVERYBODY, FLOATING, FORBIDDEN, GATEWAY, INTERFACE, Network, Port, Refusals, Share, Subnet
+from api_model import ASKERS, DHCP, EVERYBODY, FORBIDDEN, INTERFACE, SERVICES, Network, Port, Refusals, Share, Subnet
 from hypothesis.stateful import precondition, rule
 
 INNER = ["10.0.0.0/29", "10.0.0.0/28", "10.0.1.0/30", "10.0.2.0/24", "fd00::/125"]
@@ -101,7 +101,7 @@ class Layer2(Machine):
         wish: dict[str, Any] = {
             "first": {},
             "last": {"gateway_ip": str(hosts[3])},
-            "none": {"gateway_ip": None},
+            "none": {"gateway_ip": None, "enable_dhcp": False},
             "in-pool": {"gateway_ip": str(hosts[1]), "allocation_pools": [_pool(hosts[0], hosts[1])]},
         }[gateway]
         wrong = self.world.missing(asker, "networks", key)
@@ -119,7 +119,8 @@ class Layer2(Machine):
             if gateway != "last" or len(pools) == 1:
                 assert made["gateway_ip"] == wish.get("gateway_ip", str(hosts[0]))
             pool = (pools[0]["start"], pools[-1]["end"])
-            self.world.subnets[made["id"]] = Subnet(asker.project, key, str(cidr), made["gateway_ip"], pool)
+            subnet = Subnet(asker.project, key, str(cidr), made["gateway_ip"], pool, dhcp=gateway != "none")
+            self.world.subnets[made["id"]] = subnet
             self._learn_gateways(key)
 
     @precondition(lambda self: self.world.subnets)
@@ -147,7 +148,7 @@ class Layer2(Machine):
     def delete_subnet(self, who: str, at: int, matched: str) -> None:
         key = self._pick("subnets", at)
         wrong = self.world.unchangeable(ASKERS[who], "subnets", key)
-        if not wrong and self.world.taken(key):
+        if not wrong and self.world.holds_subnet(key):
             wrong = {(409, "SubnetInUse")}
         if self._remove("subnets", key, who, wrong, matched=matched):
             del self.world.subnets[key]
@@ -182,7 +183,7 @@ class Layer2(Machine):
     def update_port(self, who: str, at: int, wish: Wish, matched: str) -> None:
         key, asker = self._pick("ports", at), ASKERS[who]
         port = self.world.ports.get(key)
-        if port is not None and port.owner in (INTERFACE, GATEWAY, FLOATING):
+        if port is not None and port.owner in SERVICES | {DHCP}:
             wish = ("keep", 0, 0)
         wrong = self.world.unchangeable(asker, "ports", key)
         body: dict[str, Any] = {"name": "-".join(map(str, wish))}
@@ -200,7 +201,7 @@ class Layer2(Machine):
     def change_groups(self, who: str, at: int, group: int) -> None:
         key, asker = self._pick("ports", at), ASKERS[who]
         port, chosen = self.world.ports.get(key), self._pick("security_groups", group)
-        if port is not None and port.owner in (INTERFACE, GATEWAY, FLOATING):
+        if port is not None and port.owner in SERVICES | {DHCP}:
             return
         wrong = self.world.unchangeable(asker, "ports", key)
         if port is not None and not wrong and port.groups != {chosen}:  # what it has already it may have
@@ -214,7 +215,7 @@ class Layer2(Machine):
     def delete_port(self, who: str, at: int, matched: str) -> None:
         key = self._pick("ports", at)
         wrong = self.world.unchangeable(ASKERS[who], "ports", key, delete=True)
-        if not wrong and self.world.ports[key].owner in (INTERFACE, GATEWAY, FLOATING):
+        if not wrong and self.world.ports[key].owner in SERVICES:
             wrong = {(409, "ServicePortInUse")}
         if self._remove("ports", key, who, wrong, matched=matched):
             self.world.drop_port(key)

@@ -19,6 +19,7 @@ from uuid import UUID
 import hypothesis.strategies as st
 from api_model import (
     ASKERS,
+    DHCP,
     EVERYBODY,
     FORBIDDEN,
     GATEWAY,
@@ -32,9 +33,10 @@ from api_model import (
 )
 from api_network_client import Api
 from hypothesis.stateful import RuleBasedStateMachine, invariant
-from nebula_controller.api.context import Caller
+from nebula_controller.api.context import Caller, internal
 from nebula_controller.assembly import assemble
 from nebula_controller.settings import Settings
+from southbound_world import node_report
 
 from nebula.errors import Unauthorized
 
@@ -108,6 +110,7 @@ class Machine(RuleBasedStateMachine):
         self.world = World()
         self.seen: dict[tuple[str, str], dict[str, Any]] = {}
         self.moved = True
+        self.served = False
         for name in ("alice", "bob", "root"):  # asking for groups makes the default one
             self.api.get("/security-groups", name)
         self._learn_groups()
@@ -122,6 +125,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.moved = False
         self._learn_groups()
+        self._learn_dhcp()
         shown = {kind: self.api.get(f"/{kind.replace('_', '-')}", "root")[kind] for kind in KINDS}
         w = self.world
         assert _by_id(shown["networks"], lambda n: (n["project_id"], n["name"], set(n["subnets"]))) == {
@@ -317,6 +321,32 @@ class Machine(RuleBasedStateMachine):
             del self.world.shares[old]
         for one in found:
             self.world.shares[one["id"]] = Share(one["project_id"], network, EVERYBODY)
+
+    def serve(self) -> None:
+        """A node comes up that serves DHCP and routes."""
+        self.served = True
+        self.api.controller.southbound.registry.report(internal("test"), node_report("n1", 1))
+
+    def _learn_dhcp(self) -> None:
+        """A network with DHCP on a subnet has one port of its server, with an address on each such subnet with room.
+
+        Which addresses it has changes with the subnets; that is done within the call that changes them.
+        """
+        shown = self.api.get(f"/ports?device_owner={DHCP}", "root")["ports"]
+        for key in [key for key, port in self.world.ports.items() if port.owner == DHCP]:
+            del self.world.ports[key]
+        for one in shown:
+            project = self.world.networks[one["network_id"]].project
+            assert one["project_id"] == project
+            port = Port(project, one["network_id"], addresses_of(one), DHCP, one["device_id"])
+            self.world.ports[one["id"]] = port
+        having = [one["network_id"] for one in shown]
+        assert len(having) == len(set(having))
+        wanting = {subnet.network for key, subnet in self.world.subnets.items() if subnet.dhcp}
+        assert set(having) <= (wanting if self.served else set())
+        for key, subnet in self.world.subnets.items():
+            served = any(where == key for one in shown for where, _ in addresses_of(one))
+            assert served == (self.served and subnet.dhcp) or not self.world.has_room(key), (key, served)
 
     def _default_group(self, project: str) -> str:
         (found,) = [k for k, g in self.world.security_groups.items() if (g.project, g.name) == (project, "default")]

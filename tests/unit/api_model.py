@@ -15,6 +15,9 @@ Refusals = set[tuple[int, str]]
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Block = ipaddress.IPv4Network | ipaddress.IPv6Network
 INTERFACE, GATEWAY, FLOATING = "network:router_interface", "network:router_gateway", "network:floatingip"
+DHCP = "network:dhcp"
+SERVICES = {INTERFACE, GATEWAY, FLOATING}
+"""Owners of ports that no call to ports deletes or moves."""
 FORBIDDEN = (403, "PolicyNotAuthorized")
 OVER = (409, "OverQuota")
 EVERYBODY = "*"
@@ -55,6 +58,7 @@ class Subnet:
     cidr: str
     gateway: str | None
     pool: tuple[str, str]
+    dhcp: bool = True
 
     @property
     def block(self) -> Block:
@@ -312,11 +316,18 @@ class World:
     def holds_network(self, network: str) -> bool:
         """A port that does not go with the network."""
         idle = {self.floating_port(k) for k, f in self.floatingips.items() if f.network == network and f.port is None}
-        return any(port.network == network and key not in idle for key, port in self.ports.items())
+        ports = {key: port for key, port in self.ports.items() if port.network == network and port.owner != DHCP}
+        return bool(ports.keys() - idle)
+
+    def holds_subnet(self, subnet: str) -> bool:
+        """A port that does not go with the subnet."""
+        return any(where == subnet for port in self.ports.values() if port.owner != DHCP for where, _ in port.fixed)
 
     def drop_network(self, network: str) -> None:
         for key in [key for key, floating in self.floatingips.items() if floating.network == network]:
             self.drop_floating(key)
+        for key in [key for key, port in self.ports.items() if port.network == network]:
+            del self.ports[key]
         for key in self.subnets_of(network):
             del self.subnets[key]
         for key in [key for key, share in self.shares.items() if share.network == network]:

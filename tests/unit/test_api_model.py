@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis.strategies as st
 from api_layer2 import Layer2
 from api_machine import KINDS, addresses_of, asker, index, match
-from api_model import ASKERS, FLOATING, FORBIDDEN, GATEWAY, INTERFACE, Floating, Port, Refusals, Router
+from api_model import ASKERS, DHCP, FLOATING, FORBIDDEN, INTERFACE, SERVICES, Floating, Port, Refusals, Router
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, precondition, rule
 
@@ -22,17 +22,23 @@ STEPS = 40
 class NetworkApi(Layer2):
     """All calls."""
 
-    @initialize(outer=st.integers(0, 2), inner=st.integers(0, 2), also_bob=st.booleans())
-    def begin(self, outer: int, inner: int, also_bob: bool) -> None:
-        """A way out and a network behind a router, so that most calls have something to be about."""
+    @initialize(outer=st.integers(0, 2), inner=st.integers(0, 2), also_bob=st.booleans(), served=st.booleans())
+    def begin(self, outer: int, inner: int, also_bob: bool, served: bool) -> None:
+        """A way out and a network behind a router, so that most calls have something to be about; maybe a node."""
+        if served:
+            self.serve()
         self.create_networks("root", external=True, shared=False, count=1)
         self.create_subnet("root", 0, outer, "first")
+        self.agree()
         for who in ("alice", "bob") if also_bob else ("alice",):
             self.create_networks(who, external=False, shared=False, count=1)
             at = len(self.world.networks) - 1
             self.create_subnet(who, at, inner, "first")
+            self.agree()
             self.create_router(who, gateway=True, at=0)
+            self.agree()
             self.add_subnet(who, len(self.world.routers) - 1, len(self.world.subnets) - 1)
+            self.agree()
             self.create_port(who, at, ("any", 0, 0))
 
     # Routers.
@@ -131,7 +137,7 @@ class NetworkApi(Layer2):
         """A port without a device, for routers."""
         key = self._pick("ports", number)
         port = self.world.ports.get(key)
-        if port is None or port.owner in (INTERFACE, GATEWAY, FLOATING):
+        if port is None or port.owner in SERVICES | {DHCP}:
             return
         wrong = self.world.unchangeable(ASKERS[who], "ports", key)
         body = {"device_id": "", "device_owner": ""}
