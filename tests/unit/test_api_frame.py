@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from typing import Any
 
 import pytest
-from api_network_client import Api, fresh
-from nebula_controller.api.endpoint import BODY_LIMIT_BYTES
+from api_network_client import Api, TokensAreNames, fresh
+from nebula_controller.api.application import create_application
+from nebula_controller.api.endpoint import BODY_LIMIT_BYTES, Answer, Call, Operation, Service
 
 
 @pytest.fixture
@@ -78,6 +81,35 @@ def test_unforeseen_failure(api: Api, monkeypatch: pytest.MonkeyPatch, caplog: p
     assert (answer.status, b"secret" in answer.raw) == (500, False)
     assert "secret detail" in caplog.text
     api.make("network")
+
+
+def test_a_stop_in_the_midst(caplog: pytest.LogCaptureFixture) -> None:
+    """A call that the server ends, because it stops, is answered with 503, and is no failure in the log."""
+
+    async def lasts(_call: Call) -> Answer:
+        await asyncio.sleep(60)
+        return Answer()
+
+    application = create_application(TokensAreNames(), [Service("", [Operation("GET", "/", lasts, open=True)])])
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "root_path": ""}
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        task = asyncio.create_task(application(scope, receive, send))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(run())
+    assert (sent[0]["status"], caplog.records) == (503, [])
 
 
 def test_log_has_no_token(api: Api, caplog: pytest.LogCaptureFixture) -> None:

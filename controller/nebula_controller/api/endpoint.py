@@ -11,6 +11,7 @@ Unless the operation is ``open``, the caller has been authenticated from ``X-Aut
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import time
@@ -209,6 +210,8 @@ class Endpoint:
             return
         except NebulaError as error:
             answer = self._refusal(error)
+        except asyncio.CancelledError:  # the server's, when it has waited long enough for the calls under way
+            answer = self._refusal(Unavailable("The controller is stopping."))
         except OperationalError as error:
             log.exception("the database refused", extra={"fields": {"request_id": context.request_id}})
             answer = self._refusal(Unavailable(f"The database does not answer: {error.orig}"))
