@@ -72,6 +72,18 @@ def test_filters(api: Api, query: str, expected: int) -> None:
     assert len(api.get(f"{PATH}?{query}", "admin")["network_ip_availabilities"]) == expected
 
 
+def test_pages(api: Api) -> None:
+    """Sorted by name, one network on a page."""
+    for name in ("b", "a"):
+        api.make("network", "admin", name=name)
+    path = "/network-ip-availabilities?sort_key=network_name&limit=1"
+    first = api.get(path, "admin")
+    (link,) = first["network_ip_availabilities_links"]
+    second = api.get(f"/network-ip-availabilities?{link['href'].partition('?')[2]}", "admin")
+    found = [page["network_ip_availabilities"][0]["network_name"] for page in (first, second)]
+    assert found == ["a", "b"]
+
+
 def test_only_an_administrator_sees_it(api: Api) -> None:
     """Others see an empty list, and no network; an unknown filter is refused."""
     network, _ = api.network()

@@ -142,3 +142,24 @@ def test_refused(world: World) -> None:
         ("GET", f"routers/{router}/l3-agents"),
     ):
         assert world.status_of(method, f"{V2}/{path}", headers=MEMBER) == 403
+
+
+def test_pages_of_agents(world: World) -> None:
+    """Sorted by what is asked for; pages hold each once, forwards and back."""
+    query = "sort_key=host&sort_key=agent_type&sort_dir=desc&sort_dir=asc"
+    everything = world.call("GET", f"{V2}/agents?{query}", expect=200)["agents"]
+    assert [row["host"] for row in everything] == sorted((row["host"] for row in everything), reverse=True)
+    ids = [row["id"] for row in everything]
+    assert len(ids) >= 4
+    asked, pages = f"{V2}/agents?{query}&limit=3", []
+    while asked:
+        page = world.call("GET", asked, expect=200)
+        pages.append([row["id"] for row in page["agents"]])
+        links = {link["rel"]: link["href"] for link in page.get("agents_links", [])}
+        asked = V2 + links["next"].partition(V2)[2] if "next" in links else ""
+    assert [each for page in pages for each in page] == ids
+    back = f"{V2}/agents?{query}&limit=3&page_reverse=True&marker={ids[-1]}"
+    assert [row["id"] for row in world.call("GET", back, expect=200)["agents"]] == ids[-4:-1]
+    for wrong in ("sort_key=colour", "limit=x", "sort_key=configurations"):
+        world.call("GET", f"{V2}/agents?{wrong}", expect=400)
+    world.call("GET", f"{V2}/agents?marker=nobody", expect=404)

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Boolean, ColumnElement, Integer, Table, and_, exists, false, func, not_, or_, select, type_coerce
 from sqlalchemy.sql import Select
 
-from nebula.errors import BadRequest, InvalidAttribute
+from nebula.errors import BadRequest, InvalidAttribute, NotFound
 from nebula.model import accept
 from nebula.model.attribute import Resource
 
@@ -105,6 +105,30 @@ def links(url: str, pairs: Sequence[tuple[str, str]], query: ListQuery, ids: Seq
     if (query.marker and not query.page_reverse) or (query.page_reverse and more):
         found.append({"rel": "previous", "href": f"{url}?{urlencode(backward)}"})
     return found
+
+
+def page(
+    rows: Sequence[dict[str, Any]], query: ListQuery, url: str, pairs: Sequence[tuple[str, str]], key: str = "id"
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Of a list that is in no table: its rows sorted, those of the page that is asked for, and the page's links.
+
+    ``key``: what a row has of its own, and a marker names. Raises ``BadRequest``, ``NotFound``.
+    """
+    found = list(rows)
+    if query.sorts or query.limit or query.marker is not None:
+        found.sort(key=lambda row: str(row[key]))
+    for name, ascending in reversed(query.sorts):
+        if any(isinstance(row.get(name, ()), list | tuple | dict) for row in found):
+            raise BadRequest(f"['{accept.shown(name)}'] is invalid attribute for sort_key", type_name="HTTPBadRequest")
+        found.sort(key=lambda row, name=name: (row[name] is not None, row[name]), reverse=not ascending)  # type: ignore[misc]
+    if query.marker is not None:
+        places = [place for place, row in enumerate(found) if row[key] == query.marker]
+        if not places:
+            raise NotFound(f"Marker {accept.shown(query.marker)} could not be found.")
+        found = found[: places[0]] if query.page_reverse else found[places[0] + 1 :]
+    if query.limit:
+        found = found[-query.limit :] if query.page_reverse else found[: query.limit]
+    return found, links(url, pairs, query, [str(row[key]) for row in found])
 
 
 def tag_filters(table: Table) -> dict[str, FilterMaker]:

@@ -72,7 +72,9 @@ class IpAvailability:
         if call.context.allows("get_network_ip_availability", {}):
             with self._database.read() as tx:
                 found = _availabilities(tx, statement)
-        return Answer(200, {"network_ip_availabilities": [_only(row, query.fields) for row in found]})
+        found, links = queries.page(found, query, call.url, call.query, key="network_id")
+        body = {"network_ip_availabilities": [_only(row, query.fields) for row in found]}
+        return Answer(200, body | ({"network_ip_availabilities_links": links} if links else {}))
 
     def _show(self, call: Call) -> Answer:
         key = call.path["id"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from nebula.errors import BadRequest, InvalidAttribute, NotFound
 from nebula.model import accept
+from nebula_controller.api import query as queries
 from nebula_controller.api.authority import ADMIN
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
 from nebula_controller.nodes.agents import agent, agents, delete_agent, set_agent
@@ -27,7 +28,6 @@ _FILTERS = (
     "id",
     "topic",
 )
-_IGNORED = ("fields", "limit", "marker", "page_reverse", "sort_dir", "sort_key")
 
 
 RULES = dict.fromkeys(
@@ -61,12 +61,17 @@ class AgentsApi:
         )
 
     def _list(self, call: Call) -> Answer:
-        filters = _filters(call.query)
+        query = queries.parse(call.query)
+        unknown = [name for name in query.filters if name not in _FILTERS]
+        if unknown:
+            raise BadRequest(f"{unknown} is invalid attribute for filtering", type_name="HTTPBadRequest")
         if not call.context.allows("get_agent", {}):
             return Answer(200, {"agents": []})
         with self._database.read() as tx:
-            found = [row for row in agents(tx) if all(_matches(row[name], values) for name, values in filters.items())]
-        return Answer(200, {"agents": [_only(row, call.query) for row in found]})
+            found = [r for r in agents(tx) if all(_matches(r[name], values) for name, values in query.filters.items())]
+        found, links = queries.page(found, query, call.url, call.query)
+        body = {"agents": [_only(row, call.query) for row in found]}
+        return Answer(200, body | ({"agents_links": links} if links else {}))
 
     def _show(self, call: Call) -> Answer:
         _require(call, "get_agent")
@@ -90,16 +95,6 @@ class AgentsApi:
 def _require(call: Call, rule: str) -> None:
     if not call.context.allows(rule, {}):
         raise NotFound(f"Agent {call.path['id'][:64]} could not be found.", type_name="AgentNotFound")
-
-
-def _filters(query: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    filters: dict[str, list[str]] = {}
-    for name, value in query:
-        if name in _FILTERS:
-            filters.setdefault(name, []).append(value)
-        elif name not in _IGNORED:
-            raise BadRequest(f"['{accept.shown(name)}'] is invalid attribute for filtering", type_name="HTTPBadRequest")
-    return filters
 
 
 def _matches(value: object, wanted: Sequence[str]) -> bool:
