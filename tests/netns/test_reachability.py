@@ -16,11 +16,11 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("first", [1, 5, 9])
+@pytest.mark.parametrize("first", [1, 3, 5, 7, 9, 11])
 def test_packets_agree_with_the_oracle(first: int) -> None:
-    """Four seeds, each a topology and what two times four calls make of it."""
+    """Two seeds, each a topology and what two times four calls make of it."""
     runner = Runner()
-    for seed in range(first, first + 4):
+    for seed in range(first, first + 2):
         for step, (before, found, outcome) in enumerate(runner.seed(seed)):
             assert not outcome.disagreements, report(f"seed {seed}, step {step}", before, found, outcome)
             assert outcome.asked > 0

@@ -79,13 +79,16 @@ def test_broadcast_on_the_network_node(net1: DummyOvs) -> None:
 
 
 def test_arp_for_a_remote_port_is_answered(compute1: DummyOvs) -> None:
-    """The answer has the remote port's MAC, and comes to the one who asked; nothing is sent to other nodes."""
+    """The answer has the remote port's MAC, and comes to the one who asked. The request goes to the one who is asked,
+    and to no other: he may have to learn that 192.168.50.227 has another MAC now."""
     packet = _arp(VM1_MAC, "192.168.50.227", "192.168.50.74")
     actual = compute1.datapath_actions(BR_INT, f"in_port={compute1.ofport(VM1)},{packet}")
-    assert actual == (
-        f"set(eth(src={VM2_MAC},dst={VM1_MAC})),"
+    assert actual.startswith(f"set(eth(dst={VM2_MAC})),clone(tnl_push(")
+    assert actual.endswith(
+        f",set(eth(src={VM2_MAC},dst={VM1_MAC})),"
         f"set(arp(sip=192.168.50.74,tip=192.168.50.227,op=2,sha={VM2_MAC},tha={VM1_MAC})),{VM1}"
     )
+    assert _from(compute1, VM1, packet) == (f"{COMPUTE2} vni {VNI}", VM1)
 
 
 def test_arp_for_an_unknown_address_is_flooded(compute1: DummyOvs) -> None:

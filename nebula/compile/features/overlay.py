@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, ip_address
 import msgspec
 
 from nebula.compile.pipeline import (
+    text,
     tun_00_input,
     tun_02_patch_lv_to_tun,
     tun_04_vxlan_tun_to_lv,
@@ -65,7 +66,7 @@ def objects(node: Wiring) -> Iterator[KernelObject]:
             yield from _tunnel_flows(node, segment)
     for segment in segments:
         yield tun_04_vxlan_tun_to_lv.to_int(segment.vni, segment.tag, segment.owner)
-        yield from _arp_answers(segment)
+        yield from _arp_answers(node, segment)
 
 
 def _segments(node: Wiring) -> Iterator[_Segment]:
@@ -147,11 +148,15 @@ def _macs(segment: _Segment) -> Iterator[tuple[str, tuple[str, ...], Owner]]:
         yield mac_address, tuple(sorted({port.vtep_ip for port in holders})), Owner(OwnerKind.PORT, holders[0].id)
 
 
-def _arp_answers(segment: _Segment) -> Iterator[KernelObject]:
+def _arp_answers(node: Wiring, segment: _Segment) -> Iterator[KernelObject]:
     answered: set[IPv4Address] = set()
     for port in sorted(segment.network.remote_ports, key=lambda item: item.id):
         owner, mac_address = Owner(OwnerKind.PORT, port.id), port.mac_address.lower()
-        for address in sorted({ip_address(text) for text in port.ip_addresses}, key=int):
+        if node.facts.vxlan_devices:
+            onward = [text.output(segment.device)]
+        else:
+            onward = [text.set_tunnel(segment.vni), tun_20_ucast_to_tun.send_to(port.vtep_ip)]
+        for address in sorted({ip_address(one) for one in port.ip_addresses}, key=int):
             if isinstance(address, IPv4Address) and address not in answered:
                 answered.add(address)
-                yield tun_21_arp_responder.answer(segment.tag, str(address), mac_address, owner)
+                yield tun_21_arp_responder.answer(segment.tag, str(address), mac_address, onward, owner)

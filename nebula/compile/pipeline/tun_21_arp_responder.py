@@ -1,10 +1,14 @@
 """Table 21 of br-tun, ARP_RESPONDER: ARP requests for ports of other nodes are answered here, not flooded.
 
-The request is turned into its own answer (RFC 826) and goes back to br-int, and from there to the one who asked.
-Neutron: the same table and the same actions (``arp_responder``, l2population).
+A copy goes to the one who is asked, and to nobody else: he learns from it where the one who asks lives (RFC 826, packet
+reception), which matters when an address has got another MAC. The request itself is turned into its own answer and goes
+back to br-int, and from there to the one who asked.
+Neutron: the same table and actions (``arp_responder``, l2population), without the copy.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from nebula.compile.pipeline import tables, text
 from nebula.desired.kinds import Flow
@@ -13,9 +17,13 @@ from nebula.ids import Owner
 TABLE = tables.ARP_RESPONDER
 
 
-def answer(tag: int, ip_address: str, mac_address: str, owner: Owner) -> Flow:
-    """``ip_address`` (IPv4) is at ``mac_address``."""
+def answer(tag: int, ip_address: str, mac_address: str, onward: Sequence[str], owner: Owner) -> Flow:
+    """``ip_address`` (IPv4) is at ``mac_address``; ``onward`` are the actions that send an untagged frame there."""
     actions = (
+        f"set_field:{mac_address}->eth_dst",
+        "pop_vlan",
+        *onward,
+        text.push_vlan(tag),
         "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]",
         f"set_field:{mac_address}->eth_src",
         "set_field:2->arp_op",
