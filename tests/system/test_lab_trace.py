@@ -153,7 +153,7 @@ FAULTS = {
     ),
     "dead dnsmasq": (
         "net1",
-        "kill $(cat /var/lib/nebula/dhcp/*/pid); sleep 0.2",
+        "for p in $(cat /var/lib/nebula/dhcp/*/pid); do kill $p; while kill -0 $p 2>&-; do sleep 0.02; done; done",
         ("web dhcp", "net1", "dnsmasq does not run"),
     ),
     "missing floating address": (
@@ -163,7 +163,7 @@ FAULTS = {
     ),
     "a device that is down": (
         "compute2",
-        "ip link set $(ovs-vsctl --bare --columns=name find interface external_ids:iface-id=$DB) down; sleep 0.2",
+        "ip link set $(ovs-vsctl --bare --columns=name find interface external_ids:iface-id=$DB) down",
         ("web db tcp 80", "compute2", "is down"),
     ),
     "a flow of somebody else's": (

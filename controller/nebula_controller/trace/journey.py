@@ -144,8 +144,11 @@ class Journey:
         if beyond is None:
             ended.append(_course(legs, Ends.DROPPED, front, f"no node has the tunnel address {way.vtep_ip}", way))
             return []
-        sender = self._snapshot.nodes[front.host].vtep_ip
-        probe = Probe(Enters.TUNNEL, way.packet, vtep_ip=sender, vni=way.vni)
+        sender = self._snapshot.nodes.get(front.host)
+        if sender is None:  # gone meanwhile
+            ended.append(_course(legs, Ends.FAILED, front, f"node {front.host} is no node any more", way))
+            return []
+        probe = Probe(Enters.TUNNEL, way.packet, vtep_ip=sender.vtep_ip, vni=way.vni)
         return [_Front(beyond, probe, legs)]
 
     def _onto_segment(self, front: _Front, way: Way, legs: tuple[Leg, ...], ended: list[Course]) -> list[_Front]:
