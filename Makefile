@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ansible containers demo test test-reachability unit model lint bench golden deb lock clean
+.PHONY: help setup ansible containers demo test test-vagrant test-reachability unit model lint bench golden deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -30,6 +30,9 @@ demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 
 test: setup lint ansible containers ## every test of the project
 	$(PYTEST) tests -n 2 --dist loadfile -rs $(ARGS)
+
+test-vagrant: ## the case study on virtual machines, which are made and destroyed (vagrant/)
+	$(MAKE) -C vagrant demo && $(MAKE) -C vagrant down
 
 test-reachability: setup ## random topologies, the oracle's word against packets (SEED=first N=how many)
 	$(BIN)/python -m tests.reachability $(if $(SEED),--seed $(SEED)) --count $(or $(N),200)

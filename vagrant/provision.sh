@@ -1,0 +1,141 @@
+#!/bin/bash
+# provision.sh controller|network|compute ADDRESS - what an administrator does on a host, as docs/operations.md has it.
+# Run by Vagrant, as root, on the machine. Again and again: what is there stays. /nebula has the packages.
+set -euo pipefail
+role=$1 address=$2
+export DEBIAN_FRONTEND=noninteractive
+
+proxies() {
+    local name
+    for name in http_proxy https_proxy; do
+        [ -z "${!name:-}" ] || echo "Acquire::${name%_proxy}::Proxy \"${!name}\";"
+    done > /etc/apt/apt.conf.d/90nebula-proxy
+    sed -i '/_proxy=/d' /etc/environment
+    for name in http_proxy https_proxy no_proxy; do
+        [ -z "${!name:-}" ] || echo "$name=\"${!name}\"" >> /etc/environment
+    done
+}
+
+install() { # PACKAGE...: ours, with what they need; left alone where this very build is there
+    local package files=() recipe
+    for package in nebula-common "$@"; do files+=("$(ls -t /nebula/"${package}"_*.deb | head -1)"); done
+    recipe=$(sha256sum "${files[@]}" | sha256sum)
+    [ "$recipe" != "$(cat /etc/nebula/installed 2> /dev/null || true)" ] || return 0
+    apt-get -qq update
+    apt-get -qq install -y --no-install-recommends --reinstall --allow-downgrades \
+        -o Dpkg::Options::=--force-confold "${files[@]}" curl iputils-ping tcpdump > /dev/null
+    echo "$recipe" > /etc/nebula/installed
+}
+
+set_key() { # FILE KEY VALUE: a key of our TOML files, instead of the one that is there
+    sed -i "/^$2 *=/d" "$1"
+    echo "$2 = $3" >> "$1"
+}
+
+controller() {
+    install nebula-controller nebulactl
+    set_key /etc/nebula/controller.toml tls_name "[\"$address\"]"
+    systemctl restart nebula-controller
+    local environment=/home/vagrant/nebula.env
+    if [ ! -e $environment ]; then
+        local password
+        password=$(runuser -u nebula -- nebula-controller bootstrap 2> /dev/null)
+        install_environment "$password" > $environment.new
+        chmod 600 $environment.new
+        chown vagrant: $environment.new
+        mv $environment.new $environment
+        echo '. ~/nebula.env' >> /home/vagrant/.profile
+    fi
+    outside
+    # shellcheck disable=SC1090
+    . $environment
+    until nebulactl network list > /dev/null 2>&1; do sleep 1; done
+    nebulactl network show public > /dev/null 2>&1 || nebulactl network create public --external \
+        --provider-network-type flat --provider-physical-network provider > /dev/null
+    nebulactl subnet show public_subnet > /dev/null 2>&1 || nebulactl subnet create public_subnet --network public \
+        --subnet-range 203.0.113.0/24 --gateway 203.0.113.1 --no-dhcp \
+        --allocation-pool start=203.0.113.10,end=203.0.113.200 > /dev/null
+    touch /etc/nebula/provisioned
+}
+
+install_environment() { # PASSWORD
+    cat << EOF
+export OS_AUTH_URL=http://127.0.0.1:9696/identity OS_IDENTITY_API_VERSION=3 OS_USERNAME=admin OS_PASSWORD='$1'
+export OS_PROJECT_NAME=admin OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default
+EOF
+}
+
+outside() { # the world behind the provider network: this machine is its gateway, and has a web server
+    cat > /usr/local/sbin/nebula-outside << 'EOF'
+#!/bin/sh
+set -eu
+device=$(ip -o -4 address | sed -n 's|^[0-9]*: \([^ ]*\) *inet 203\.0\.113\.2/.*|\1|p')
+ip address replace 203.0.113.1/24 dev "$device"
+ip address replace 198.51.100.10/32 dev lo
+exec /usr/lib/nebula/bin/python -m nebula_lab.web 198.51.100.10:80
+EOF
+    chmod 755 /usr/local/sbin/nebula-outside
+    cat > /etc/systemd/system/nebula-outside.service << 'EOF'
+[Unit]
+Description=The world outside, for the case study
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart=/usr/local/sbin/nebula-outside
+Restart=always
+RestartSec=1
+
+[Install]
+WantedBy=multi-user.target
+EOF
+    systemctl daemon-reload
+    systemctl enable --quiet nebula-outside
+    systemctl restart nebula-outside
+}
+
+node() {
+    install nebula-agent
+    local config=/etc/nebula/agent.toml mapping=
+    if [ "$role" = network ]; then
+        local device
+        device=$(provider_device)
+        printf 'auto %s\niface %s inet manual\n    up ip link set %s up\n' "$device" "$device" "$device" \
+            > /etc/network/interfaces.d/nebula-provider
+        ip address flush dev "$device"
+        ip link set "$device" up
+        mapping="\"provider:br-ex:$device\""
+    fi
+    set_key $config vtep_ip "\"$address\""
+    set_key $config role "[\"$role\"]"
+    set_key $config bridge_mapping "[$mapping]"
+    systemctl enable --quiet nebula-agent
+    [ ! -e /var/lib/nebula/identity/node.pem ] || systemctl restart nebula-agent
+}
+
+provider_device() { # the one that was found before, else the one that is neither the underlay's nor has the way out
+    local name
+    name=$(sed -n 's/^bridge_mapping = \["provider:br-ex:\(.*\)"\]$/\1/p' /etc/nebula/agent.toml)
+    if [ -n "$name" ]; then
+        echo "$name"
+        return
+    fi
+    for name in $(ls /sys/class/net); do
+        case $name in lo | ovs-* | br-*) continue ;; esac
+        if ! ip -o -4 address show dev "$name" | grep -qF " $address/" &&
+            [ -z "$(ip route show default dev "$name")" ]; then
+            echo "$name"
+            return
+        fi
+    done
+    echo "provision: there is no device for the provider network" >&2
+    return 1
+}
+
+proxies
+mkdir -p /etc/nebula
+case $role in
+    controller) controller ;;
+    network | compute) node ;;
+    *) echo "usage: provision.sh controller|network|compute ADDRESS" >&2; exit 2 ;;
+esac
