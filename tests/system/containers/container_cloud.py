@@ -20,9 +20,10 @@ from typing import Any
 
 import container_image
 from container_engine import Engine, compose
-from nebula_lab.demo.packets import Packet, read_capture
+from nebula_lab.demo.pcap import read_capture
 from pytest_docker.plugin import get_docker_services
 
+from nebula.capture.text import Packet
 from tests.netns.agent_node import DATAPATH, eventually
 from tests.netns.packet_stream import Stream, ping
 
