@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -34,9 +34,9 @@ class Who(enum.Enum):
 class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     """What the API knows of one field.
 
-    ``accept`` None: never in a request. ``sent``: the API shows it. ``stored``: a column of the record's own table has
-    it. ``filtered``: may be a filter and a sort key (only where it is stored as plain text or number). ``changed_by``
-    None: who may set it in a POST may also in a PUT.
+    ``accept`` None: never in a request (of identity: what its type takes). ``sent``: the API shows it. ``stored``: a
+    column of the record's own table has it. ``filtered``: may be a filter and a sort key (only where it is stored as
+    plain text or number). ``changed_by`` None: who may set it in a POST may also in a PUT.
 
     Of its column: ``length`` of text in characters; ``indexed``, ``unique``: there is such an index of it alone;
     ``refers_to``: the table that it names a row of, which cannot go before this one, or (``cascades``) takes it along.
@@ -188,9 +188,13 @@ def describe(
 
 def _plain(hint: Any) -> tuple[type, bool]:
     """``tuple[str, ...] | None`` is a tuple, or None."""
-    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    some = [kind for kind in kinds if kind is not NoneType] or [NoneType]
-    return get_origin(some[0]) or some[0], NoneType in kinds
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    some = next((kind for kind in kinds if kind is not NoneType), NoneType)
+    if get_origin(some) is Annotated:
+        some = get_args(some)[0]
+    if get_origin(some) is Literal:
+        some = type(get_args(some)[0])
+    return get_origin(some) or some, NoneType in kinds
 
 
 def raise_all(problems: Iterable[BadRequest | Forbidden | Exception]) -> None:

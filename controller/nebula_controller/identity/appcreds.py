@@ -17,9 +17,9 @@ from sqlalchemy import Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from nebula.errors import BadRequest, Conflict, Forbidden, InvalidAttribute, NotFound
+from nebula.model.identity import Name
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import attributes, grants, policy
-from nebula_controller.identity.attributes import Name
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Values, listing
 from nebula_controller.identity.credentials import ApplicationCredential, PasswordUser, find_user

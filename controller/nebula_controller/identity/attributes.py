@@ -1,112 +1,22 @@
-"""What a caller may set on each kind of identity object: names, types, lengths, defaults.
+"""Requests for identity's objects, read by what is declared of them (``nebula.model.identity``).
 
-Pure. One record for creation and one for change (PATCH) of each kind; UNSET means "not given". Limits are those
-of Keystone's JSON schemas. Attributes that are not listed are stored and given back, as Keystone does.
+Pure. A creation and a change (PATCH) of a kind are records made from its declaration; UNSET means "not given". The few
+bodies that are no declared object stand here by themselves. Attributes that are not declared are stored and given back,
+as Keystone does.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
 from nebula.errors import BadRequest, InvalidAttribute
-
-Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
-ShortName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
-Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*$")]
-Tags = Annotated[list[Tag], Meta(max_length=80)]
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
-RegionId = Annotated[str, Meta(max_length=255, pattern=r"^[^/]*$")]
-Url = Annotated[str, Meta(min_length=1, max_length=225, pattern=r"^[a-zA-Z0-9+.-]+://|^\$\(")]
-Password = Annotated[str, Meta(min_length=1, max_length=4096)]
-Interface = Literal["public", "internal", "admin"]
+from nebula.model.attribute import Resource
+from nebula.model.identity import Id, Name, Password
 
 T = TypeVar("T", bound=msgspec.Struct)
-
-
-class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``options`` of domains, projects and roles: an immutable one is neither changed nor deleted. None: not set."""
-
-    immutable: bool | UnsetType | None = UNSET
-
-
-class UserOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``options`` of users: from which password rules somebody is excepted. None: not set."""
-
-    ignore_change_password_upon_first_use: bool | UnsetType | None = UNSET
-    ignore_password_expiry: bool | UnsetType | None = UNSET
-    ignore_lockout_failure_attempts: bool | UnsetType | None = UNSET
-    lock_password: bool | UnsetType | None = UNSET
-
-
-class DomainNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /domains."""
-
-    name: ShortName
-    description: str | None = None
-    enabled: bool = True
-    options: Lock = Lock()
-
-
-class DomainChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /domains/{id}."""
-
-    name: ShortName | UnsetType = UNSET
-    description: str | UnsetType | None = UNSET
-    enabled: bool | UnsetType = UNSET
-    options: Lock | UnsetType = UNSET
-
-
-class ProjectNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /projects. ``parent_id`` may name the domain: then the project is at its top."""
-
-    name: ShortName
-    domain_id: Id | None = None
-    parent_id: Id | None = None
-    description: str | None = None
-    enabled: bool = True
-    is_domain: bool = False
-    tags: Tags = []
-    options: Lock = Lock()
-
-
-class ProjectChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /projects/{id}; domain and parent stay as they are."""
-
-    name: ShortName | UnsetType = UNSET
-    domain_id: Id | UnsetType | None = UNSET
-    parent_id: Id | UnsetType | None = UNSET
-    description: str | UnsetType | None = UNSET
-    enabled: bool | UnsetType = UNSET
-    is_domain: bool | UnsetType = UNSET
-    tags: Tags | UnsetType = UNSET
-    options: Lock | UnsetType = UNSET
-
-
-class UserNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /users. Without a password the user cannot log in."""
-
-    name: Name
-    domain_id: Id | None = None
-    default_project_id: str | None = None
-    description: str | None = None
-    enabled: bool | None = True
-    password: Password | None = None
-    options: UserOptions = UserOptions()
-
-
-class UserChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /users/{id}."""
-
-    name: Name | UnsetType = UNSET
-    domain_id: Id | UnsetType | None = UNSET
-    default_project_id: str | UnsetType | None = UNSET
-    description: str | UnsetType | None = UNSET
-    enabled: bool | UnsetType = UNSET
-    password: Password | UnsetType | None = UNSET
-    options: UserOptions | UnsetType = UNSET
 
 
 class PasswordChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,95 +24,6 @@ class PasswordChange(msgspec.Struct, frozen=True, kw_only=True):
 
     original_password: str
     password: Password
-
-
-class GroupNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /groups."""
-
-    name: ShortName
-    domain_id: Id | None = None
-    description: str | None = None
-
-
-class GroupChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /groups/{id}."""
-
-    name: ShortName | UnsetType = UNSET
-    domain_id: Id | UnsetType | None = UNSET
-    description: str | UnsetType | None = UNSET
-
-
-class RoleNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /roles. With a domain, the role can only be given in that domain."""
-
-    name: Name
-    domain_id: Id | None = None
-    description: str | None = None
-    options: Lock = Lock()
-
-
-class RoleChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /roles/{id}."""
-
-    name: Name | UnsetType = UNSET
-    domain_id: Id | UnsetType | None = UNSET
-    description: str | UnsetType | None = UNSET
-    options: Lock | UnsetType = UNSET
-
-
-class RegionNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /regions; an id is made where none is given."""
-
-    id: RegionId | None = None
-    parent_region_id: RegionId | None = None
-    description: str | None = None
-
-
-class RegionChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /regions/{id}."""
-
-    parent_region_id: RegionId | UnsetType | None = UNSET
-    description: str | UnsetType | None = UNSET
-
-
-class ServiceNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /services."""
-
-    type: Name
-    name: Name | None = None
-    description: str | None = None
-    enabled: bool = True
-
-
-class ServiceChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /services/{id}."""
-
-    type: Name | UnsetType = UNSET
-    name: Name | UnsetType | None = UNSET
-    description: str | UnsetType | None = UNSET
-    enabled: bool | UnsetType = UNSET
-
-
-class EndpointNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /endpoints. ``region`` is the old word for ``region_id``."""
-
-    service_id: Id
-    interface: Interface
-    url: Url
-    region_id: RegionId | None = None
-    region: RegionId | None = None
-    enabled: bool = True
-
-
-class EndpointChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /endpoints/{id}."""
-
-    service_id: Id | UnsetType = UNSET
-    interface: Interface | UnsetType = UNSET
-    url: Url | UnsetType = UNSET
-    region_id: RegionId | UnsetType | None = UNSET
-    region: RegionId | UnsetType | None = UNSET
-    enabled: bool | UnsetType = UNSET
 
 
 class CredentialNew(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +48,31 @@ class Ec2New(msgspec.Struct, frozen=True, kw_only=True):
     """Body of POST /users/{user_id}/credentials/OS-EC2; a project is still a tenant here."""
 
     tenant_id: Id
+
+
+def creation(resource: Resource[Any]) -> type[msgspec.Struct]:
+    """The record of a POST's body: what has no default has to be there."""
+    hints = get_type_hints(resource.record, include_extras=True)
+    wanted = {b.field for b in resource.attributes.values() if b.attribute.post}
+    fields = []
+    for field in msgspec.structs.fields(resource.record):
+        if field.name in wanted and field.default_factory is not NODEFAULT:
+            made = msgspec.field(default_factory=field.default_factory)
+            fields.append((field.name, hints[field.name], made))
+        elif field.name in wanted:
+            fields.append((field.name, hints[field.name], field.default))
+    return _record(f"{resource.record.__name__}New", fields)
+
+
+def change(resource: Resource[Any]) -> type[msgspec.Struct]:
+    """The record of a PATCH's body."""
+    hints = get_type_hints(resource.record, include_extras=True)
+    wanted = [b.field for b in resource.attributes.values() if b.attribute.put]
+    return _record(f"{resource.record.__name__}Change", [(name, hints[name] | UnsetType, UNSET) for name in wanted])
+
+
+def _record(name: str, fields: list[tuple[str, Any, Any]]) -> type[msgspec.Struct]:
+    return msgspec.defstruct(name, fields, frozen=True, kw_only=True)
 
 
 def read_object(body: bytes, singular: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, delete, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from nebula.errors import BadRequest, Conflict, Forbidden, NotFound
+from nebula.model.attribute import Resource
 from nebula_controller.api import about
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import attributes, documents, policy
@@ -32,11 +33,12 @@ Values = dict[str, Any]
 
 
 class Collection:
-    """One kind of identity object. Subclasses set the class attributes."""
+    """One kind of identity object. Subclasses say what it is (``resource``) and where its rows are (``table``)."""
 
+    resource: Resource[Any]
+    table: Table
     singular: str
     plural: str
-    table: Table
     new: type[msgspec.Struct]
     changed: type[msgspec.Struct]
     filters: frozenset[str]
@@ -45,6 +47,14 @@ class Collection:
     """A POST has a list."""
     extensible = True
     """Attributes that nobody knows are stored and given back, as in Keystone."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        resource = cls.__dict__.get("resource")
+        if resource is not None:
+            cls.singular, cls.plural = resource.singular, resource.plural
+            cls.new, cls.changed = attributes.creation(resource), attributes.change(resource)
+            cls.filters = frozenset(b.field for b in resource.attributes.values() if b.attribute.filtered)
 
     def __init__(self, site: Site) -> None:
         self.site = site

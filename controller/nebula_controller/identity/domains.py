@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Row, delete, select, update
 
 from nebula.errors import Forbidden
+from nebula.model.identity import DOMAIN
 from nebula_controller.identity import grants
-from nebula_controller.identity.attributes import DomainChange, DomainNew
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Values
 from nebula_controller.identity.policy import Target
@@ -25,12 +25,8 @@ DEFAULT_DOMAIN = "default"
 class Domains(Collection):
     """``/v3/domains``."""
 
-    singular = "domain"
-    plural = "domains"
+    resource = DOMAIN
     table = domains
-    new = DomainNew
-    changed = DomainChange
-    filters = frozenset({"name", "enabled"})
 
     def target(self, row: Row[Any]) -> Target:
         """A domain's reader may see the domain itself."""

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
-from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import ColumnElement, Row, and_, insert, or_, select
 
 from nebula.errors import BadRequest, Conflict, Forbidden, InvalidAttribute, NotFound
+from nebula.model.identity import LIMIT, REGISTERED_LIMIT
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import attributes, grants, policy
-from nebula_controller.identity.attributes import Id, Name, RegionId
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Page, Values, condition, listing
 from nebula_controller.identity.policy import Target
@@ -25,52 +23,12 @@ from nebula_controller.identity.token import ScopeKind
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import domains, limits, projects, regions, registered_limits, services
 
-Amount = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 """-1 is no limit."""
 _BULK_LIMIT = 1000
 _MODEL = {
     "name": "flat",
     "description": "Limit enforcement and validation does not take project hierarchy into consideration.",
 }
-
-
-class RegisteredNew(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the body of POST /registered_limits."""
-
-    service_id: Id
-    resource_name: Name
-    default_limit: Amount
-    region_id: RegionId | None = None
-    description: str | None = None
-
-
-class RegisteredChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /registered_limits/{id}."""
-
-    service_id: Id | UnsetType = UNSET
-    resource_name: Name | UnsetType = UNSET
-    default_limit: Amount | UnsetType = UNSET
-    region_id: RegionId | UnsetType | None = UNSET
-    description: str | UnsetType | None = UNSET
-
-
-class LimitNew(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the body of POST /limits: of a project or of a domain."""
-
-    service_id: Id
-    resource_name: Name
-    resource_limit: Amount
-    region_id: RegionId | None = None
-    project_id: Id | None = None
-    domain_id: Id | None = None
-    description: str | None = None
-
-
-class LimitChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /limits/{id}."""
-
-    resource_limit: Amount | UnsetType = UNSET
-    description: str | UnsetType | None = UNSET
 
 
 class _Bulk(Collection):
@@ -100,12 +58,8 @@ class _Bulk(Collection):
 class RegisteredLimits(_Bulk):
     """``/v3/registered_limits``: everybody may read them."""
 
-    singular = "registered_limit"
-    plural = "registered_limits"
+    resource = REGISTERED_LIMIT
     table = registered_limits
-    new = RegisteredNew
-    changed = RegisteredChange
-    filters = frozenset({"service_id", "region_id", "resource_name"})
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """Service and region exist, and the resource has no limit there yet."""
@@ -145,12 +99,8 @@ class RegisteredLimits(_Bulk):
 class Limits(_Bulk):
     """``/v3/limits``: readers see all or their domain's, everybody those of the token's own scope."""
 
-    singular = "limit"
-    plural = "limits"
+    resource = LIMIT
     table = limits
-    new = LimitNew
-    changed = LimitChange
-    filters = frozenset({"project_id", "domain_id"})
 
     def operations(self) -> list[Operation]:
         """The five calls, and the model's, which has to come before the path of one limit."""

@@ -12,9 +12,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, not_, or_, select
 
 from nebula.errors import BadRequest, Forbidden, NotFound
+from nebula.model.identity import PROJECT, Tag, Tags
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import attributes, grants, policy
-from nebula_controller.identity.attributes import ProjectChange, ProjectNew, Tag, Tags
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Values, own_domain, require_domain
 from nebula_controller.identity.policy import Target
@@ -29,12 +29,8 @@ _FAMILY = {"parents_as_list", "parents_as_ids", "subtree_as_list", "subtree_as_i
 class Projects(Collection):
     """``/v3/projects`` and their tags."""
 
-    singular = "project"
-    plural = "projects"
+    resource = PROJECT
     table = projects
-    new = ProjectNew
-    changed = ProjectChange
-    filters = frozenset({"name", "enabled", "domain_id"})
 
     def operations(self) -> list[Operation]:
         """The five calls, and those on tags."""

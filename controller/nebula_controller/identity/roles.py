@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, insert, select
 
 from nebula.errors import BadRequest, Forbidden, NotFound
+from nebula.model.identity import ROLE
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import grants, policy
-from nebula_controller.identity.attributes import RoleChange, RoleNew
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Values, require_domain
 from nebula_controller.store.database import Transaction
@@ -25,12 +25,8 @@ RoleRow = Mapping[Any, Any]
 class Roles(Collection):
     """``/v3/roles``, implications, ``/v3/role_inferences``."""
 
-    singular = "role"
-    plural = "roles"
+    resource = ROLE
     table = roles
-    new = RoleNew
-    changed = RoleChange
-    filters = frozenset({"name", "domain_id"})
 
     def operations(self) -> list[Operation]:
         """The five calls, and those on implications."""

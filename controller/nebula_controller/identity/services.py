@@ -12,14 +12,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from nebula.errors import Forbidden, NotFound
-from nebula_controller.identity.attributes import (
-    EndpointChange,
-    EndpointNew,
-    RegionChange,
-    RegionNew,
-    ServiceChange,
-    ServiceNew,
-)
+from nebula.model.identity import ENDPOINT, REGION, SERVICE
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Values
 from nebula_controller.identity.site import PREFIX
@@ -32,12 +25,8 @@ PUBLIC_URL = "$(public_url)s"
 class Regions(Collection):
     """``/v3/regions``."""
 
-    singular = "region"
-    plural = "regions"
+    resource = REGION
     table = regions
-    new = RegionNew
-    changed = RegionChange
-    filters = frozenset({"parent_region_id"})
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """The parent has to exist."""
@@ -73,12 +62,8 @@ class Regions(Collection):
 class Services(Collection):
     """``/v3/services``. Endpoints go with their service; registered limits keep it."""
 
-    singular = "service"
-    plural = "services"
+    resource = SERVICE
     table = services
-    new = ServiceNew
-    changed = ServiceChange
-    filters = frozenset({"type", "name"})
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
         """Forbidden while there are registered limits of it."""
@@ -96,12 +81,8 @@ class Services(Collection):
 class Endpoints(Collection):
     """``/v3/endpoints``."""
 
-    singular = "endpoint"
-    plural = "endpoints"
+    resource = ENDPOINT
     table = endpoints
-    new = EndpointNew
-    changed = EndpointChange
-    filters = frozenset({"interface", "service_id", "region_id"})
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """Service and region have to exist."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select
 
-from nebula.errors import BadRequest, NotFound
+from nebula.errors import BadRequest, InvalidAttribute, NotFound
+from nebula.model.identity import GROUP, USER
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import grants, policy
-from nebula_controller.identity.attributes import GroupChange, GroupNew, UserChange, UserNew
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import HIDDEN, Collection, Values, listing, own_domain, require_domain
 from nebula_controller.identity.passwordchange import keep_former
@@ -40,12 +40,8 @@ _SECRET = frozenset(
 class Users(Collection):
     """``/v3/users``, their projects and groups."""
 
-    singular = "user"
-    plural = "users"
+    resource = USER
     table = users
-    new = UserNew
-    changed = UserChange
-    filters = frozenset({"name", "enabled", "domain_id"})
     hidden = HIDDEN | _SECRET
 
     def operations(self) -> list[Operation]:
@@ -80,6 +76,8 @@ class Users(Collection):
         """A new password or disabling voids all tokens of the user for good."""
         if values.pop("domain_id", row.domain_id) != row.domain_id:
             raise BadRequest("The domain_id of a user cannot be changed.")
+        if values.get("enabled", True) is None:
+            raise InvalidAttribute("enabled", "Expected `bool`, got `null`")
         self.site.directories.refuse_change(tx, row.domain_id)
         if "password_hash" in values or (values.get("enabled") is False and row.enabled):
             values["tokens_valid_after"] = self.site.clock()
@@ -140,12 +138,8 @@ class Users(Collection):
 class Groups(Collection):
     """``/v3/groups`` and their members."""
 
-    singular = "group"
-    plural = "groups"
+    resource = GROUP
     table = groups
-    new = GroupNew
-    changed = GroupChange
-    filters = frozenset({"name", "domain_id"})
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
