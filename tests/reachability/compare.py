@@ -1,7 +1,8 @@
 """The oracle and the packets beside each other: what each probe came to, and where the two do not agree.
 
 Effects: packets on a cloud's wire. Probes go in small lots. A lot has ended when all that must arrive has arrived;
-that no more comes is then shown by a broadcast of every station, sent after the last.
+that no more comes is then shown by a broadcast of every station, sent after the last. What is missing is sent once
+more, as every host does (RFC 9293, 3.8): one lost packet is no disagreement, and is counted.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ class Disagreement(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """``asked`` questions of all kinds, ``seconds`` for their packets alone."""
+    """``asked`` questions of all kinds, ``seconds`` for their packets alone; ``again`` had to be sent twice."""
 
     asked: int
     reached: int
+    again: int
     seconds: float
     disagreements: tuple[Disagreement, ...]
 
@@ -59,6 +61,7 @@ class Comparison:
         self.found: list[Disagreement] = []
         self.reached = 0
         self.asked = 0
+        self.again: set[int] = set()
         self.wire.answer = self._answer
 
     def name(self, identity: str | None) -> str:
@@ -72,7 +75,7 @@ class Comparison:
         self._resolutions()
         probes = choose(self.topology, rng, first, count, used)
         self.try_out(probes)
-        return Outcome(self.asked, self.reached, time.monotonic() - began, tuple(self.found))
+        return Outcome(self.asked, self.reached, len(self.again), time.monotonic() - began, tuple(self.found))
 
     def _must(self, kind: str, probe: str, expected: str, seen: str) -> None:
         self.asked += 1
@@ -184,21 +187,31 @@ class Comparison:
         answers = {number: self._answers_to(found) for number, found in fates.items()}
         for start in range(0, len(probes), _LOT):
             lot = probes[start : start + _LOT]
-            for one in lot:
-                self.wire.send(one.sender, frames.probe(one.number, one.packet, (one.source_mac, one.target_mac)))
             due = {(one.number, False) for one in lot if _certain(fates[one.number], self.topology)}
             due |= {(one.number, True) for one in lot if _certain(answers[one.number], self.topology)}
-            self.wire.pump_until(lambda due=due: due <= set(self._seen()), _PATIENCE_S)
+            self._send(lot)
+            if not self.wire.pump_until(lambda due=due: due <= set(self._seen()), _PATIENCE_S):
+                missing = {number for number, _ in due - set(self._seen())}
+                self.again |= missing
+                self._send([one for one in lot if one.number in missing])
+                self.wire.pump_until(lambda due=due: due <= set(self._seen()), _PATIENCE_S)
         self._settle()
         seen = self._seen()
         for one in probes:
             self._judge(one, fates[one.number], seen)
 
+    def _send(self, probes: Sequence[Probe]) -> None:
+        for one in probes:
+            self.wire.send(one.sender, frames.probe(one.number, one.packet, (one.source_mac, one.target_mac)))
+
     def _seen(self) -> dict[tuple[int, bool], list[tuple[str, Packet]]]:
         found: dict[tuple[int, bool], list[tuple[str, Packet]]] = defaultdict(list)
         for one in self.wire.arrived:
-            if isinstance(one.what, Seen):
-                found[one.what.number, one.what.is_answer].append((one.station, one.what.packet))
+            if not isinstance(one.what, Seen):
+                continue
+            here, what = found[one.what.number, one.what.is_answer], (one.station, one.what.packet)
+            if what not in here or one.what.number not in self.again:
+                here.append(what)
         return found
 
     def _judge(self, probe: Probe, fates: list[Fate], seen: dict[tuple[int, bool], list[tuple[str, Packet]]]) -> None:

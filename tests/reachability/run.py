@@ -88,7 +88,7 @@ def run(seeds: Sequence[int], *, shrink: bool = True) -> int:
     began = time.monotonic()
     runner = Runner()
     print(f"three nodes are up after {time.monotonic() - began:.1f} s", flush=True)
-    asked, arrived, seconds, failed = 0, 0, 0.0, 0
+    asked, arrived, again, seconds, failed = 0, 0, 0, 0.0, 0
     for seed in seeds:
         started = time.monotonic()
         outcomes: list[Outcome] = []
@@ -106,8 +106,10 @@ def run(seeds: Sequence[int], *, shrink: bool = True) -> int:
         bad = any(one.disagreements for one in outcomes)
         print(f"seed {seed}: {words}, {time.monotonic() - started:.1f} s{', DISAGREES' if bad else ''}", flush=True)
         asked, arrived = asked + sum(one.asked for one in outcomes), arrived + sum(one.reached for one in outcomes)
+        again += sum(one.again for one in outcomes)
         seconds, failed = seconds + sum(one.seconds for one in outcomes), failed + bad
     total = time.monotonic() - began
-    print(f"{len(seeds)} seeds, {asked} questions, {arrived} packets arrived, {failed} seeds disagree", flush=True)
+    print(f"{len(seeds)} seeds, {asked} questions, {arrived} packets arrived, {again} sent twice", flush=True)
+    print(f"{failed} seeds disagree", flush=True)
     print(f"{total:.0f} s in all, {asked / max(seconds, 0.001):.0f} questions/s while asking")
     return failed
