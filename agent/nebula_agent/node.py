@@ -149,8 +149,7 @@ class Node:
         """
         if self.ovsdb is None or self.vxlan_devices or self.datapath_type != "netdev":
             return underlay
-        rows = self.ovsdb.state().interfaces.values()
-        return next((row.name for row in rows if row.bridge == underlay and row.type in ("", "system")), underlay)
+        return openvswitch.uplink(self.ovsdb.state(), underlay) or underlay
 
     def plugs(self) -> tuple[Plug, ...]:
         """What something else has plugged into br-int."""

@@ -6,6 +6,7 @@ import datetime
 import itertools
 import json
 import os
+import select
 import stat
 import sys
 from collections.abc import Callable, Sequence
@@ -145,6 +146,16 @@ class PacketFile:
             if self._path != STDOUT:
                 os.close(self._fd)
                 self._fd = -1
+
+
+def reader_has_gone() -> bool:
+    """Whether standard output is a pipe that nobody reads any more: known before anything is written to it."""
+    poller = select.poll()
+    try:
+        poller.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        return False  # not a descriptor
+    return any(events & select.POLLERR for _fd, events in poller.poll(0))
 
 
 def header(

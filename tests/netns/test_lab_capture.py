@@ -203,6 +203,22 @@ def test_two_at_once_and_ctrl_c(lab: _Lab, file: str) -> None:
     lab.leaves_nothing()
 
 
+def test_into_a_pipe(lab: _Lab) -> None:
+    """As Wireshark reads it, while it comes; and when the reader goes, it ends before another packet does."""
+    words = " ".join(lab.argv("capture", "path", "web", "db", "-w", "-", "--filter", "icmp"))
+    env = {"NEBULA_LAB": _NAME}
+    reading = lab.machine.start("sh", "-c", f"{words} -c 8 | tshark -n -r - -T fields -e icmp.type", user=True, env=env)
+    assert reading.stderr is not None
+    while "capturing at" not in (line := reading.stderr.readline()):
+        assert line
+    lab.ping("web", "192.168.50.4")
+    out, error = reading.communicate(timeout=20)
+    assert out.split() == ["8"] * 4 + ["0"] * 4, error
+    leaving = lab.machine.call("sh", "-c", f"{words} | head -c 100 | wc -c", user=True, env=env, timeout_s=20)
+    assert leaving.stdout.strip() == "100"
+    lab.leaves_nothing()
+
+
 def test_a_full_disk(lab: _Lab) -> None:
     """The file ends with its last whole packet; the reason and the exit code say so."""
     if not lab.machine.private:

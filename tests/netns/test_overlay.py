@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import tempfile
 
 import pytest
-from agent_node import AgentNode, Space, eventually, sh, two_nodes
+from agent_node import DATAPATH, AgentNode, Space, eventually, sh, two_nodes
 from agent_outside import WEB, Capture, Outside
 from agent_views import (
     ADDRESSES,
@@ -24,10 +25,14 @@ from agent_views import (
     compute1,
     net1,
 )
+from nebula_agent.edge.packets import Frame, PacketSocket
+from nebula_agent.edge.pcap_filter import compile_filter
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
+from nebula.capture.bpf import both, inside_vxlan, vxlan_of
+from nebula.capture.frames import look
 from nebula.ids import PortId
 
 pytestmark = pytest.mark.sandbox
@@ -204,3 +209,28 @@ def _arrived(node: AgentNode) -> int:
     """Packets for VXLAN's port that have come to the node, dropped or not."""
     rule = next(line for line in node.run("iptables-save", "-c", "-t", "raw").splitlines() if "--dport 4789" in line)
     return int(rule[1:].partition(":")[0])
+
+
+@pytest.mark.skipif(DATAPATH != "netdev", reason="about tunnels of the userspace datapath")
+def test_a_capture_sees_the_userspace_datapaths_own_tunnels() -> None:
+    """They pass by the bridge that has the tunnel address and cross its port: there the agent listens."""
+    with two_nodes("ovs") as (first, second):
+        _connected(first, second, gateway=None)
+        fd = os.open(f"/proc/{second.pid}/ns/net", os.O_RDONLY)
+        program = both(vxlan_of((VNI,)), inside_vxlan(compile_filter("icmp", 200)))
+        listening = PacketSocket("underlay0", fd, program)
+        beside = PacketSocket(second.vtep_device, fd, program)
+        second.run("ping", "-c", "1", "-W", "3", VM2_IP, namespace=NS1)
+        found: list[Frame] = []
+
+        def heard() -> bool:
+            listening.wait(0.1)
+            found.extend(listening.read())
+            return len(found) >= 2
+
+        eventually(heard, "request and answer")
+        assert [(frame.outgoing, look(frame.data)[0]) for frame in found] == [(True, VNI), (False, VNI)]
+        assert beside.read() == []
+        for one in (listening, beside):
+            one.close()
+        os.close(fd)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from nebula_controller.nodes import captures as captures_module
-from nebula_controller.nodes.captures import MOST_CAPTURES, READER_S, SILENT_S, Captures
+from nebula_controller.nodes.captures import MOST_CAPTURES, MOST_OF_A_USER, READER_S, SILENT_S, Captures
 from southbound_world import ADMIN, BEARER, MEMBER, OTHER, World
 
 from nebula.capture.order import CaptureOrder, Listening
@@ -264,10 +264,14 @@ def test_a_silent_node_is_told_to_the_reader() -> None:
 
 
 def test_so_many_and_no_more() -> None:
-    """Until one ends."""
+    """Until one ends; and not all of them one user's."""
     captures = Captures()
-    made = [captures.begin("u", [Host("n1")]) for _number in range(MOST_CAPTURES)]
-    with pytest.raises(Conflict, match="16 captures run"):
+    made = [captures.begin("u", [Host("n1")]) for _number in range(MOST_OF_A_USER)]
+    with pytest.raises(Conflict, match="8 captures of yours run"):
         captures.begin("u", [Host("n1")])
+    for number in range(MOST_CAPTURES - MOST_OF_A_USER):
+        captures.begin(f"v{number}", [Host("n1")])
+    with pytest.raises(Conflict, match="16 captures run"):
+        captures.begin("w", [Host("n1")])
     captures.end(made[0])
-    captures.begin("u", [Host("n1")])
+    captures.begin("w", [Host("n1")])

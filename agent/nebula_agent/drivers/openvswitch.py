@@ -162,6 +162,12 @@ class OpenVSwitchDriver:
             return ""  # it is just being made, or ovs-vswitchd is away
 
 
+def uplink(state: OvsState, bridge: str) -> str:
+    """The first device of the kernel that is a port of the bridge, or ''."""
+    rows = (row for row in state.interfaces.values() if row.bridge == bridge and row.type in ("", "system"))
+    return min((row.name for row in rows if row.name != bridge), default="")
+
+
 def plugged(state: OvsState, exists: Callable[[str], bool]) -> tuple[tuple[str, str], ...]:
     """(port id, device) of interfaces on br-int that something else plugged, sorted.
 

@@ -19,6 +19,8 @@ from nebulactl.capture_output import STDOUT, Limits, PacketFile
 from nebulactl.capture_session import Session
 from nebulactl.capture_what import wanted
 from nebulactl.invocation import api
+from nebulactl.nouns import INSTANCE
+from nebulactl.options import names_of
 
 _LONGEST_BYTES = 262_144
 _CONDITIONS = {"duration": "duration_s", "filesize": "size_bytes", "packets": "packets", "files": "files"}
@@ -40,7 +42,7 @@ def _limits(ctx: click.Context, parameter: click.Parameter, values: tuple[str, .
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True)
+@click.argument("what", nargs=-1, required=True, shell_complete=names_of(INSTANCE))
 @click.option("-w", "--write", "path", metavar="FILE", help="A pcapng file; '-' is standard output, for Wireshark.")
 @click.option("--print", "printed", is_flag=True, help="Also a line a packet, when a file is written.")
 @click.option("--filter", "expression", default="", metavar="EXPRESSION", help="As tcpdump's (pcap-filter(7)).")
@@ -190,6 +192,8 @@ class _Run:
                 self._write(frames[:left])
                 if self._is_full():
                     return
+                if capture_output.reader_has_gone():
+                    raise BrokenPipeError
                 if 0 < self._stop.duration_s <= time.monotonic() - began_s:
                     self._end_soon()
         except NotFound as error:  # it was not read for too long

@@ -17,6 +17,8 @@ from nebula.errors import Conflict, NotFound
 from nebula.ids import Host
 
 MOST_CAPTURES = 16
+MOST_OF_A_USER = 8
+"""So that one user cannot keep the others from capturing."""
 MOST_WAITING_BYTES = 8 * 1024 * 1024
 """Before the reader of one capture; then its nodes have to wait."""
 MOST_READ_BYTES = 4 * 1024 * 1024
@@ -115,7 +117,9 @@ class Captures:
     def begin(self, user_id: str | None, hosts: Iterable[Host]) -> Capture:
         """Raises Conflict where too many run."""
         if len(self._captures) >= MOST_CAPTURES:
-            raise Conflict(f"{MOST_CAPTURES} captures run; end one first.")
+            raise Conflict(f"{MOST_CAPTURES} captures run; one has to end first.")
+        if sum(capture.user_id == user_id for capture in self._captures.values()) >= MOST_OF_A_USER:
+            raise Conflict(f"{MOST_OF_A_USER} captures of yours run; end one first.")
         capture = Capture(user_id, hosts, self._monotonic_s)
         self._captures[capture.id] = capture
         return capture
