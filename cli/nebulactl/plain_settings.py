@@ -68,12 +68,14 @@ def _tags(noun: Noun) -> list[Setting]:
 
 
 def _made(bound: BoundAttribute) -> Setting:
+    noun = PROJECT if bound.name == "project_id" else _BY_TABLE.get(bound.attribute.refers_to)
+    about = bound.attribute.about
     return Setting(
         flag=declared.flag(bound),
         attribute=bound.name,
-        help=bound.attribute.about,
+        help=f"{about.removesuffix('.')} (name or id)." if noun is not None else about,
         type=click.INT if bound.type is int else None,
-        noun=PROJECT if bound.name == "project_id" else _BY_TABLE.get(bound.attribute.refers_to),
+        noun=noun,
         many=bound.type is tuple,
         required=bound.attribute.required,
     )

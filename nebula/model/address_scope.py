@@ -12,7 +12,7 @@ from nebula.model.standard import Shared, Standard, fixed
 class AddressScope(Standard, frozen=True, kw_only=True):
     """The pools of one IP version that share no address."""
 
-    ip_version: Annotated[int, fixed(accept.choice((4, 6)), "4 (default) or 6.", required=True)]
+    ip_version: Annotated[int, fixed(accept.choice((4, 6)), "4 or 6.", required=True)]
     shared: Annotated[bool, Shared] = False
 
 

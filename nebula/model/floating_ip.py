@@ -46,7 +46,7 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
 
     floating_network_id: Annotated[
         str,
-        reference("networks", post=True, required=True, about="External network (name or id).", flag="--network"),
+        reference("networks", post=True, required=True, about="External network.", flag="--network"),
     ]
     floating_ip_address: Annotated[
         str,
@@ -68,7 +68,7 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
             stored=False,
             sent=False,
             filtered=False,
-            about="An address of this subnet (name or id).",
+            about="An address of this subnet.",
         ),
     ] = None
     floating_port_id: Annotated[
@@ -76,11 +76,11 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
     ] = ""
     port_id: Annotated[
         str | None,
-        reference("ports", optional=True, post=True, put=True, indexed=True, about="The inner port (name or id)."),
+        reference("ports", optional=True, post=True, put=True, indexed=True, about="The inner port."),
     ] = None
     fixed_ip_address: Annotated[str | None, _inner_address] = None
     router_id: Annotated[
-        str | None, Attribute(length=36, refers_to="routers", indexed=True, about="On this router (name or id).")
+        str | None, Attribute(length=36, refers_to="routers", indexed=True, about="On this router.")
     ] = None
     qos_policy_id: Annotated[str | None, AssignedQos] = None
     qos_network_policy_id: Annotated[str | None, EXPANDED] = None
@@ -106,7 +106,7 @@ class PortForwarding(Nameless, frozen=True, kw_only=True):
             indexed=True,
             title="Internal Port ID",
             flag="--port",
-            about="The inner port (name or id).",
+            about="The inner port.",
         ),
     ]
     internal_ip_address: Annotated[str | None, _inner_address] = None

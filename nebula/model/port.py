@@ -82,7 +82,7 @@ def _dhcp_options(value: object) -> object:
 class Port(Standard, frozen=True, kw_only=True):
     """An attachment to a network. ``host`` is empty while nobody has bound it."""
 
-    network_id: Annotated[str, reference("networks", post=True, required=True, about="Its network (name or id).")]
+    network_id: Annotated[str, reference("networks", post=True, required=True, about="Its network.")]
     mac_address: Annotated[
         str,
         settable(
@@ -146,7 +146,7 @@ class Port(Standard, frozen=True, kw_only=True):
     ] = ()
     security_groups: Annotated[
         tuple[str, ...],
-        settable(accept.optional(accept.identifiers), "Group (name or id).", stored=False, filtered=False),
+        settable(accept.optional(accept.identifiers), "Group.", stored=False, filtered=False),
     ] = ()
     extra_dhcp_opts: Annotated[
         tuple[dict[str, str | int | None], ...],

@@ -36,7 +36,7 @@ class RbacPolicy(Nameless, frozen=True, kw_only=True):
     action: Annotated[str, fixed(accept.string(), "What the target may do.", required=True, length=32)]
     target_tenant: Annotated[
         str,
-        settable(_target, "Project (name or id), or * for all.", required=True, flag="--target-project"),
+        settable(_target, "Project, or * for all.", required=True, flag="--target-project"),
     ]
     description: Annotated[str, _unsent] = ""
     tags: Annotated[tuple[str, ...], _unsent] = ()

@@ -134,7 +134,7 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
             post=True,
             cascades=True,
             indexed=True,
-            about="The other side is in this group (name or id).",
+            about="The other side is in this group.",
             title="Remote Security Group",
         ),
     ] = None
@@ -145,7 +145,7 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
             optional=True,
             post=True,
             indexed=True,
-            about="The other side is in this address group (name or id).",
+            about="The other side is in this address group.",
         ),
     ] = None
     belongs_to_default_sg: Annotated[bool | None, EXPANDED] = None

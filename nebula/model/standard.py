@@ -35,7 +35,7 @@ def reference(table: str, *, optional: bool = False, **more: Any) -> Attribute:
 
 
 Id = Attribute(length=36)
-Owner = fixed(accept.string(), "Owner's project (name or id).", indexed=True)
+Owner = fixed(accept.string(), "Owner's project.", indexed=True)
 Words = settable(accept.string(), "Description.")
 Tags = fixed(accept.tags, "Tag.", filtered=False)
 Name = settable(accept.string(), "Name.", indexed=True)

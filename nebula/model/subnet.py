@@ -44,11 +44,11 @@ class Subnet(Standard, frozen=True, kw_only=True):
 
     network_id: Annotated[
         str,
-        reference("networks", post=True, required=True, cascades=True, indexed=True, about="Its network (name or id)."),
+        reference("networks", post=True, required=True, cascades=True, indexed=True, about="Its network."),
     ]
     ip_version: Annotated[
         int,
-        fixed(accept.choice((4, 6)), "4 or 6; by default what the range is.", required=True),
+        fixed(accept.choice((4, 6)), "4 or 6.", required=True),
     ]
     cidr: Annotated[
         str,
@@ -97,7 +97,7 @@ class Subnet(Standard, frozen=True, kw_only=True):
         str | None,
         settable(
             accept.optional(accept.ip_address),
-            "An address, 'auto' (the first one) or 'none'.",
+            "Address of the gateway; none, if null.",
             length=64,
             title="Gateway",
             flag="--gateway",

@@ -14,7 +14,8 @@ QUOTA_LARGEST = 2**31 - 1
 
 
 def _length(which: str, title: str = "") -> Attribute:
-    about, flag = f"{which.capitalize()} length of a prefix.", f"--{which}-prefix-length"
+    words = {"min": "Shortest length of what is cut.", "max": "Longest length of what is cut."}
+    about, flag = words.get(which, "Length of what is cut, by default."), f"--{which}-prefix-length"
     return settable(accept.integer(0, 128), about, title=title, flag=flag)
 
 

@@ -19,6 +19,7 @@ _VERSION = msgspec.structs.replace(
     type=click.Choice(["4", "6"]),
     convert=lambda _api, value: int(value),
     required=False,
+    help="4 (default) or 6.",
 )
 
 

@@ -34,7 +34,7 @@ _FIXED_IP = msgspec.structs.replace(
     of_attribute(PORT, "fixed_ips"), type=FIXED_IP_TYPE, metavar=FIXED_IP_METAVAR, convert=fixed_ip
 )
 _CLEARABLE_FIXED_IP = msgspec.structs.replace(_FIXED_IP, clear="--no-fixed-ip")
-_GROUP = msgspec.structs.replace(of_attribute(PORT, "security_groups"), noun=SECURITY_GROUP)
+_GROUP = msgspec.structs.replace(of_attribute(PORT, "security_groups"), noun=SECURITY_GROUP, help="Group (name or id).")
 _CLEARABLE_GROUP = msgspec.structs.replace(_GROUP, clear="--no-security-group")
 _PAIR = msgspec.structs.replace(
     of_attribute(PORT, "allowed_address_pairs"),

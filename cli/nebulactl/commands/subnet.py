@@ -20,12 +20,15 @@ def _gateway(_api: Api, value: str) -> str | msgspec.UnsetType | None:
     return {"auto": msgspec.UNSET, "none": None}.get(value.lower(), value)
 
 
-_GATEWAY = msgspec.structs.replace(of_attribute(SUBNET, "gateway_ip"), convert=_gateway)
+_GATEWAY = msgspec.structs.replace(
+    of_attribute(SUBNET, "gateway_ip"), convert=_gateway, help="An address, 'auto' (the first one) or 'none'."
+)
 _VERSION = msgspec.structs.replace(
     of_attribute(SUBNET, "ip_version"),
     type=click.Choice(["4", "6"]),
     convert=lambda _api, value: int(value),
     required=False,
+    help="4 or 6; by default what the range is.",
 )
 _POOL = Setting(
     flag="--allocation-pool",
