@@ -65,22 +65,23 @@ class Captures:
     def __init__(self, access: Access, host: Host) -> None:
         self._access = access
         self._host = host
-        self._programs: dict[int, bpf.Program] = {}
+        self._programs: dict[int, dict[int, bpf.Program]] = {}
+        """By the questions' numbers, until the loop comes to them; then by the points'."""
         self._running: dict[str, _Capture] = {}
 
     def prepared(self, ask: Ask) -> Ask:
-        """``ask`` with a capture's filters compiled before: libpcap may have to look up a name.
-
-        One question is asked at a time.
-        """
+        """``ask`` with a capture's filters compiled before: libpcap may have to look up a name."""
 
         def asked(question: Question, reply: Callable[[NodeAnswer], None]) -> None:
             if question.capture is not None:
                 try:
-                    self._programs = self._compiled(question.capture)
+                    compiled = self._compiled(question.capture)
                 except (NebulaError, ValueError) as error:
                     reply(NodeAnswer(question.id, self._host, error=str(error)))
                     return
+                if len(self._programs) >= MOST_CAPTURES:  # the loop has not come to them for minutes
+                    self._programs.clear()
+                self._programs[question.id] = compiled
             ask(question, reply)
 
         return asked
@@ -102,8 +103,9 @@ class Captures:
 
     def start(self, question: Question, points: Iterable[Point | Listening]) -> tuple[Listening, ...]:
         """Begin; what is listened at, and what is not (``Listening`` with an error) and why. Raises Conflict."""
-        order, programs = question.capture, self._programs
-        assert order is not None
+        order, programs = question.capture, self._programs.pop(question.id, None)
+        if order is None or programs is None:
+            raise NebulaError("the capture was asked for too long ago")
         self._running = {key: capture for key, capture in self._running.items() if capture.is_alive()}
         twice = self._running.pop(order.capture_id, None)
         if twice is not None:  # the controller has not heard our answer, and asks again

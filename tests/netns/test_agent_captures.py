@@ -18,7 +18,7 @@ from nebula_agent.edge import netns
 
 from nebula.capture.order import CaptureOrder, ListenAt, Listening
 from nebula.capture.stream import Chunk, frames_of, unpack
-from nebula.errors import Conflict
+from nebula.errors import Conflict, NebulaError
 from nebula.ids import Host, PortId
 from nebula.view.question import Ask, NodeAnswer, Question
 
@@ -188,3 +188,12 @@ def test_a_filter_is_refused_before_the_loop_hears_of_it(controller: Controller)
     assert "can't parse filter expression" in answer.error
     assert rings() == 0
     captures.stop()
+
+
+def test_a_question_that_waited_for_too_long_is_refused(controller: Controller) -> None:
+    """Its filters are forgotten: nothing is listened at without them."""
+    captures = Captures(Access(controller.url, secret="s"), Host("n1"))
+    order = CaptureOrder("c1", POINTS, "icmp", 262_144, 1 << 20)
+    with pytest.raises(NebulaError, match="too long ago"):
+        captures.start(Question(9, Ask.CAPTURE, capture=order), PLACES)
+    assert rings() == 0
