@@ -6,6 +6,7 @@ Effects: HTTP, and the token cache. It knows the three error shapes (Keystone's,
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -34,6 +35,8 @@ Query: TypeAlias = Mapping[str, list[str]]
 IDENTITY, NETWORK, COMPUTE, NEBULA = "identity", "network", "compute", "nebula"
 _VERSION = {IDENTITY: "/v3", NETWORK: "/v2.0", COMPUTE: "/v2.1", NEBULA: "/v1"}
 _TIMEOUT_S = 30.0
+_NEW_S = 60.0
+"""A token that is younger and not good is not made good by another login."""
 _BY_STATUS: dict[int, type[NebulaError]] = {
     error.status: error for error in (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, PreconditionFailed)
 }
@@ -73,7 +76,7 @@ class Api:
         self._clients: dict[str, Client] = {}
         self._trust = Trust(credentials.cacert)
         self._grant: Grant | None = None
-        self._grant_is_new = False
+        self._logged_in_s = float("-inf")
 
     @property
     def grant(self) -> Grant:
@@ -127,9 +130,10 @@ class Api:
     def _answer(
         self, method: str, service: str, path: str, body: JsonObject | None, more: Mapping[str, str]
     ) -> Response:
-        """Logs in anew where the remembered token is not good any more."""
+        """Logs in anew where the remembered token is not good any more, or has expired: a capture may take days."""
         response = self._send(method, service, path, body, more)
-        if response.status == 401 and not self._grant_is_new and not self._credentials.token:
+        is_new = time.monotonic() - self._logged_in_s < _NEW_S
+        if response.status == 401 and not is_new and not self._credentials.token:
             self._cache.drop()
             self.log_in()
             response = self._send(method, service, path, body, more)
@@ -194,7 +198,7 @@ class Api:
         if response.status >= 300:
             raise error_of(response, "login")
         self._grant = _grant_of(response)
-        self._grant_is_new = True
+        self._logged_in_s = time.monotonic()
         if not given.token:
             self._cache.keep(self._grant)
         return self._grant

@@ -248,3 +248,20 @@ def test_it_is_not_the_last_call(nebulactl: Nebulactl, capturing: Cloud) -> None
     asked = [path for path, _body in capturing.sent("GET") if "/receipts/" in path]
     posts = [number for number, (_m, path, _b) in enumerate(capturing.requests, 1) if path == last[0]]
     assert asked[0] == f"/nebula/v1/receipts/req-{posts[0]:04d}"
+
+
+def test_a_token_that_expires_meanwhile(
+    nebulactl: Nebulactl, capturing: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A capture goes on with another, as often as that happens."""
+    monkeypatch.setattr("nebulactl.api._NEW_S", 0.0)
+    served = capturing._capture
+
+    def expiring(method: str) -> tuple[int, dict[str, str], Any]:
+        capturing.tokens.clear()
+        return served(method)
+
+    monkeypatch.setattr(capturing, "_capture", expiring)
+    ended = nebulactl("capture", "underlay", "-c", "2")
+    assert (ended.code, len(ended.out.splitlines())) == (0, 2), ended.err
+    assert capturing.logins >= 4
