@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,20 +25,8 @@ _SOURCES = (
     "/etc/apt/sources.list.d/ubuntu.sources",
     "/etc/apt/sources.list",
 )
-_PACKAGES = (
-    *(
-        "openvswitch-switch",
-        "dnsmasq-base",
-        "udhcpc",
-        "iptables",
-        "iproute2",
-        "ethtool",
-        "procps",
-        "python3",
-        "adduser",
-    ),
-    *("iputils-ping", "curl", "conntrack"),
-)
+_TOOLS = ("python3", "iputils-ping", "curl")
+"""What the tests run in the nodes, beside what our packages ask for."""
 _MMDEBSTRAP = (
     "--variant=minbase",
     "--aptopt=APT::Install-Recommends false",
@@ -65,19 +54,29 @@ def build(engine: Engine, folder: Path) -> None:
 
 def root() -> Path:
     """The Debian root as a tar file, from the cache. Raises NoContainers."""
-    release = _release()
-    recipe = hashlib.sha256(repr((_PACKAGES, _MMDEBSTRAP, release)).encode()).hexdigest()[:16]
+    release, packages = _release(), _packages()
+    recipe = hashlib.sha256(repr((packages, _MMDEBSTRAP, release)).encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "nebula-tests", "containers")
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / f"{release}-{recipe}.tar"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            _bootstrap(release, made)
+            _bootstrap(release, packages, made)
             for other in folder.glob("*.tar"):
                 if other != made:
                     other.unlink()
     return made
+
+
+def _packages() -> list[str]:
+    """What our packages depend on, without each other."""
+    found = set(_TOOLS)
+    for control in (ROOT / "deb/debian").glob("*/control"):
+        depends = re.search(r"^Depends: (.*)$", control.read_text(), re.MULTILINE)
+        words = [word.split()[0] for word in depends[1].split(",")] if depends else []
+        found |= {word for word in words if not word.startswith(("nebula", "{"))}
+    return sorted(found)
 
 
 def _release() -> str:
@@ -88,12 +87,12 @@ def _release() -> str:
     raise NoContainers("the nodes' image is made of this machine's Debian or Ubuntu release, and it is neither")
 
 
-def _bootstrap(release: str, made: Path) -> None:
+def _bootstrap(release: str, packages: list[str], made: Path) -> None:
     sources = next((path for path in map(Path, _SOURCES) if path.exists()), None)
     if sources is None:
         raise NoContainers("apt has no sources of Debian packages here")
     new = made.with_suffix(".new")
-    argv = ["mmdebstrap", "--quiet", *_MMDEBSTRAP, f"--include={','.join(_PACKAGES)}", "--format=tar"]
+    argv = ["mmdebstrap", "--quiet", *_MMDEBSTRAP, f"--include={','.join(packages)}", "--format=tar"]
     done = subprocess.run(
         [*argv, release, str(new), str(sources)], capture_output=True, text=True, check=False, timeout=500
     )
