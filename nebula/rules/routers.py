@@ -23,12 +23,10 @@ def bad_request(problem: str) -> BadRequest:
 def check_subnets(new: Sequence[Subnet], present: Sequence[Subnet]) -> list[NebulaError]:
     """A router cannot tell apart subnets that overlap, so it has none that do (a gateway's count too)."""
     return [
-        Conflict(
-            f"Bad router request: Router already has a port on subnet {subnet.id}."
+        bad_request(
+            f"Router already has a port on subnet {subnet.id}"
             if subnet.id == other.id
-            else f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr {other.cidr} of "
-            f"subnet {other.id}.",
-            type_name="RouterInterfaceSubnetConflict",
+            else f"Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr {other.cidr} of subnet {other.id}"
         )
         for subnet in new
         for other in present

@@ -73,7 +73,7 @@ class NetworkApi(Layer2):
                     blocks = {s.cidr for s in self.world.subnets_of(chosen).values()}
                     old = self.world.gateway_port(key)
                     if self.world.clashes(key, blocks, old):  # which of the subnets it gets is not ours to say
-                        ways |= {(409, "RouterInterfaceSubnetConflict")}
+                        ways |= {(400, "BadRequest")}
             if chosen != router.gateway and self.world.floating_through(key):
                 wrong |= {(409, "RouterExternalGatewayInUseByFloatingIp")}
         info = None if chosen is None else {"network_id": chosen}
@@ -97,7 +97,7 @@ class NetworkApi(Layer2):
             wrong = self.world.missing(asker, "subnets", chosen)
         if not wrong and subnet is not None:
             if self.world.clashes(key, [subnet.cidr]):
-                wrong |= {(409, "RouterInterfaceSubnetConflict"), (400, "BadRequest")}
+                wrong |= {(400, "BadRequest")}
             if subnet.gateway is None:
                 wrong |= {(400, "BadRequest")}
             elif subnet.gateway in self.world.taken(chosen):
@@ -125,7 +125,7 @@ class NetworkApi(Layer2):
             if not blocks or sum("." in cidr for cidr in blocks) > 1:
                 wrong |= {(400, "BadRequest")}
             if self.world.clashes(key, blocks):
-                wrong |= {(409, "RouterInterfaceSubnetConflict"), (400, "BadRequest")}
+                wrong |= {(400, "BadRequest")}
         path = f"/routers/{key}/add_router_interface"
         answer = self._call("PUT", path, {"port_id": chosen}, who, wrong)
         if answer and port is not None:

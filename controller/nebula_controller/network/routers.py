@@ -131,7 +131,7 @@ def extend_gateways(tx: Transaction, subnet: Subnet) -> None:
             with tx.connection.begin_nested():
                 raise_all(rules.check_subnets([subnet], subnets_of_ports(tx, interfaces(tx, router_id))))
                 ports.change(tx, port, {"fixed_ips": [*wanted, {"subnet_id": subnet.id}]})
-        except Conflict:
+        except (BadRequest, Conflict):
             continue
         rows.bump(tx, rows.router(tx, router_id))  # its ``external_gateway_info`` is another
 
