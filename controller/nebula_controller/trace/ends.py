@@ -107,13 +107,16 @@ def _end(snapshot: Snapshot, kind: OwnerKind, identity: str, name: str) -> End:
 
 
 def _address(tx: Transaction, snapshot: Snapshot, text: str, start: bool) -> End:
-    """A floating IP of ours; where the packet begins, an instance's own address means that instance."""
+    """A floating IP of ours; where the packet begins, a port's own address, or its floating one, means that port."""
     address = str(ip_address(text))
     statement = select(floating_ips.c.id, floating_ips.c.port_id).where(floating_ips.c.floating_ip_address == address)
     rows = list(tx.execute(statement))
-    if len(rows) == 1 and not start:
+    if len(rows) == 1:
         port = snapshot.ports.get(PortId(rows[0].port_id or ""))
-        return End("floating_ip", rows[0].id, address, (port,) if port is not None else (), address)
+        if not start:
+            return End("floating_ip", rows[0].id, address, (port,) if port is not None else (), address)
+        if port is not None:
+            return End(OwnerKind.PORT.value, port.id, "", (port,))
     if start:
         holders = [
             port
