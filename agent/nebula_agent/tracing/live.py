@@ -6,6 +6,7 @@ thread, which alone enters namespaces; whoever asks what was seen is answered by
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import logging
 import select
@@ -44,10 +45,13 @@ class Live:
 
     def __init__(self) -> None:
         self._ears: dict[int, _Ear] = {}
+        self._sent: collections.deque[int] = collections.deque(maxlen=MOST_TRACES)
 
     def listen(self, site: Site, order: LiveOrder) -> Sightings:
         """From now on. Points that cannot be listened at are told. Raises NebulaError where there are too many."""
         self._ears = {tag: ear for tag, ear in self._ears.items() if ear.is_alive()}
+        if order.tag in self._ears:  # asked again: the answer did not get through
+            return Sightings()
         if len(self._ears) >= MOST_TRACES:
             raise NebulaError(f"{MOST_TRACES} traces are listened for on this node already")
         points = dict.fromkeys((*order.points, *_points_of(site, order.ports)))
@@ -71,7 +75,10 @@ class Live:
         return Sightings(deaf=tuple(deaf))
 
     def send(self, site: Site, order: LiveOrder) -> Sightings:
-        """One packet. What the kernel refuses is an answer, too."""
+        """One packet, however often it is asked for. What the kernel refuses is an answer, too."""
+        if order.tag in self._sent:
+            return Sightings()
+        self._sent.append(order.tag)
         try:
             _send(site, order)
         except OSError as error:
