@@ -13,6 +13,8 @@ import msgspec
 
 from nebula.trace.packet import Packet
 
+_TUNNEL_PORT = re.compile(r"_sys(_\d+)?$")
+"""The kernel's tunnel ports, as OVS names them: ``vxlan_sys_4789``."""
 _FIELD = re.compile(r"(\w+)=([^,()]+)")
 
 
@@ -77,8 +79,9 @@ def _read(text: str, packet: Packet, found: list[Output | Tracked]) -> None:
         elif name == "tnl_push":
             found.append(_pushed(inner, packet))
         elif not rest and action != "drop" and not action.startswith(("pop_vlan", "push_vlan", "ct_clear")):
-            vni = int(tunnel.get("tun_id", "0"), 0)
-            found.append(Output(action.strip('"'), packet, tunnel.get("dst", ""), vni))
+            port = action.strip('"')
+            header = tunnel if _TUNNEL_PORT.search(port) else {}  # it stays set, and other ports make nothing of it
+            found.append(Output(port, packet, header.get("dst", ""), int(header.get("tun_id", "0"), 0)))
 
 
 def _set(inner: str, packet: Packet) -> Packet:

@@ -22,6 +22,7 @@ _TESTS = (
     "test_agent_snat.py::test_outside_sees_only_the_gateway",
     "test_agent_drift.py::test_restart_of_vswitchd_restores_traffic",
     "test_security_two_nodes.py::test_a_remote_group_over_the_tunnel",
+    "test_trace_overlays.py::test_through_the_tunnel_and_back",
 )
 _PATIENCE = "25"
 _LIMIT_S = 900.0

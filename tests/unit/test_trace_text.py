@@ -119,8 +119,8 @@ def test_each_copy_of_a_flood_has_its_own_way() -> None:
         ("tap2,tap1", [("tap2", "", 0), ("tap1", "", 0)]),
         ('push_vlan(vid=1,pcp=0),5,pop_vlan,"a-b"', [("5", "", 0), ("a-b", "", 0)]),
         (
-            "set(tunnel(tun_id=0x2a,dst=10.0.0.12,ttl=64,tp_dst=4789,flags(df|key))),vxlan_sys_4789",
-            [("vxlan_sys_4789", "10.0.0.12", 42)],
+            "set(tunnel(tun_id=0x2a,dst=10.0.0.12,ttl=64,tp_dst=4789,flags(df|key))),vxlan_sys_4789,tap1",
+            [("vxlan_sys_4789", "10.0.0.12", 42), ("tap1", "", 0)],
         ),
         (
             "clone(tnl_push(tnl_port(vxlan_sys_4789),header(size=50,type=4,eth(dst=aa:00:00:00:00:01,src=aa:00:00:00:00:02,"
