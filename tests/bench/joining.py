@@ -10,7 +10,7 @@ import time
 
 from tests.bench.figures import Figure
 from tests.netns.lab_machine import Machine
-from tests.system.test_joining import AGENT, URL, Site, python
+from tests.system.test_join_to_first_packet import AGENT, URL, Site, python
 
 RUNS = 3
 

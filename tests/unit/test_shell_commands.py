@@ -111,6 +111,7 @@ OBJECTS: dict[str, tuple[KernelObject, str, str]] = {
     ),
     "local-vlan": (
         LocalVlan("n", 7, PORT),
+        "ovs-ofctl -O OpenFlow14 --names ct-flush-zone br-int 7\n"
         "ovs-vsctl set Bridge br-int external_ids:nebula-vlan-n=7",
         "ovs-vsctl remove Bridge br-int external_ids nebula-vlan-n",
     ),
