@@ -104,7 +104,7 @@ class TraceApi:
         live = None
         if asked.live:
             real = Live(snapshot, self._questions, down, asked.wait_s)
-            live = await real.run(chosen, goal.ports, sent(chosen.packet, there), there, back)
+            live = await real.run(chosen, goal.ports, sent(chosen.packet, there), (there, back, journey.passed))
         there = where_meant(goal, there)
         verdict, reason = verdict_of(there, back), self._reason(there, back)
         marks = live.marks if live is not None else {}

@@ -13,6 +13,7 @@ import msgspec
 
 from nebula.ids import Host
 from nebula.model.snapshot import Snapshot
+from nebula.trace.live import Spot
 from nebula.trace.packet import UNKNOWN_MAC, Connection, Packet
 from nebula.trace.probe import Ends, Enters, Neighbour, Probe, Step, Way
 from nebula.view.question import Ask
@@ -70,6 +71,8 @@ class Journey:
         self._connections: dict[Host, tuple[Connection, ...]] = {}
         self._neighbours: dict[Host, tuple[Neighbour, ...]] = {}
         self._ignored = _NOWHERE
+        self.passed: set[tuple[Host, Spot]] = set()
+        """Where the packet or a copy of it comes by, on whichever way."""
         self.asked = 0
         """How many questions went out."""
 
@@ -96,7 +99,7 @@ class Journey:
                         ended.append(item)
                     else:
                         following += await self._onward(front, item, ended)
-            if any(course.ends is Ends.DELIVERED for course in ended):
+            if any(course.ends is Ends.DELIVERED for course in ended) and not _is_copied(fronts[0].probe.packet):
                 break
             fronts = following
         else:
@@ -124,6 +127,9 @@ class Journey:
     async def _onward(self, front: _Front, way: Way, ended: list[Course]) -> list[_Front]:
         """Where the packet goes on; what ends is added to ``ended``."""
         host, legs = front.host, (*front.legs, Leg(front.host, way.steps))
+        for step in way.steps:
+            if step.point is not None and step.packet is not None:
+                self.passed.add((host, Spot(step.point, step.packet.answer)))
         if way.ends is Ends.RESOLVE:  # the packet itself waits, so no conntrack has seen it whole
             return await self._resolved(front, way, ended)
         if way.connections:
@@ -190,6 +196,11 @@ class Journey:
             return []
         self._neighbours[host] = (*known, Neighbour(way.place, question.destination, mac))
         return [front]
+
+
+def _is_copied(packet: Packet) -> bool:
+    """Several may get it, and answer: all of its ways are followed."""
+    return packet.is_neighbour_question or packet.is_dhcp or packet.flood
 
 
 def _taken_by_nobody(ignored: Course) -> Course:

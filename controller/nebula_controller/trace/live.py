@@ -61,6 +61,8 @@ class LiveOut(msgspec.Struct, frozen=True):
     errors: tuple[BesideOut, ...] = ()
 
 
+Ways = tuple[Course, Course | None, Set[tuple[Host, Spot]]]
+"""There, back, and where copies come by."""
 Marks = Mapping[tuple[Host, Spot], Mark]
 
 
@@ -81,7 +83,9 @@ class Predicted(msgspec.Struct, frozen=True):
 class Expected:
     """What is predicted to be seen where."""
 
-    def __init__(self, there: Course, back: Course | None) -> None:
+    def __init__(self, there: Course, back: Course | None, passed: Set[tuple[Host, Spot]]) -> None:
+        """``passed``: where copies of the packet come by, beside the way that is told."""
+        self.passed = passed
         self.lost = there.ends is not Ends.DELIVERED or (back is not None and back.ends is not Ends.DELIVERED)
         self.is_open = Ends.FAILED in (there.ends, back.ends if back is not None else None)
         """Where the way goes on nobody could tell: what is seen there is no surprise."""
@@ -122,11 +126,10 @@ class Live:
         self._wait_s = wait_s
         self._tag = random.getrandbits(32)
 
-    async def run(
-        self, chosen: Plan, goal: Iterable[PortRow], sent: Packet, there: Course, back: Course | None
-    ) -> Outcome:
+    async def run(self, chosen: Plan, goal: Iterable[PortRow], sent: Packet, ways: Ways) -> Outcome:
         """``sent``: the packet with what it needs to be made."""
-        expected = Expected(there, back)
+        there, back, passed = ways
+        expected = Expected(there, back, passed)
         ports = {port.id: port.host for port in (*goal, *([chosen.port] if chosen.port else [])) if port.host}
         first = next((leg.host for leg in there.legs if leg.host), Host(""))
         if not first:
@@ -203,7 +206,7 @@ def _compared(
             marks[key] = Mark("seen", _after_ms(key, sighting, found), described(sighting.packet))
         else:
             marks[key] = Mark("deaf" if why else "missed", why=why)
-    others = {key: item for key, item in found.items() if key not in marks}
+    others = {key: item for key, item in found.items() if key not in marks and key not in expected.passed}
     errors = tuple(_beside(key, item) for key, item in others.items() if expected.lost and item.packet.is_error)
     beside = tuple(_beside(key, item) for key, item in others.items() if not (expected.lost and item.packet.is_error))
     divergence = _divergence(marks, () if expected.is_open else beside) or (gaps[0] if gaps else "")
