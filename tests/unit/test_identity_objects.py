@@ -130,6 +130,18 @@ def test_bad_attributes_are_400(quiet_cloud: Cloud, kind: str, attributes: dict[
     assert named in reply.body["error"]["message"]
 
 
+def test_enabled_may_be_null_at_first_only(cloud: Cloud) -> None:
+    """Who is made with null is enabled; a change to null is refused, and changes nothing."""
+    user = cloud.make("user", name="anna", enabled=None)
+    reply = cloud.patch(f"/users/{user}", {"user": {"enabled": None, "description": "d"}})
+    assert (reply.status, reply.body["error"]["message"]) == (
+        400,
+        "Invalid input for enabled. Reason: Expected `bool`, got `null`.",
+    )
+    shown = cloud.get(f"/users/{user}").body["user"]
+    assert (shown["enabled"], shown.get("description")) == (True, None)
+
+
 @pytest.mark.parametrize("body", [None, [], {}, {"user": []}, {"users": {"name": "x"}}, "user"])
 def test_bodies_of_another_form_are_400(quiet_cloud: Cloud, body: object) -> None:
     """What has no object under the kind's name."""
