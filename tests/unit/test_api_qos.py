@@ -191,6 +191,25 @@ def test_policy_is_granted(api: Api) -> None:
     assert api.call("DELETE", path, token="admin").status == 204
 
 
+def test_rule_types_by_pages(api: Api) -> None:
+    """Sorted and paged as every other list; a kind is its own marker. Whose kinds are asked for makes no difference."""
+    path = "/qos/rule-types"
+    first = api.get(f"{path}?limit=3&all_supported=True", "admin")
+    assert [row["type"] for row in first["rule_types"]] == ["bandwidth_limit", "dscp_marking", "minimum_bandwidth"]
+    [link] = first["rule_types_links"]
+    assert (link["rel"], link["href"].rpartition("/")[2]) == (
+        "next",
+        "rule-types?limit=3&all_supported=True&marker=minimum_bandwidth",
+    )
+    last = api.get(f"{path}?limit=3&marker=minimum_bandwidth", "admin")
+    assert [row["type"] for row in last["rule_types"]] == ["minimum_packet_rate"]
+    assert len(api.get(f"{path}?all_rules=true", "admin")["rule_types"]) == 4
+    assert api.get(f"{path}?type=dscp_marking", "admin") == {"rule_types": [{"type": "dscp_marking"}]}
+    assert api.call("GET", f"{path}?marker=none", token="admin").status == 404
+    for wrong in ("colour=red", "all_rules=perhaps", "limit=-1", "sort_key=colour"):
+        assert api.call("GET", f"{path}?{wrong}", token="admin").status == 400, wrong
+
+
 def test_rule_types(api: Api) -> None:
     """An administrator sees the four kinds of rules and what they may say."""
     types = api.get("/qos/rule-types", "admin")["rule_types"]

@@ -53,6 +53,7 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("qos-pps-minimum", "QoS minimum packet rate rule", "Rules for packets per second."),
     ("qos-pps-minimum-rule-alias", "QoS minimum packet rate rule alias", "Those rules without their policy."),
     ("qos-rule-type-details", "Details of QoS rule types", "What rules of a type may say."),
+    ("qos-rule-type-filter", "QoS rule type filters", "Rule types of all drivers, or all that there are."),
     ("qos-rules-alias", "Ability to use QoS rules without their policy", "Rules without their policy in the path."),
     ("quota-check-limit", "Quota engine limit check", "check_limit: no limit below what is used."),
     ("quota_details", "Quota details management support", "Quotas with what is used."),

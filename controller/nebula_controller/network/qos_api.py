@@ -11,10 +11,12 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import ColumnElement, true
 
-from nebula.errors import NotFound
+from nebula.errors import BadRequest, InvalidAttribute, NotFound
+from nebula.model import accept
 from nebula.model.attribute import raise_all
 from nebula.model.qos import DSCP_MARKS, QOS_RULES, QosPolicy, QosRule, rule_type
 from nebula.rules import qos as rules
+from nebula_controller.api import query as queries
 from nebula_controller.api.authority import ADMIN
 from nebula_controller.api.collection import Collection, Row, wrapped
 from nebula_controller.api.context import RequestContext
@@ -26,6 +28,8 @@ from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.records import RecordTable
 
 _UNDER = "policy_id"
+_ALL_OF = ("all_supported", "all_rules")
+"""Of the extension ``qos-rule-type-filter``."""
 
 
 _CHANGED_BY_ADMINS = dict.fromkeys(("create", "update", "delete"), ADMIN)
@@ -186,8 +190,25 @@ def rule_type_operations() -> list[Operation]:
 
 
 def _rule_types(call: Call) -> Answer:
+    """Whether all kinds are asked for, or those of one driver or of all: there is one driver, and it has them all."""
+    query = queries.parse(call.query)
+    unknown = [name for name in query.filters if name not in ("type", *_ALL_OF)]
+    if unknown:
+        raise BadRequest(f"{unknown} is invalid attribute for filtering", type_name="HTTPBadRequest")
+    for name in _ALL_OF:
+        for value in query.filters.get(name, ()):
+            _boolean(name, value)
     known = [{"type": rule_type(kind)} for kind in QOS_RULES] if call.context.allows("get_rule_type", {}) else []
-    return Answer(200, {"rule_types": known})
+    found = [row for row in known if row["type"] in query.filters.get("type", (row["type"],))]
+    found, links = queries.page(found, query, call.url, call.query, key="type")
+    return Answer(200, {"rule_types": found} | ({"rule_types_links": links} if links else {}))
+
+
+def _boolean(name: str, value: str) -> None:
+    try:
+        accept.boolean(value)
+    except ValueError as error:
+        raise InvalidAttribute(name, str(error)) from None
 
 
 def _rule_type(call: Call) -> Answer:
