@@ -33,7 +33,9 @@ OF_NETWORK = Setting(
 
 def _extra(_api: Api, value: dict[str, str]) -> dict[str, Json]:
     """One attribute by its name in the API, of one of the client's types."""
-    text = value["value"]
+    text = value.get("value")
+    if text is None:
+        raise click.UsageError(f"--extra-property: {value['name']!r} lacks value=....")
     match value.get("type", "str"):
         case "str":
             found: Json = text
@@ -53,10 +55,16 @@ def _extra(_api: Api, value: dict[str, str]) -> dict[str, Json]:
 EXTRA = Setting(
     flag="--extra-property",
     attribute="",
-    type=KeyValues("type name value", required="name value"),
+    type=KeyValues("type name value", required="name"),
     metavar="type=TYPE,name=NAME,value=VALUE",
     many=True,
     spread=True,
     convert=_extra,
     help="Any attribute of the API; of type str, int, bool, list (a;b) or dict (a:b;c:d).",
+)
+EXTRA_OUT = msgspec.structs.replace(
+    EXTRA,
+    metavar="name=NAME[,value=VALUE]",
+    convert=lambda _api, value: {value["name"]: None},
+    help="Any attribute of the API, which becomes null.",
 )

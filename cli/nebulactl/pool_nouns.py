@@ -41,12 +41,22 @@ QOS_POLICY = Noun(
     forms={"rules": Form.RULES_OF_QOS},
 )
 
+RULE_TYPE = Noun(
+    name="rule type",
+    path="/qos/rule-types",
+    service=NETWORK,
+    listed=titled(Type="type"),
+    name_attribute="type",
+)
+
 EXTENSION = Noun(
     name="extension",
     path="/extensions",
     service=NETWORK,
     listed=titled(Name="name", Alias="alias", Description="description"),
+    listed_more=titled(Namespace="namespace", Updated_At="updated", Links="links"),
     shown=named("alias description name", updated_at="updated"),
+    absent={"namespace": ""},
     name_attribute="alias",
 )
 

@@ -263,6 +263,15 @@ def _fill_security(cloud: Cloud) -> None:
         revision_number=1,
         **_TIMES,
     )
+    for owner, networks in (("default", -1), ("22222222222222222222222222222222", 5), ("gone", 7)):
+        limits = dict.fromkeys(("floatingip", "port", "rbac_policy", "router", "security_group"), -1)
+        limits |= dict.fromkeys(("address_group", "security_group_rule", "subnet", "subnetpool"), -1)
+        cloud.add("quotas", id=owner, project_id=owner, tenant_id=owner, network=networks, **limits)
+    for alias in ("qos", "router"):
+        about = {"name": alias.title(), "description": "d", "updated": "2026-01-01T00:00:00-00:00", "links": []}
+        cloud.add("extensions", id=alias, alias=alias, **about)
+    for kind in ("bandwidth_limit", "dscp_marking"):
+        cloud.add("rule_types", id=kind, type=kind)
     cloud.add(
         "port_forwardings",
         id=FORWARDING_ID,

@@ -47,6 +47,7 @@ class Cloud:
                 *("networks", "subnets", "ports", "routers", "agents", "servers"),
                 *("security_groups", "security_group_rules", "address_groups", "floatingips", _NESTED),
                 *("projects", "users", "roles", "extensions", "role_assignments", "domains", "policies"),
+                *("rule_types", "quotas", "subnetpools"),
             )
         }
         self.requests: list[tuple[str, str, Any]] = []
@@ -155,6 +156,8 @@ class Cloud:
         name, rest = parts[0].replace("-", "_"), parts[1:]
         if rest == ["detail"]:
             rest = []
+        if rest[1:] == ["default"]:
+            rest = rest[1:]
         key = _ITEM_KEYS.get(name, name.removesuffix("s"))
         resources = self.collections[name]
         if not rest:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from cli_case_study import AGENT_ID, NETWORK_ID, PORT_ID, PUBLIC_ID, ROUTER_ID
-from cli_cloud import Cloud, Nebulactl
+from cli_case_study import AGENT_ID, FLOATING_ID, NETWORK_ID, PORT_ID, PUBLIC_ID, ROUTER_ID
+from cli_cloud import PROJECT_ID, Cloud, Nebulactl
 from nebulactl import declared, plain_settings
 from nebulactl.nouns import Noun
 
@@ -16,6 +16,8 @@ from nebula.model.standard import EXPANDED, Standard, fixed, flag, reference, se
 
 SECOND = "22222222222222222222222222222222"
 QOS_ID = "9a000000-0000-4000-8000-000000000009"
+RULE_ID = "9b000000-0000-4000-8000-000000000009"
+POOL_ID = "9c000000-0000-4000-8000-000000000009"
 
 SENT: list[tuple[str, str, str, Any]] = [
     (
@@ -78,6 +80,62 @@ SENT: list[tuple[str, str, str, Any]] = [
             }
         },
     ),
+    (
+        "port unset web0 --extra-property name=dns_name",
+        "PUT",
+        f"/ports/{PORT_ID}",
+        {"port": {"dns_name": None}},
+    ),
+    (
+        "floating ip unset 203.0.113.5 --extra-property type=str,name=description,value=x",
+        "PUT",
+        f"/floatingips/{FLOATING_ID}",
+        {"floatingip": {"description": None}},
+    ),
+    (
+        "network set nebula_net --extra-property name=description,value=",
+        "PUT",
+        f"/networks/{NETWORK_ID}",
+        {"network": {"description": ""}},
+    ),
+    (
+        "network qos rule create gold --type dscp-marking --dscp-mark 46 --extra-property type=int,name=x,value=7",
+        "POST",
+        f"/qos/policies/{QOS_ID}/dscp_marking_rules",
+        {"dscp_marking_rule": {"dscp_mark": 46, "x": 7}},
+    ),
+    (
+        f"network qos rule set gold {RULE_ID} --extra-property type=int,name=x,value=7",
+        "PUT",
+        f"/qos/policies/{QOS_ID}/dscp_marking_rules/{RULE_ID}",
+        {"dscp_marking_rule": {"x": 7}},
+    ),
+    ("router set nebula_router --ha", "PUT", f"/routers/{ROUTER_ID}", {"router": {"ha": True}}),
+    (
+        "router set nebula_router --centralized",
+        "PUT",
+        f"/routers/{ROUTER_ID}",
+        {"router": {"distributed": False}},
+    ),
+    (
+        "floating ip create public --router nebula_router",
+        "POST",
+        "/floatingips",
+        {"floatingip": {"floating_network_id": PUBLIC_ID, "router_id": ROUTER_ID}},
+    ),
+    (
+        "network onboard subnet campus nebula_net",
+        "PUT",
+        f"/subnetpools/{POOL_ID}/onboard_network_subnets",
+        {"network_id": NETWORK_ID},
+    ),
+    (
+        "quota set --networks 3",
+        "PUT",
+        f"/quotas/{PROJECT_ID}",
+        {"quota": {"network": 3, "check_limit": True}},
+    ),
+    ("quota set --force --ports 3 second", "PUT", f"/quotas/{SECOND}", {"quota": {"port": 3, "force": True}}),
     ("port unset web0 --qos-policy", "PUT", f"/ports/{PORT_ID}", {"port": {"qos_policy_id": None}}),
     (
         "router set nebula_router --qos-policy gold",
@@ -117,8 +175,10 @@ def test_options_become_attributes(
     *, line: str, method: str, path: str, body: Any, nebulactl: Nebulactl, cloud: Cloud
 ) -> None:
     """What an option says is sent under the API's name, ids for names, and nothing else."""
-    cloud.add("policies", id=QOS_ID, name="gold")
+    cloud.add("policies", id=QOS_ID, name="gold", rules=[{"id": RULE_ID, "type": "dscp_marking"}])
     cloud.add("domains", id="default", name="Default")
+    cloud.add("subnetpools", id=POOL_ID, name="campus")
+    cloud.add("quotas", id=PROJECT_ID)
     ended = nebulactl(*line.split())
     assert (ended.code, cloud.sent(method)) == (0, [(f"/network/v2.0{path}", body)]), ended.err
 
@@ -128,6 +188,10 @@ def test_options_become_attributes(
     [
         "network create n --extra-property type=int,name=x,value=seven",
         "network create n --extra-property type=date,name=x,value=7",
+        "network create n --extra-property name=x",
+        f"network qos rule set gold {RULE_ID}",
+        "network qos rule type list --all-rules --all-supported",
+        "quota set --force",
         "port create p --network nebula_net --binding-profile a",
         'port create p --network nebula_net --binding-profile {"a"',
         "router create r --qos-policy gold",

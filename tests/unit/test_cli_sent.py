@@ -241,6 +241,8 @@ def test_options_become_the_apis_attributes(
             f"fixed_ips=ip_address%3D192.0.2.1&fixed_ips=subnet_id%3D{SUBNET_ID}",
         ),
         ("agent list --agent-type dhcp", "agent_type=DHCP+agent"),
+        ("network qos rule type list --all-rules --limit 1", "all_rules=True&limit=1"),
+        ("network qos rule type list --all-supported --marker dscp_marking", "all_supported=True&marker=dscp_marking"),
     ],
 )
 def test_options_of_a_list_become_filters(line: str, query: str, nebulactl: Nebulactl, cloud: Cloud) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from nebulactl.actions import add_delete, add_list, add_set, add_show, add_unset, create, delete_all, update
 from nebulactl.api import Api, JsonObject
-from nebulactl.common_settings import STATUS, TAG_OUT
+from nebulactl.common_settings import EXTRA_OUT, STATUS, TAG_OUT
 from nebulactl.find import find, find_id, list_resources
 from nebulactl.invocation import api
 from nebulactl.nouns import NETWORK_NOUN, Noun
@@ -19,6 +19,12 @@ from nebulactl.security_nouns import FLOATING_IP, FORWARDING, forwardings_of
 
 def _several(setting: Setting) -> Setting:
     return msgspec.structs.replace(setting, many=True, required=False)
+
+
+_ROUTER = msgspec.structs.replace(
+    of_attribute(FLOATING_IP, "router_id"),
+    help="Its router (name or id); the API knows it from the port and refuses it.",
+)
 
 
 @click.group()
@@ -33,7 +39,7 @@ def ip() -> None:
 
 @ip.command("create")
 @click.argument("network", shell_complete=names_of(NETWORK_NOUN))
-@settings(*of_create(FLOATING_IP, without="floating_network_id"))
+@settings(*of_create(FLOATING_IP, [_ROUTER], without="floating_network_id"))
 @changes
 @shows
 def create_floating_ip(output: Output, given: Given, network: str) -> None:
@@ -56,8 +62,10 @@ add_list(
     names="fixed_ip_address floating_ip_address status project_id tags",
 )
 add_show(ip, FLOATING_IP)
-add_set(ip, FLOATING_IP, example="nebulactl floating ip set 203.0.113.5 --port web0")
-add_unset(ip, FLOATING_IP, TAG_OUT, blank={"--port": ("port_id", None), "--qos-policy": ("qos_policy_id", None)})
+add_set(ip, FLOATING_IP, _ROUTER, example="nebulactl floating ip set 203.0.113.5 --port web0")
+add_unset(
+    ip, FLOATING_IP, TAG_OUT, EXTRA_OUT, blank={"--port": ("port_id", None), "--qos-policy": ("qos_policy_id", None)}
+)
 add_delete(ip, FLOATING_IP)
 
 

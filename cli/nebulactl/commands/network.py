@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
-from nebulactl.common_settings import STATUS, TAG_OUT
+from nebulactl.common_settings import EXTRA_OUT, STATUS, TAG_OUT
 from nebulactl.deferred import Deferred
 from nebulactl.nouns import NETWORK_NOUN
 from nebulactl.plain_settings import of_attribute
 
 _OTHERS = {
     "agent": "Agents: what runs on the nodes, and whether it is alive.",
+    "onboard": "The older words of 'subnet pool add network'.",
     "qos": "Quality of service.",
     "rbac": "RBAC policies: what is shared with which project.",
 }
@@ -49,5 +50,5 @@ add_set(
     ),
     example="nebulactl network set nebula_net --name lecture --mtu 1400",
 )
-add_unset(network, NETWORK_NOUN, TAG_OUT, blank={})
+add_unset(network, NETWORK_NOUN, TAG_OUT, EXTRA_OUT, blank={})
 add_delete(network, NETWORK_NOUN)

@@ -9,7 +9,7 @@ import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
 from nebulactl.api import Api, JsonObject, as_object
-from nebulactl.common_settings import STATUS, TAG_OUT
+from nebulactl.common_settings import EXTRA_OUT, STATUS, TAG_OUT
 from nebulactl.find import find_id
 from nebulactl.nouns import INSTANCE, PORT, ROUTER, SUBNET
 from nebulactl.options import KeyValues, Setting
@@ -159,6 +159,7 @@ add_unset(
         flag="--binding-profile", attribute="binding:profile", metavar="KEY", many=True, help="Key of the profile."
     ),
     TAG_OUT,
+    EXTRA_OUT,
     blank={
         "--host": ("binding:host_id", None),
         "--device": ("device_id", ""),

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 from typing import Any
-from urllib.parse import quote
 
 import click
 
 from nebula.errors import NotFound
 from nebulactl.actions import create, update
 from nebulactl.api import NETWORK, JsonObject, as_object, as_objects
-from nebulactl.find import find, item_path
+from nebulactl.common_settings import EXTRA
+from nebulactl.find import find, item_path, list_resources
 from nebulactl.invocation import api
 from nebulactl.nouns import Noun, titled
-from nebulactl.options import Function, changes, lists, names_of, shows
+from nebulactl.options import Function, Given, Page, changes, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
-from nebulactl.pool_nouns import QOS_POLICY
+from nebulactl.pool_nouns import QOS_POLICY, RULE_TYPE
 from nebulactl.render import cell, cells
 
 _VALUES = {
@@ -101,9 +101,10 @@ def _check(kind: str, values: JsonObject) -> None:
 @click.argument("policy", shell_complete=names_of(QOS_POLICY))
 @click.option("--type", "kind", type=click.Choice(list(_VALUES)), required=True, help="Kind of rule.")
 @_value_options
+@settings(EXTRA)
 @changes
 @shows
-def create_rule(output: Output, values: JsonObject, policy: str, kind: str) -> None:
+def create_rule(output: Output, values: JsonObject, given: Given, policy: str, kind: str) -> None:
     """Create a rule in a QoS policy.
 
     \b
@@ -115,7 +116,7 @@ def create_rule(output: Output, values: JsonObject, policy: str, kind: str) -> N
     if missing := [name for name in _NEEDED[kind].split() if name not in values]:
         raise click.UsageError(f"A {kind} rule needs {' and '.join(missing)}.")
     noun = _noun(kind, str(find(api(), QOS_POLICY, policy).get("id")))
-    output.resource(noun, create(api(), noun, values))
+    output.resource(noun, create(api(), noun, {**values, **given.attributes}))
 
 
 @rule.command("list")
@@ -157,14 +158,15 @@ def show_rule(output: Output, policy: str, rule_id: str) -> None:
 @click.argument("policy", shell_complete=names_of(QOS_POLICY))
 @click.argument("rule_id", metavar="RULE")
 @_value_options
+@settings(EXTRA)
 @changes
-def set_rule(values: JsonObject, policy: str, rule_id: str) -> None:
+def set_rule(values: JsonObject, given: Given, policy: str, rule_id: str) -> None:
     """Change a rule, by id."""
-    if not values:
+    if not (values or given.attributes):
         raise click.UsageError("Nothing to set: give at least one option.")
     noun, kind = _found(policy, rule_id)
     _check(kind, values)
-    update(api(), noun, rule_id, values)
+    update(api(), noun, rule_id, {**values, **given.attributes})
 
 
 @rule.command("delete")
@@ -183,17 +185,23 @@ def rule_type() -> None:
 
 
 @rule_type.command("list")
+@click.option("--all-supported", is_flag=True, help="Those of any driver: there is one.")
+@click.option("--all-rules", is_flag=True, help="Those that any driver could have.")
+@paged
 @lists
-def list_types(output: Output) -> None:
+def list_types(output: Output, page: Page, all_supported: bool, all_rules: bool) -> None:
     """List the kinds of rules."""
-    found = as_objects(api().get(NETWORK, "/qos/rule-types").get("rule_types"))
-    output.rows(("Type",), [(cell(item.get("type")),) for item in found])
+    if all_supported and all_rules:
+        raise click.UsageError("Give one of --all-supported and --all-rules.")
+    asked = {"all_supported": ["True"]} if all_supported else {"all_rules": ["True"]} if all_rules else {}
+    found = list_resources(api(), RULE_TYPE, {**asked, **page.query}, most=page.most)
+    output.resources(RULE_TYPE, found, RULE_TYPE.columns)
 
 
 @rule_type.command("show")
-@click.argument("name", metavar="TYPE")
+@click.argument("name", metavar="TYPE", shell_complete=names_of(RULE_TYPE))
 @shows
 def show_type(output: Output, name: str) -> None:
     """Show what a kind of rule takes, and of which drivers."""
-    found = as_object(api().get(NETWORK, f"/qos/rule-types/{quote(name, safe='')}").get("rule_type"))
+    found = as_object(api().get(NETWORK, item_path(RULE_TYPE, name)).get("rule_type"))
     output.one(("drivers", "rule_type_name"), (cell(found.get("drivers")), cell(found.get("type"))))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from nebulactl.api import NETWORK, JsonObject, as_object
-from nebulactl.find import find_id
+from nebulactl.api import NETWORK, JsonObject, as_object, as_objects
+from nebulactl.find import find_id, list_resources
 from nebulactl.invocation import api
 from nebulactl.nouns import PROJECT
 from nebulactl.options import Given, Setting, changes, lists, names_of, settings
@@ -41,6 +41,34 @@ def _path(project: str | None) -> str:
     return f"/quotas/{find_id(api(), PROJECT, project) if project else api().grant.project_id}"
 
 
+_LISTED = {
+    **{"Floating IPs": "floatingip", "Networks": "network", "Ports": "port", "RBAC Policies": "rbac_policy"},
+    **{"Router Routes": "", "Routers": "router", "Security Groups": "security_group"},
+    **{"Security Group Rules": "security_group_rule", "Subnets": "subnet", "Subnet Pools": "subnetpool"},
+}
+"""The client's columns of a list; a limit of a router's routes is not known here, and it prints None."""
+
+
+@quota.command("list")
+@click.option("--network", is_flag=True, help="Of the network service: there are no others.")
+@lists
+def list_quotas(output: Output, network: bool) -> None:
+    """List the projects that have other limits than the default.
+
+    \b
+    Examples:
+      nebulactl quota list --network
+    """
+    del network
+    defaults = as_object(api().get(NETWORK, f"{_path(None)}/default").get("quota"))
+    projects = {project["id"] for project in list_resources(api(), PROJECT)}
+    rows = []
+    for limits in as_objects(api().get(NETWORK, "/quotas").get("quotas")):
+        if limits["project_id"] in projects and any(limits.get(n) != defaults.get(n) for n in _LISTED.values()):
+            rows.append([cell(limits["project_id"]), *(cell(limits.get(name)) for name in _LISTED.values())])
+    output.rows(("Project ID", *_LISTED), rows)
+
+
 @quota.command("show")
 @click.argument("project", required=False, shell_complete=names_of(PROJECT))
 @click.option("--network", is_flag=True, help="Of the network service: there are no others.")
@@ -71,12 +99,12 @@ def _limit(limits: JsonObject, name: str, usage: bool) -> list[Cell]:
 
 
 @quota.command("set")
-@click.argument("project", shell_complete=names_of(PROJECT))
-@click.option("--force/--no-force", "force", default=None, help="Also below what is in use, or not.")
+@click.argument("project", required=False, shell_complete=names_of(PROJECT))
+@click.option("--force/--no-force", "force", help="Also below what is in use, or not (default).")
 @settings(*_LIMITS)
 @changes
-def set_quota(given: Given, project: str, force: bool | None) -> None:
-    """Set a project's limits.
+def set_quota(given: Given, project: str | None, force: bool) -> None:
+    """Set a project's limits (default: your own).
 
     \b
     Examples:
@@ -84,7 +112,7 @@ def set_quota(given: Given, project: str, force: bool | None) -> None:
     """
     if not given.attributes:
         raise click.UsageError("Nothing to set: give at least one option.")
-    checked: JsonObject = {} if force is None else {"force": True} if force else {"check_limit": True}
+    checked: JsonObject = {"force": True} if force else {"check_limit": True}
     api().put(NETWORK, _path(project), {"quota": {**given.attributes, **checked}})
 
 

@@ -11,7 +11,7 @@ import msgspec
 from nebulactl.actions import add_delete, add_list, add_show, create, merged, update, without
 from nebulactl.api import Api, JsonObject, as_object, as_objects
 from nebulactl.commands.port import FIXED_IP_METAVAR, FIXED_IP_TYPE, fixed_ip
-from nebulactl.common_settings import TAG_OUT
+from nebulactl.common_settings import EXTRA_OUT, TAG_OUT
 from nebulactl.find import find, find_id, item_path, list_resources
 from nebulactl.invocation import api
 from nebulactl.nouns import NETWORK_NOUN, PORT, ROUTER, SUBNET
@@ -25,6 +25,7 @@ _ROUTE = msgspec.structs.replace(
     metavar="destination=CIDR,gateway=IP",
 )
 _GATEWAY = "external_gateway_info"
+_AS_MADE = "The API refuses to change this."
 _QOS = msgspec.structs.replace(
     of_attribute(ROUTER, "gateway_qos_policy_id"), flag="--qos-policy", help="QoS policy of the gateway."
 )
@@ -113,6 +114,7 @@ def create_router(output: Output, given: Given, gateway: JsonObject, name: str) 
         [
             msgspec.structs.replace(_ROUTE, clear="--no-route"),
             msgspec.structs.replace(_QOS, clear="--no-qos-policy"),
+            *(msgspec.structs.replace(of_attribute(ROUTER, name), help=_AS_MADE) for name in ("distributed", "ha")),
         ],
         _GATEWAY,
     )
@@ -139,7 +141,7 @@ def set_router(given: Given, gateway: JsonObject, name: str) -> None:
 @click.argument("name", shell_complete=names_of(ROUTER))
 @click.option("--external-gateway", is_flag=True, help="Take the gateway away.")
 @click.option("--qos-policy", is_flag=True, help="Take the QoS policy of the gateway away.")
-@settings(_ROUTE, TAG_OUT)
+@settings(_ROUTE, TAG_OUT, EXTRA_OUT)
 @changes
 def unset_router(given: Given, name: str, external_gateway: bool, qos_policy: bool) -> None:
     """Take the gateway, its QoS policy, or routes, away from a router."""

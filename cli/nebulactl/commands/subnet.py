@@ -7,7 +7,7 @@ import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
 from nebulactl.api import Api, JsonObject
-from nebulactl.common_settings import TAG_OUT
+from nebulactl.common_settings import EXTRA_OUT, TAG_OUT
 from nebulactl.find import find_id, item_path
 from nebulactl.invocation import api
 from nebulactl.nouns import NETWORK_NOUN, SUBNET
@@ -100,7 +100,9 @@ add_set(
     _clearable(_ROUTE, "--no-host-route"),
     example="nebulactl subnet set nebula_subnet --dns-nameserver 198.51.100.53",
 )
-add_unset(subnet, SUBNET, _POOL, _plain(_DNS), _ROUTE, _SERVICE, TAG_OUT, blank={"--gateway": ("gateway_ip", None)})
+add_unset(
+    subnet, SUBNET, _POOL, _plain(_DNS), _ROUTE, _SERVICE, TAG_OUT, EXTRA_OUT, blank={"--gateway": ("gateway_ip", None)}
+)
 add_delete(subnet, SUBNET)
 
 
