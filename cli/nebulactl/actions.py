@@ -79,7 +79,7 @@ def add_list(
     group: click.Group, noun: Noun, *filters: Setting, names: str = "", on_agent: str = "", example: str = ""
 ) -> None:
     """``names``: the declared attributes that are filters too. ``on_agent``: where an agent's are, below the agent."""
-    asked = plain_settings.of_list(noun, names, filters) if noun.declared else filters
+    asked = plain_settings.of_list(noun, names, filters) if noun.has_plain_options else filters
 
     @settings(*asked)
     @paged
@@ -91,7 +91,7 @@ def add_list(
             found = as_objects(api().get(noun.service, f"{item_path(AGENT, agent)}/{on_agent}").get(noun.list_key))
         output.resources(noun, found, noun.columns_long if long else noun.columns)
 
-    if noun.declared or noun.listed_more:
+    if noun.has_plain_options or noun.columns_long != noun.columns:
         run = click.option("--long", is_flag=True, help="More columns.")(run)
     if on_agent:
         run = click.option("--agent", metavar="ID", help="Those of this agent (by id), whatever else is asked.")(run)
@@ -132,7 +132,7 @@ def add_create(
 
     ``complete`` adds what the API needs and the options leave open. ``or_show``: there may be one by that name already.
     """
-    items = plain_settings.of_create(noun, special, without) if noun.declared else special
+    items = plain_settings.of_create(noun, special, without) if noun.has_plain_options else special
 
     @click.argument("name")
     @settings(*items)
@@ -157,7 +157,7 @@ def add_set(
     settle: Callable[[JsonObject, JsonObject], JsonObject] = lambda attributes, _current: attributes,
 ) -> None:
     """``special`` and ``without`` as of ``add_create``; ``settle`` makes of the given and the present what is sent."""
-    items = plain_settings.of_set(noun, special, without) if noun.declared else special
+    items = plain_settings.of_set(noun, special, without) if noun.has_plain_options else special
 
     @click.argument("name", shell_complete=names_of(noun))
     @settings(*items)

@@ -21,11 +21,12 @@ def resource(declared: str) -> Resource[Any]:
     return found
 
 
-def title(bound: BoundAttribute) -> str:
-    """Its title in lists: ``mac_address`` is ``MAC Address``, ``network_id`` the ``Network``."""
-    if bound.attribute.title:
+def title(resource: Resource[Any], name: str) -> str:
+    """The title in lists: ``mac_address`` is ``MAC Address``, ``network_id`` the ``Network``."""
+    bound = resource.attributes.get(name)
+    if bound is not None and bound.attribute.title:
         return bound.attribute.title
-    words = base(bound).rpartition(":")[2].split("_")
+    words = (base(bound) if bound is not None else name).rpartition(":")[2].split("_")
     return " ".join(word.upper() if word in _UPPER else word.capitalize() for word in words)
 
 

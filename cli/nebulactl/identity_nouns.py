@@ -5,58 +5,25 @@ from __future__ import annotations
 from nebulactl.api import IDENTITY
 from nebulactl.nouns import Column, Form, Noun, titled
 
-_HIDDEN = frozenset({"links", "tags"})
-
 
 def _plain(names: str) -> tuple[Column, ...]:
     return tuple(Column(name, name) for name in names.split())
 
 
-GROUP = Noun(
-    in_domain=True,
-    name="group",
-    path="/groups",
-    service=IDENTITY,
-    listed=(Column("ID", "id"), Column("Name", "name")),
-    listed_more=(Column("Domain ID", "domain_id"), Column("Description", "description")),
-    shown=_plain("description domain_id id name"),
-    hidden=_HIDDEN,
-)
+GROUP = Noun(in_domain=True, name="group", path="/groups", service=IDENTITY, declared="identity:GROUP")
 
-SERVICE = Noun(
-    name="service",
-    path="/services",
-    service=IDENTITY,
-    listed=(Column("ID", "id"), Column("Name", "name"), Column("Type", "type")),
-    listed_more=(Column("Description", "description"), Column("Enabled", "enabled")),
-    shown=_plain("id name type enabled description"),
-    hidden=_HIDDEN,
-)
+SERVICE = Noun(name="service", path="/services", service=IDENTITY, declared="identity:SERVICE")
 
 REGION = Noun(
     name="region",
     path="/regions",
     service=IDENTITY,
-    listed=titled(Region="id", Parent_Region="parent_region_id", Description="description"),
-    shown=titled(region="id") + _plain("description") + (Column("parent_region", "parent_region_id"),),
+    declared="identity:REGION",
+    renamed={"id": "region", "parent_region_id": "parent_region"},
     name_attribute="id",
 )
 
-ENDPOINT = Noun(
-    name="endpoint",
-    path="/endpoints",
-    service=IDENTITY,
-    listed=titled(
-        ID="id",
-        Region="region_id",
-        Service_Name="service_name",
-        Service_Type="service_type",
-        Enabled="enabled",
-        Interface="interface",
-        URL="url",
-    ),
-    shown=_plain("enabled id interface region region_id service_id url service_name service_type"),
-)
+ENDPOINT = Noun(name="endpoint", path="/endpoints", service=IDENTITY, declared="identity:ENDPOINT")
 
 _APPLICATION_CREDENTIAL = titled(
     ID="id",
@@ -108,16 +75,8 @@ LIMIT = Noun(
     name="limit",
     path="/limits",
     service=IDENTITY,
-    listed=titled(
-        ID="id",
-        Project_ID="project_id",
-        Service_ID="service_id",
-        Resource_Name="resource_name",
-        Resource_Limit="resource_limit",
-        Description="description",
-        Region_ID="region_id",
-    ),
-    shown=_plain("description id project_id region_id resource_limit resource_name service_id"),
+    declared="identity:LIMIT",
+    unknown=frozenset({"domain_id"}),
     name_attribute="id",
 )
 
@@ -126,15 +85,7 @@ REGISTERED_LIMIT = Noun(
     key="registered_limit",
     path="/registered_limits",
     service=IDENTITY,
-    listed=titled(
-        ID="id",
-        Service_ID="service_id",
-        Resource_Name="resource_name",
-        Default_Limit="default_limit",
-        Description="description",
-        Region_ID="region_id",
-    ),
-    shown=_plain("default_limit description id region_id resource_name service_id"),
+    declared="identity:REGISTERED_LIMIT",
     name_attribute="id",
 )
 
@@ -142,8 +93,7 @@ POLICY = Noun(
     name="policy",
     path="/policies",
     service=IDENTITY,
-    listed=titled(ID="id", Type="type"),
-    listed_more=titled(Rules="blob"),
-    shown=(Column("id", "id"), Column("rules", "blob"), Column("type", "type")),
+    declared="identity:POLICY",
+    renamed={"blob": "rules"},
     name_attribute="id",
 )

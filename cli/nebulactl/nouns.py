@@ -48,10 +48,11 @@ class Column(msgspec.Struct, frozen=True):
 class Noun(msgspec.Struct, frozen=True, dict=True):
     """A kind of resource. ``path`` is under the service's version; its name is the JSON key of the collection.
 
-    ``declared``: its declaration, ``network:NETWORK`` in ``nebula.model``, from which columns, fields and plain options
-    follow. Then ``shown`` are fields beside the declared ones, which the client prints though nothing here has them;
-    ``renamed`` are titles of fields by attribute, ``placed`` what some are sorted by instead of their titles, and
-    ``unknown`` are attributes that the client does not know.
+    ``declared``: its declaration, ``network:NETWORK`` in ``nebula.model``, from which columns, fields and (but for
+    identity's, whose words are the client's own) plain options follow. Then ``shown`` are fields beside the declared
+    ones, which the client prints though nothing here has them; ``renamed`` are titles of fields by attribute,
+    ``placed`` what some are sorted by instead of their titles, and ``unknown`` are attributes that the client does not
+    know.
 
     Without a declaration ``shown`` are the fields and ``listed`` a list's columns; ``listed_more`` those of ``--long``.
 
@@ -90,6 +91,11 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
         """The JSON key around several."""
         return self.path.rpartition("/")[2].replace("-", "_")
 
+    @property
+    def has_plain_options(self) -> bool:
+        """Whether options follow from the declaration too."""
+        return bool(self.declared) and self.service == NETWORK
+
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """Those of a list."""
@@ -106,13 +112,16 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
         """Those of one resource."""
         if not self.declared:
             return self.shown
-        sent = (a.name for a in declared.resource(self.declared).attributes.values() if a.attribute.sent)
+        resource = declared.resource(self.declared)
+        if resource.shown:
+            return tuple(Column(self.renamed.get(name, name), name) for name in resource.shown)
+        sent = (a.name for a in resource.attributes.values() if a.attribute.sent)
         known = [Column(self.renamed.get(n, n), n) for n in sent if n not in self.hidden and n not in self.unknown]
         return tuple(sorted((*known, *self.shown), key=lambda column: self.placed.get(column.attribute, column.title)))
 
     def _columns(self, names: Iterable[str]) -> tuple[Column, ...]:
-        attributes = declared.resource(self.declared).attributes
-        return tuple(Column(declared.title(attributes[name]), name, name in self.optional) for name in names)
+        resource = declared.resource(self.declared)
+        return tuple(Column(declared.title(resource, name), name, name in self.optional) for name in names)
 
     def form(self, column: Column) -> Form:
         return self.forms.get(column.title) or self.forms.get(column.attribute, Form.PLAIN)
@@ -260,28 +269,14 @@ INSTANCE = Noun(
     forms={"addresses": Form.ADDRESSES},
 )
 
-DOMAIN = Noun(
-    name="domain",
-    path="/domains",
-    service=IDENTITY,
-    listed=(
-        Column("ID", "id"),
-        Column("Name", "name"),
-        Column("Enabled", "enabled"),
-        Column("Description", "description"),
-    ),
-    shown=tuple(Column(name, name) for name in ("id", "name", "enabled", "description", "options")),
-    hidden=frozenset({"links", "tags"}),
-)
+DOMAIN = Noun(name="domain", path="/domains", service=IDENTITY, declared="identity:DOMAIN")
 
 PROJECT = Noun(
     in_domain=True,
     name="project",
     path="/projects",
     service=IDENTITY,
-    listed=titled(ID="id", Name="name"),
-    listed_more=titled(Domain_ID="domain_id", Description="description", Enabled="enabled"),
-    shown=named("description domain_id enabled id is_domain name options parent_id tags"),
+    declared="identity:PROJECT",
     hidden=frozenset({"links"}),
     open_ended=True,
 )
@@ -291,22 +286,8 @@ USER = Noun(
     name="user",
     path="/users",
     service=IDENTITY,
-    listed=titled(ID="id", Name="name"),
-    listed_more=titled(Project="default_project_id", Domain="domain_id", Description="description", Email="email")
-    + titled(Enabled="enabled"),
-    shown=(
-        *named("default_project_id domain_id email enabled id name"),
-        *named("description password_expires_at"),
-        *named("options"),
-    ),
+    declared="identity:USER",
     absent={"options": {}},
 )
 
-ROLE = Noun(
-    in_domain=True,
-    name="role",
-    path="/roles",
-    service=IDENTITY,
-    listed=titled(ID="id", Name="name"),
-    shown=(*named("id name"), *named("domain_id"), *named("description")),
-)
+ROLE = Noun(in_domain=True, name="role", path="/roles", service=IDENTITY, declared="identity:ROLE")

@@ -82,7 +82,8 @@ class BoundAttribute(msgspec.Struct, frozen=True):
 class Resource(msgspec.Struct, Generic[R], frozen=True):
     """A record type with its names: ``network``, ``networks`` and Neutron's ``Network`` in error types; its table.
 
-    ``listed`` are the attributes that people see in a list, ``listed_long`` those where they ask for more.
+    ``listed`` is what people see in a list, ``listed_long`` where they ask for more, ``shown`` what they see of one, in
+    this order (empty: all that is sent). They may name what the answer has beside the declared attributes.
     """
 
     record: type[R]
@@ -91,6 +92,7 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     table: str
     listed: tuple[str, ...]
     listed_long: tuple[str, ...]
+    shown: tuple[str, ...]
     attributes: Mapping[str, BoundAttribute]
 
     @property
@@ -165,11 +167,18 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
 
 
 def describe(
-    record: type[R], singular: str, plural: str, *, table: str = "", listed: str = "", listed_long: str = ""
+    record: type[R],
+    singular: str,
+    plural: str,
+    *,
+    table: str = "",
+    listed: str = "",
+    listed_long: str = "",
+    shown: str = "",
 ) -> Resource[R]:
     """Read the declaration of ``record``; raises ``TypeError`` where a field has no ``Attribute``.
 
-    ``table``: the name of its table, where that is not ``plural``. ``listed`` and ``listed_long``: API names.
+    ``table``: the name of its table, where that is not ``plural``. ``listed``, ``listed_long``, ``shown``: API names.
     """
     hints: dict[str, Any] = get_type_hints(record, include_extras=True)
     bound = {}
@@ -183,7 +192,8 @@ def describe(
             field.name, field.encode_name, found[0], field.default, base, optional
         )
     short = tuple(listed.split())
-    return Resource(record, singular, plural, table or plural, short, tuple(listed_long.split()) or short, bound)
+    long = tuple(listed_long.split()) or short
+    return Resource(record, singular, plural, table or plural, short, long, tuple(shown.split()), bound)
 
 
 def _plain(hint: Any) -> tuple[type, bool]:

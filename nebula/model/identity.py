@@ -90,8 +90,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Key] = ""
     name: Annotated[Name, Named]
-    domain_id: Annotated[Id | None, given("Its domain.", filtered=True)] = None
-    default_project_id: Annotated[str | None, given("The project of a login that names none.")] = None
+    domain_id: Annotated[Id | None, given("Its domain.", filtered=True, title="Domain")] = None
+    default_project_id: Annotated[str | None, given("The project of a login that names none.", title="Project")] = None
     description: Annotated[str | None, Words] = None
     enabled: Annotated[bool | None, Enabled] = True
     password: Annotated[Password | None, given("Its password, which is never shown.", sent=False)] = None
@@ -121,8 +121,10 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
 class Region(msgspec.Struct, frozen=True, kw_only=True):
     """Where services are. An id is made where none is given."""
 
-    id: Annotated[RegionId | None, fixed("Its name.")] = None
-    parent_region_id: Annotated[RegionId | None, given("The region around it.", filtered=True)] = None
+    id: Annotated[RegionId | None, fixed("Its name.", title="Region")] = None
+    parent_region_id: Annotated[
+        RegionId | None, given("The region around it.", filtered=True, title="Parent Region")
+    ] = None
     description: Annotated[str | None, Words] = None
 
 
@@ -143,7 +145,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     service_id: Annotated[Id, OfService]
     interface: Annotated[Interface, given("For whom it is.", filtered=True, required=True)]
     url: Annotated[Url, given("Its URL.", required=True)]
-    region_id: Annotated[RegionId | None, given("Its region.", filtered=True)] = None
+    region_id: Annotated[RegionId | None, given("Its region.", filtered=True, title="Region")] = None
     region: Annotated[RegionId | None, given("Its region.")] = None
     enabled: Annotated[bool, given("Whether the catalogue has it.")] = True
 
@@ -167,7 +169,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     resource_name: Annotated[Name, fixed("The resource.", required=True)]
     resource_limit: Annotated[Amount, given("So many; -1: any.", required=True)]
     region_id: Annotated[RegionId | None, fixed("In this region.")] = None
-    project_id: Annotated[Id | None, fixed("Of this project.", filtered=True)] = None
+    project_id: Annotated[Id | None, fixed("Of this project.", filtered=True, title="Project ID")] = None
     domain_id: Annotated[Id | None, fixed("Of this domain.", filtered=True)] = None
     description: Annotated[str | None, Words] = None
 
@@ -177,17 +179,61 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Key] = ""
     type: Annotated[Name, given("MIME type.", filtered=True, required=True)]
-    blob: Annotated[Blob, given("The text.", required=True)]
+    blob: Annotated[Blob, given("The text.", required=True, title="Rules")]
 
 
-DOMAIN = describe(Domain, "domain", "domains")
-PROJECT = describe(Project, "project", "projects")
-USER = describe(User, "user", "users")
-GROUP = describe(Group, "group", "groups")
-ROLE = describe(Role, "role", "roles")
-REGION = describe(Region, "region", "regions")
-SERVICE = describe(Service, "service", "services")
-ENDPOINT = describe(Endpoint, "endpoint", "endpoints")
-REGISTERED_LIMIT = describe(RegisteredLimit, "registered_limit", "registered_limits")
-LIMIT = describe(Limit, "limit", "limits")
-POLICY = describe(Policy, "policy", "policies")
+DOMAIN = describe(
+    Domain,
+    "domain",
+    "domains",
+    listed="id name enabled description",
+    shown="id name enabled description options",
+)
+PROJECT = describe(
+    Project, "project", "projects", listed="id name", listed_long="id name domain_id description enabled"
+)
+USER = describe(
+    User,
+    "user",
+    "users",
+    listed="id name",
+    listed_long="id name default_project_id domain_id description email enabled",
+    shown="default_project_id domain_id email enabled id name description password_expires_at options",
+)
+GROUP = describe(Group, "group", "groups", listed="id name", listed_long="id name domain_id description")
+ROLE = describe(Role, "role", "roles", listed="id name", shown="id name domain_id description")
+REGION = describe(
+    Region,
+    "region",
+    "regions",
+    listed="id parent_region_id description",
+    shown="id description parent_region_id",
+)
+SERVICE = describe(
+    Service,
+    "service",
+    "services",
+    listed="id name type",
+    listed_long="id name type description enabled",
+    shown="id name type enabled description",
+)
+ENDPOINT = describe(
+    Endpoint,
+    "endpoint",
+    "endpoints",
+    listed="id region_id service_name service_type enabled interface url",
+    shown="enabled id interface region region_id service_id url service_name service_type",
+)
+REGISTERED_LIMIT = describe(
+    RegisteredLimit,
+    "registered_limit",
+    "registered_limits",
+    listed="id service_id resource_name default_limit description region_id",
+)
+LIMIT = describe(
+    Limit,
+    "limit",
+    "limits",
+    listed="id project_id service_id resource_name resource_limit description region_id",
+)
+POLICY = describe(Policy, "policy", "policies", listed="id type", listed_long="id type blob")

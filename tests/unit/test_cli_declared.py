@@ -8,6 +8,7 @@ import pytest
 from cli_case_study import AGENT_ID, FLOATING_ID, NETWORK_ID, PORT_ID, PUBLIC_ID, ROUTER_ID
 from cli_cloud import PROJECT_ID, Cloud, Nebulactl
 from nebulactl import declared, plain_settings
+from nebulactl.api import IDENTITY
 from nebulactl.nouns import Noun
 
 from nebula.model import accept
@@ -238,6 +239,16 @@ class Widget(Standard, frozen=True, kw_only=True):
 
 
 WIDGET = describe(Widget, "widget", "widgets", listed="id name", listed_long="id network_id mac_address is_shiny")
+
+
+def test_a_declaration_says_what_people_see_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``shown`` is the fields in its order, of which one may be beside the attributes; options need not follow."""
+    widget = describe(Widget, "widget", "widgets", listed="id shop_name", shown="weight id shop_name colours")
+    monkeypatch.setattr(declared, "resource", lambda _name: widget)
+    noun = Noun(name="widget", path="/widgets", service=IDENTITY, declared="w:W", renamed={"weight": "grams"})
+    assert [column.title for column in noun.columns] == ["ID", "Shop Name"]
+    assert [column.title for column in noun.fields] == ["grams", "id", "shop_name", "colours"]
+    assert not noun.has_plain_options
 
 
 def test_a_declaration_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
