@@ -49,6 +49,13 @@ RULE_TYPE = Noun(
     name_attribute="type",
 )
 
+SERVICE_PROVIDER = Noun(
+    name="service provider",
+    path="/service-providers",
+    service=NETWORK,
+    listed=titled(Service_Type="service_type", Name="name", Default="default"),
+)
+
 EXTENSION = Noun(
     name="extension",
     path="/extensions",

@@ -28,7 +28,7 @@ NOT_SERVED = (
         "network flavor",
         "router ndp proxy",
     ),
-    *("network l3 conntrack helper", "network meter", "network segment", "network service provider", "network trunk"),
+    *("network l3 conntrack helper", "network meter", "network segment", "network trunk"),
     *("network subport", "network agent router set", "security group default statefulness"),
     *("router add gateway", "router remove gateway"),  # several gateways of one router
     # of identity: federation, OAuth, trusts, access rules, endpoint filters

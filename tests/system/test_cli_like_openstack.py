@@ -58,6 +58,7 @@ SHOWN = (
     "extension list --network --long -f csv",
     "extension show quotas",
     "network agent list",
+    "network service provider list",
     "network qos rule type show bandwidth_limit -f json",
     "project list --parent admin",
     "project list --tags a --long",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -276,3 +277,43 @@ def test_quotas_in_the_client(controller: Controller) -> None:
     assert "Quota exceeded for resources: ['network']" in refused
     controller.openstack("quota delete --network small", "network create --project small one", "network delete one")
     controller.openstack("project delete small")
+
+
+def test_a_project_is_cleared_away(controller: Controller) -> None:
+    """What a project has is listed by a dry run, and goes; another project's things, and the cloud's image, stay."""
+    controller.openstack(
+        "project create untidy",
+        "user create --password sweep tidy",
+        "role add --user tidy --project untidy member",
+        "network create theirs",
+        "network create --external outside",
+        "subnet create --network outside --subnet-range 203.0.113.0/24 --no-dhcp outside",
+    )
+    in_it = {"USERNAME": "tidy", "PASSWORD": "sweep", "PROJECT_NAME": "untidy"}
+    controller.openstack(
+        "network create net",
+        "subnet create --network net --subnet-range 10.0.0.0/24 sub",
+        "router create gateway",
+        "router set --external-gateway outside gateway",
+        "router add subnet gateway sub",
+        "router set --route destination=10.9.0.0/16,gateway=10.0.0.9 gateway",
+        "router create alone",
+        "port create --network net loose",
+        "security group create web",
+        "floating ip create outside",
+        **in_it,
+    )
+    listed = controller.output("project cleanup --auth-project --dry-run", **in_it)
+    kinds = Counter(line.split()[1] for line in listed.splitlines() if line.startswith("| ") and "Type" not in line)
+    assert kinds == {"FloatingIP": 1, "SecurityGroup": 1, "Port": 2, "Router": 2, "Subnet": 1, "Network": 1}
+    assert controller.complaints("project cleanup --auth-project --auto-approve", **in_it) == ["Deleting resources"]
+    *left, groups, networks = controller.openstack(
+        *(f"{noun} list -f json" for noun in ("router", "port", "subnet", "floating ip", "server")),
+        "security group list -f json",
+        "network list -f json",
+        **in_it,
+    )
+    assert left == [[]] * 5
+    assert [group["Name"] for group in groups] == ["default"]
+    assert "net" not in {network["Name"] for network in networks}
+    assert {"theirs", "outside"} <= {network["Name"] for network in controller.openstack("network list -f json")[0]}

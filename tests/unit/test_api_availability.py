@@ -135,3 +135,14 @@ def test_what_is_there_is_listed(api: Api) -> None:
         "subnetpool-prefix-ops",
     } <= aliases
     assert not aliases & {"auto-allocated-topology", "vlan-transparent", "ipv6-prefix-delegation", "segment"}
+
+
+def test_service_providers(api: Api) -> None:
+    """Routers are neither distributed nor redundant; nobody makes VPNs. Whoever is logged in may know."""
+    assert api.get("/service-providers")["service_providers"] == [
+        {"service_type": "L3_ROUTER_NAT", "name": "single_node", "default": False}
+    ]
+    assert api.get("/service-providers?service_type=VPN")["service_providers"] == []
+    found = api.get("/service-providers?default=false&name=single_node&fields=name&limit=5")
+    assert found["service_providers"] == [{"name": "single_node"}]
+    assert api.call("GET", "/service-providers?colour=red").status == 400

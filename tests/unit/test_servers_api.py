@@ -302,7 +302,16 @@ def test_flavor_and_image_say_what_an_instance_is(world: World) -> None:
     assert (flavor["name"], flavor["ram"], flavor["disk"], flavor["vcpus"]) == ("namespace", 0, 0, 0)
     (image,) = world.call("GET", "/image/v2/images?name=namespace", headers=MEMBER, expect=200)["images"]
     assert (image["name"], image["size"], image["status"]) == ("namespace", 0, "active")
-    assert world.call("GET", "/image/v2/images?name=cirros", headers=MEMBER, expect=200)["images"] == []
+    for query, listed in (
+        ("name=cirros", 0),
+        ("owner=p", 0),
+        ("visibility=private", 0),
+        (f"limit=1&marker={image['id']}", 0),
+        ("visibility=all&status=active&protected=True&sort=name:asc&limit=1", 1),
+    ):
+        found = world.call("GET", f"/image/v2/images?{query}", headers=MEMBER, expect=200)["images"]
+        assert len(found) == listed, query
+    assert world.call("GET", "/compute/v2.1/os-server-groups", headers=MEMBER, expect=200) == {"server_groups": []}
     assert world.status_of("GET", "/compute/v2.1/flavors/m1.tiny", headers=MEMBER) == 404
     assert world.call("GET", "/compute/v2.1", headers={}, expect=200)["version"]["id"] == "v2.1"
 

@@ -9,6 +9,7 @@ from nebulactl.common_settings import EXTRA_OUT, STATUS, TAG_OUT
 from nebulactl.deferred import Deferred
 from nebulactl.nouns import NETWORK_NOUN
 from nebulactl.plain_settings import of_attribute
+from nebulactl.pool_nouns import SERVICE_PROVIDER
 
 _OTHERS = {
     "agent": "Agents: what runs on the nodes, and whether it is alive.",
@@ -52,3 +53,16 @@ add_set(
 )
 add_unset(network, NETWORK_NOUN, TAG_OUT, EXTRA_OUT, blank={})
 add_delete(network, NETWORK_NOUN)
+
+
+@network.group("service")
+def service() -> None:
+    """Who realises which service of the network."""
+
+
+@service.group("provider")
+def provider() -> None:
+    """Providers of services, as Neutron names them."""
+
+
+add_list(provider, SERVICE_PROVIDER)

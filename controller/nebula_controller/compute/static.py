@@ -6,12 +6,14 @@ instance is here: a network namespace, with no disk, no memory and no CPU of its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 FLAVOR_ID = "namespace"
 IMAGE_ID = "6e616d65-7370-4163-a500-000000000001"
 NAME = "namespace"
 SINCE = "2026-01-01T00:00:00Z"
+_NO_FILTERS = frozenset({"limit", "sort", "sort_key", "sort_dir", "member_status", "os_hidden"})
 
 
 def flavor(url: str) -> dict[str, Any]:
@@ -52,6 +54,16 @@ def image() -> dict[str, Any]:
         "file": f"/v2/images/{IMAGE_ID}/file",
         "schema": "/v2/schemas/image",
     }
+
+
+def is_listed(query: Sequence[tuple[str, str]]) -> bool:
+    """Whether the image is in a list with these filters. It belongs to no project; nothing comes after it."""
+    found = image()
+    return all(
+        name != "marker" and str(found.get(name)).lower() == value.lower()
+        for name, value in query
+        if name not in _NO_FILTERS and (name, value) != ("visibility", "all")
+    )
 
 
 def compute_version(url: str) -> dict[str, Any]:

@@ -79,6 +79,7 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
         "Security group rules belong to default SG",
         "Rules say whether they are of a default group.",
     ),
+    ("service-type", "Neutron Service Type Management", "Who realises which service."),
     ("sorting", "Sorting support", "Extension that indicates that sorting is enabled."),
     ("standard-attr-description", "standard-attr-description", "Add descriptions to standard attributes."),
     ("standard-attr-revisions", "Resource revision numbers", "Objects carry a revision number."),
@@ -130,6 +131,7 @@ def _resources(call: Call) -> Answer:
         "address-groups",
         "rbac-policies",
         "agents",
+        "service-providers",
         "extensions",
     )
     return Answer(

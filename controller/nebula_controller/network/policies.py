@@ -29,4 +29,5 @@ OTHER_RULES: dict[str, str] = {
     "update_quota": "rule:admin_only",
     "delete_quota": "rule:admin_only",
     "get_rule_type": "rule:admin_only",
+    "get_service_provider": "@",
 }

@@ -11,7 +11,7 @@ from typing import Any
 from nebula_controller.api.collection import Collection
 from nebula_controller.api.context import internal
 from nebula_controller.api.endpoint import Service
-from nebula_controller.network import discovery, qos, segments, zones
+from nebula_controller.network import discovery, qos, segments, service_providers, zones
 from nebula_controller.network.address_groups_api import AddressGroups
 from nebula_controller.network.address_scopes_api import AddressScopes
 from nebula_controller.network.floating_ips_api import FloatingIps
@@ -60,6 +60,7 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
         [
             *discovery.operations(),
             *zones.operations(),
+            *service_providers.operations(),
             *Quotas(database).operations(),
             *rule_type_operations(),
             *IpAvailability(database).operations(),
