@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nebulactl.wait import offer_wait
+from nebulactl.wait import CHANGING, offer_wait
 
 _NOTHING_TO_WAIT_FOR = ("nebulactl.commands.node",)
 """Who is a node changes nothing that a node has to do."""
@@ -33,7 +33,7 @@ class Deferred(click.Group):
         module = importlib.import_module(f"nebulactl.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         if module.__name__ not in _NOTHING_TO_WAIT_FOR:
-            offer_wait(command)
+            offer_wait(command, changes=cmd_name in CHANGING)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

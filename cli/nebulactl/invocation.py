@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import click
+import msgspec
 
 from nebulactl.api import Api
 from nebulactl.cache import Cache
@@ -37,7 +38,15 @@ class Invocation:
 
     @cached_property
     def api(self) -> Api:
-        return Api(self.credentials, self.cache, self._changed, wait_s=self.wait_s, plan=self.plan)
+        return self._api(self.credentials)
+
+    def in_project(self, project_id: str) -> Api:
+        """The same caller, logged in to another project."""
+        other = {"project_id": project_id, "project_name": ""}
+        return self._api(msgspec.structs.replace(self.credentials, **other))
+
+    def _api(self, credentials: Credentials) -> Api:
+        return Api(credentials, Cache(credentials), self._changed, wait_s=self.wait_s, plan=self.plan)
 
     def _changed(self, request_id: str, realised: str | None) -> None:
         if self.show_request_id:

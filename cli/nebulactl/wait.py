@@ -13,7 +13,7 @@ from nebulactl.invocation import Invocation
 WAIT_S = 30
 """How long the nodes are waited for."""
 
-CHANGING = {"create", "set", "unset", "delete", "add", "remove"}
+CHANGING = {"create", "set", "unset", "delete", "add", "remove", "onboard", "cleanup"}
 
 
 def offer_wait(command: click.Command, *, changes: bool = False) -> None:

@@ -90,13 +90,9 @@ class Controller:
 
         AssertionError where the client says anything on standard error.
         """
-        return _documents(self.output(*lines, **changes))
-
-    def output(self, *lines: str, **changes: str) -> str:
-        """The same as text, whatever its form."""
         done = self._client(lines, changes)
         assert done.stderr.strip() == "", done.stderr + done.stdout + self.log.read_text()
-        return done.stdout
+        return _documents(done.stdout)
 
     def complaints(self, *lines: str, **changes: str) -> list[str]:
         """Run commands in one client that shall fail; the lines of standard error."""

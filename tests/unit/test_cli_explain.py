@@ -112,7 +112,14 @@ def test_wait_asks_for_the_nodes(nebulactl: Nebulactl, cloud: Cloud) -> None:
 
 def test_wait_is_offered_by_what_changes_something(nebulactl: Nebulactl) -> None:
     """Not by what only reads."""
-    for words in (("router", "add", "subnet"), ("security", "group", "rule", "create"), ("instance", "delete")):
+    changing = (
+        "router add subnet",
+        "security group rule create",
+        "instance delete",
+        "project cleanup",
+        "network onboard subnet",
+    )
+    for words in map(str.split, changing):
         assert "--wait" in nebulactl(*words, "--help").out
     for words in (("network", "list"), ("network", "show"), ("token", "issue")):
         assert "--wait" not in nebulactl(*words, "--help").out

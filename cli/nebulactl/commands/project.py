@@ -8,6 +8,7 @@ import msgspec
 from nebulactl.actions import add_create, add_delete, add_set
 from nebulactl.api import IDENTITY, JsonObject, as_object
 from nebulactl.common_settings import DESCRIPTION, NAME, TAGS
+from nebulactl.deferred import Deferred
 from nebulactl.find import find_id, item_path, list_resources
 from nebulactl.identity_settings import ENABLED_ONLY, IMMUTABLE, IN_DOMAIN, PROPERTY
 from nebulactl.invocation import api
@@ -22,7 +23,7 @@ _OWN_WORDS = {"--any-tags": "--tags-any", "--not-any-tags": "--not-tags-any"}
 """What the client calls these filters for projects alone."""
 
 
-@click.group()
+@click.group(cls=Deferred, deferred={"cleanup": "Delete what a project has."})
 def project() -> None:
     """Projects: who owns networks."""
 
