@@ -119,8 +119,9 @@ def figures() -> list[Figure]:
         found.append(Figure(f"{name}: connections of one client", "1/s", tuple(path.rates)))
         found.append(Figure(f"{name}: round trip", "µs", tuple(path.trips)))
     streams = {name: path.streams for name, path in measured.items()}
-    streams[_AS_IT_COMES] = plain_ovs.stream(RUNS, STREAM_S)
-    found.append(Figure(f"{_AS_IT_COMES}: one TCP stream", "Gb/s", tuple(streams[_AS_IT_COMES])))
+    plain = {f"one node, Open vSwitch {way}": plain_ovs.on_one_node(way, RUNS, STREAM_S) for way in plain_ovs.WAYS}
+    streams[_AS_IT_COMES] = plain[_AS_IT_COMES] = plain_ovs.between_nodes(RUNS, STREAM_S)
+    found += [Figure(f"{name}: one TCP stream", "Gb/s", tuple(samples)) for name, samples in plain.items()]
     for name, beside, goal in (
         ("one node", "bare bridge", "0.9"),
         ("one node, groups", "bare bridge", "0.75"),
