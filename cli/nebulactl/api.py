@@ -95,6 +95,13 @@ class Api:
             raise error_of(response, f"GET {path.partition('?')[0]}")
         return response.body
 
+    def document(self, url: str) -> JsonObject:
+        """What a service says of itself at this URL to everybody: no token is sent. HTTP 300 is several versions."""
+        response = self._request("GET", url, {}, None)
+        if response.status > 300:
+            raise error_of(response, f"GET {url}")
+        return _object(response)
+
     def post(self, service: str, path: str, body: JsonObject) -> JsonObject:
         return self._call("POST", service, path, body)
 

@@ -60,6 +60,7 @@ COMMANDS: dict[str, str] = {
     "policy": "Policies: rules that identity keeps for other services.",
     "token": "Tokens.",
     "catalog": "The catalogue: services and their endpoints, as a token carries them.",
+    "versions": "Versions of the services' APIs.",
     "bench": "Measurements on this machine.",
     "completion": "Print the completion script of a shell.",
 }

@@ -35,7 +35,7 @@ NOT_SERVED = (
     *("access rule", "access token", "consumer", "endpoint add", "endpoint remove", "endpoint group", "federation"),
     *("identity provider", "mapping", "request token", "service provider", "trust"),
     # of compute and the client itself
-    *("cloud cache", "configuration show", "limits show", "versions show"),
+    *("cloud cache", "configuration show", "limits show"),
 )
 """Beginnings of commands."""
 

@@ -71,6 +71,10 @@ SHOWN = (
     "role assignment list --project child --names",
     "catalog list",
     "catalog show network",
+    "versions show",
+    "versions show --all-interfaces -f csv",
+    "versions show --service network --status current -f json",
+    "versions show --region-name nope",
 )
 REMOVED = (
     "quota delete admin --network",

@@ -97,6 +97,8 @@ class Cloud:
             return 401, {}, {"error": {"code": 401, "message": "The request you have made requires authentication."}}
         if self.failure is not None:
             return self.failure[0], {}, self.failure[1]
+        if parts[-2:] == ["auth", "catalog"]:
+            return 200, {}, {"catalog": self._catalog()}
         if parts == ["nebula", "v1", "calls"]:
             return 200, {}, {"calls": self.calls}
         if parts[:3] == ["nebula", "v1", "captures"]:
@@ -119,6 +121,13 @@ class Cloud:
     def _self(self, path: str) -> dict[str, str]:
         return {"rel": "self", "href": self.url + path}
 
+    def _catalog(self) -> list[dict[str, Any]]:
+        places = {"interface": "public", "region": "r", "region_id": "r"}
+        return [
+            {"type": kind, "name": kind, "endpoints": [{**places, "url": self.url + path}]}
+            for kind, path in (("identity", "/identity/v3"), ("network", "/network"), ("compute", "/compute/v2.1"))
+        ]
+
     def _log_in(self, body: Any) -> tuple[int, dict[str, str], Any]:
         self.logins += 1
         identity = body["auth"]["identity"]
@@ -131,10 +140,6 @@ class Cloud:
             return 401, {}, {"error": {"code": 401, "message": "The request you have made requires authentication."}}
         token = f"token-{self.logins}"
         self.tokens.add(token)
-        catalog = [
-            {"type": kind, "name": kind, "endpoints": [{"interface": "public", "region": "r", "url": self.url + path}]}
-            for kind, path in (("identity", "/identity/v3"), ("network", "/network"), ("compute", "/compute/v2.1"))
-        ]
         content = {
             "methods": ["password"],
             "expires_at": "2999-01-01T00:00:00.000000Z",
@@ -142,7 +147,7 @@ class Cloud:
             "user": {"id": USER_ID, "name": "admin", "domain": {"id": "default", "name": "Default"}},
             "project": {"id": PROJECT_ID, "name": "admin", "domain": {"id": "default", "name": "Default"}},
             "roles": [{"id": "r", "name": "admin"}],
-            "catalog": catalog,
+            "catalog": self._catalog(),
         }
         return 201, {"X-Subject-Token": token}, {"token": content}
 

@@ -47,6 +47,25 @@ def test_a_name_that_several_bear_is_refused(nebulactl: Nebulactl, cloud: Cloud)
     )
 
 
+def test_versions_of_the_services(nebulactl: Nebulactl, cloud: Cloud) -> None:
+    """What each says of itself, in the client's words; of one that says nothing, that, and why."""
+    ended = nebulactl("versions", "show", "-f", "value")
+    assert (ended.code, ended.out.splitlines()) == (
+        0,
+        [
+            f"r identity 3.14 CURRENT {cloud.url}/identity/v3/ None None",
+            f"r network 2.0 CURRENT {cloud.url}/network/v2.0/ None None",
+            f"r compute None CURRENT {cloud.url}/compute/v2.1/ None None",
+        ],
+    )
+    assert ended.err.startswith(f"nebulactl: {cloud.url}/compute/v2.1: The request you have made requires")
+    only = ("-f", "value", "-c", "Service Type")
+    assert nebulactl("versions", "show", "--service", "network", "--status", "current", *only).out == "network\n"
+    assert nebulactl("versions", "show", "--status", "deprecated", *only).out == ""
+    assert nebulactl("versions", "show", "--interface", "admin", *only).out == ""
+    assert len(nebulactl("versions", "show", "--all-interfaces", "--region-name", "r", *only).out.split()) == 3
+
+
 def test_an_id_wins_over_a_name(nebulactl: Nebulactl, cloud: Cloud) -> None:
     """A network that is called like another's id is not mistaken for it."""
     cloud.add("networks", name=NETWORK_ID, subnets=[])
