@@ -60,6 +60,7 @@ def _break(node: AgentNode, what: str) -> None:
         "fdb": ("bridge", "fdb", "del", MACS[VM1_PORT], "dev", f"vxlan-{VNI}", "dst", COMPUTE1_IP),
         "chain": ("iptables", "-t", "mangle", "-F", "INPUT"),
         "port": ("ovs-vsctl", "del-port", _TAP),
+        "tag": ("ovs-vsctl", "set", "Port", _TAP, "tag=7"),
         "bridge": ("ovs-vsctl", "del-br", "br-int"),
         "dnsmasq": ("sh", "-c", "kill -9 $(cat /run/nebula-state/dhcp/*/pid)"),
         "namespace": ("ip", "netns", "del", QDHCP),
@@ -82,6 +83,7 @@ def _is_back(node: AgentNode, what: str) -> bool:
         "fdb": lambda: shown(f"{MACS[VM1_PORT]} dst {COMPUTE1_IP}", "bridge", "fdb", "show", "dev", f"vxlan-{VNI}"),
         "chain": lambda: shown("-j nebula-vxlan", "iptables", "-t", "mangle", "-S", "INPUT"),
         "port": lambda: shown(_TAP, "ovs-vsctl", "list-ports", "br-int"),
+        "tag": lambda: node.run("ovs-vsctl", "get", "Port", _TAP, "tag") != "7\n",
         "bridge": lambda: shown(_TAP, "ovs-vsctl", "list-ports", "br-int"),
         "dnsmasq": lambda: node.status("pgrep", "-x", "dnsmasq") == 0,
         "namespace": lambda: node.status("ip", "-n", QDHCP, "link", "show", "ns-3f7b94c3-c5") == 0,
@@ -89,7 +91,7 @@ def _is_back(node: AgentNode, what: str) -> bool:
     return checks[what]()
 
 
-_BREAKABLE = ["flow", "route", "address", "rules", "veth", "port", "bridge", "dnsmasq", "namespace"]
+_BREAKABLE = ["flow", "route", "address", "rules", "veth", "port", "tag", "bridge", "dnsmasq", "namespace"]
 _IN_USERSPACE = ["offload", "vxlan", "fdb", "chain"]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.netns.lab_machine import Machine
 
-_SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/schemas/audit.json").read_text())
+_SCHEMAS = Path(__file__).resolve().parents[2] / "docs/schemas"
 _NAME = "audited"
 _MAKE = (
     "network create n",
@@ -44,11 +44,16 @@ class _Lab:
     def on(self, node: str, script: str) -> str:
         return self.good("lab", "exec", node, "--", "sh", "-c", script)
 
-    def audit(self, *words: str) -> list[dict[str, Any]]:
-        _code, out, error = self.call("audit", "-f", "json", *words)
+    def told(self, schema: str, *words: str) -> Any:
+        """What a command says with ``-f json``, which is as its schema says."""
+        _code, out, error = self.call(*words, "-f", "json")
         assert out, error
-        found: list[dict[str, Any]] = json.loads(out)
-        jsonschema.validate(found, _SCHEMA)
+        found = json.loads(out)
+        jsonschema.validate(found, json.loads((_SCHEMAS / f"{schema}.json").read_text()))
+        return found
+
+    def audit(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.told("audit", "audit")
         return found
 
     def close(self) -> None:
@@ -92,7 +97,7 @@ def test_all_is_in_order_until_somebody_breaks_it(lab: _Lab) -> None:
 def test_a_paused_agent_takes_up_what_it_missed(lab: _Lab) -> None:
     """A call meanwhile is carried out when the agent is resumed, and not before."""
     lab.good("node", "pause", "compute1")
-    listed = json.loads(lab.good("node", "list", "-f", "json"))
+    listed = lab.told("nodes", "node", "list", "--long")
     assert {row["Node"]: row["Paused"] for row in listed} == {"net1": False, "compute1": True}
     lab.good("instance", "create", "late", "--network", "n", "--node", "compute1", "--no-wait")
     assert lab.on("compute1", "ls /run/netns | wc -l") == "1\n"
@@ -111,19 +116,32 @@ def test_what_the_tools_print_leads_to_object_call_and_user(lab: _Lab) -> None:
         "file": lab.on("net1", "ls /var/lib/nebula/dhcp/*/host"),
     }
     for kind, thing in things.items():
-        rows = json.loads(lab.good("owner", thing.strip(), "-f", "json"))
+        rows = lab.told("owner", "owner", thing.strip())
         assert kind in {row["Kind"] for row in rows}, thing
         assert {(row["User"], row["Request ID"][:4]) for row in rows} == {("admin", "req-")}, thing
     lab.on("net1", "ip netns add others")
-    assert [row["Owner"] for row in json.loads(lab.good("owner", "others", "-f", "json"))] == ["not ours"]
+    assert [row["Owner"] for row in lab.told("owner", "owner", "others")] == ["not ours"]
     lab.on("net1", "ip netns del others")
     assert lab.call("owner", "nosuch")[0] == 1
 
 
 def test_what_exists_because_of_an_object(lab: _Lab) -> None:
     """The instance's namespace, port and flows on its node, and on the others the way to it; nothing of the router."""
-    rows = json.loads(lab.good("realised", "instance", "web", "-f", "json"))
+    rows = lab.told("realised", "realised", "instance", "web")
+    assert all(row["Command"] for row in lab.told("realised", "realised", "instance", "web", "--long"))
     on_compute1 = {row["Kind"] for row in rows if row["Node"] == "compute1"}
     assert {"namespace", "veth", "bridge-port", "flow", "process"} <= on_compute1
     assert {row["Kind"] for row in rows if row["Node"] == "net1"} == {"fdb", "flow"}
     assert not [row for row in rows if "router" in row["Owner"]]
+
+
+def test_a_plan_is_as_its_schema_says(lab: _Lab) -> None:
+    """The call, the rows, and what each node would do; the next look finds nothing of it."""
+    code, out, error = lab.call("plan", "-f", "json", "router", "unset", "r", "--external-gateway")
+    assert code == 0, error
+    found = json.loads(out)
+    jsonschema.validate(found, json.loads((_SCHEMAS / "plan.json").read_text()))
+    (net1,) = found["nodes"]
+    assert (net1["host"], found["call"].split()[0]) == ("net1", "PUT")
+    assert {("remove", "veth"), ("remove", "route")} <= {(item["action"], item["kind"]) for item in net1["differences"]}
+    assert lab.call("audit")[0] == 0
