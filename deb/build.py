@@ -9,6 +9,7 @@ distribution that they were built on: the libraries are compiled for its Python.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -184,8 +185,15 @@ def _pack(root: Path, package: str, version: str, target: Path) -> Path:
         (control / "conffiles").write_text("".join(settings))
     made = target / f"{package}_{version}_{architecture}.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(root), str(made)],
-                   check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+                   check=True, stdout=subprocess.DEVNULL,
+                   env={"SOURCE_DATE_EPOCH": str(_newest()), **os.environ})  # fmt: skip
     return made
+
+
+def _newest() -> int:
+    """Seconds of the newest source: no file of a package is younger, so that the same checkout gives the same bytes."""
+    return max(int(file.stat().st_mtime) for folder in (*SOURCES.values(), HERE) for file in folder.rglob("*.*")
+               if "__pycache__" not in file.parts and file.is_file())  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -32,14 +32,32 @@ all purged:
 """
 
 
+@pytest.fixture(scope="module")
+def debs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the packages of the checkout."""
+    return _build(tmp_path_factory.mktemp("packages"))
+
+
+def _build(folder: Path) -> Path:
+    build = [sys.executable, str(ROOT / "deb/build.py"), str(folder)]
+    subprocess.run(build, check=True, capture_output=True, timeout=120, cwd=ROOT)
+    return folder
+
+
+def test_same_checkout_same_packages(debs: Path, tmp_path: Path) -> None:
+    """Made again they are the same, byte by byte: a machine that has them can tell so and is left alone."""
+    again = _build(tmp_path)
+    assert {file.name: file.read_bytes() == (debs / file.name).read_bytes() for file in again.iterdir()} == {
+        file.name: True for file in debs.iterdir()
+    }
+
+
 @pytest.mark.timeout(240)
-def test_the_life_of_the_packages(tmp_path: Path) -> None:
+def test_the_life_of_the_packages(debs: Path, tmp_path: Path) -> None:
     """Removing the agent's package leaves all that it made as it is; purging it takes that away, and nothing else."""
     if os.geteuid() != 0:
         pytest.skip("packages are installed by root")
-    debs, view = tmp_path / "debs", tmp_path / "view.json"
-    build = [sys.executable, str(ROOT / "deb/build.py"), str(debs)]
-    subprocess.run(build, check=True, capture_output=True, timeout=120, cwd=ROOT)
+    view = tmp_path / "view.json"
     view.write_bytes(codec.encode(net1()))
     private = tmp_path / "private"
     private.mkdir()
