@@ -31,8 +31,8 @@ demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 test: setup lint ansible containers ## every test of the project
 	$(PYTEST) tests -n 2 --dist loadfile -rs $(ARGS)
 
-test-vagrant: ## the case study on virtual machines, which are made and destroyed (vagrant/)
-	$(MAKE) -C vagrant demo && $(MAKE) -C vagrant down
+test-vagrant: ## the case study on virtual machines, which are made and destroyed (EMULATED=1: without KVM and a box)
+	$(if $(EMULATED),$(MAKE) -C vagrant emulated,$(MAKE) -C vagrant demo && $(MAKE) -C vagrant down)
 
 test-reachability: setup ## random topologies, the oracle's word against packets (SEED=first N=how many)
 	$(BIN)/python -m tests.reachability $(if $(SEED),--seed $(SEED)) --count $(or $(N),200)

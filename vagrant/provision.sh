@@ -2,7 +2,7 @@
 # provision.sh controller|network|compute ADDRESS - what an administrator does on a host, as docs/operations.md has it.
 # Run by Vagrant, as root, on the machine. Again and again: what is there stays. /nebula has the packages.
 set -euo pipefail
-role=$1 address=$2
+role=$1 address=$2 changed=
 export DEBIAN_FRONTEND=noninteractive
 
 proxies() {
@@ -17,17 +17,21 @@ proxies() {
 }
 
 install() { # PACKAGE...: ours, with what they need; left alone where this very build is there
-    local package files=() recipe
+    local package files=() recipe words
     for package in nebula-common "$@"; do files+=("$(ls -t /nebula/"${package}"_*.deb | head -1)"); done
     recipe=$(sha256sum "${files[@]}" | sha256sum)
     [ "$recipe" != "$(cat /etc/nebula/installed 2> /dev/null || true)" ] || return 0
-    apt-get -qq update
-    apt-get -qq install -y --no-install-recommends --reinstall --allow-downgrades \
-        -o Dpkg::Options::=--force-confold "${files[@]}" curl iputils-ping tcpdump > /dev/null
+    words=(-qq install -y --no-install-recommends --reinstall --allow-downgrades -o Dpkg::Options::=--force-confold
+        "${files[@]}" curl iputils-ping tcpdump)
+    # First with what the box has, so that one that has all of it need not reach any package source.
+    apt-get -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null "${words[@]}" > /dev/null 2>&1 ||
+        { apt-get -qq update && apt-get "${words[@]}" > /dev/null; }
     echo "$recipe" > /etc/nebula/installed
 }
 
 set_key() { # FILE KEY VALUE: a key of our TOML files, instead of the one that is there
+    ! grep -qxF "$2 = $3" "$1" || return 0
+    changed=yes
     sed -i "/^$2 *=/d" "$1"
     echo "$2 = $3" >> "$1"
 }
@@ -35,7 +39,7 @@ set_key() { # FILE KEY VALUE: a key of our TOML files, instead of the one that i
 controller() {
     install nebula-controller nebulactl
     set_key /etc/nebula/controller.toml tls_name "[\"$address\"]"
-    systemctl restart nebula-controller
+    systemctl "${changed:+re}start" nebula-controller
     local environment=/home/vagrant/nebula.env
     if [ ! -e $environment ]; then
         local password
@@ -110,7 +114,7 @@ node() {
     set_key $config role "[\"$role\"]"
     set_key $config bridge_mapping "[$mapping]"
     systemctl enable --quiet nebula-agent
-    [ ! -e /var/lib/nebula/identity/node.pem ] || systemctl restart nebula-agent
+    [ ! -e /var/lib/nebula/identity/node.pem ] || systemctl "${changed:+re}start" nebula-agent
 }
 
 provider_device() { # the one that was found before, else the one that is neither the underlay's nor has the way out
