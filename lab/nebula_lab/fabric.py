@@ -10,6 +10,9 @@ bridge speaks STP or MLD: an idle lab's segments carry nothing.
 
 from __future__ import annotations
 
+import contextlib
+
+from nebula.errors import CommandFailed
 from nebula_lab.space import Space
 from nebula_lab.state import NodePlan
 
@@ -135,7 +138,8 @@ def _connect(fabric: Space, place: str, ends: dict[str, str], space: Space) -> N
     stale = "".join(f"link delete dev {fabric_end(segment, place)}\n" for segment in ends)
     existing = {line.split("@")[0] for line in fabric.run(["ls", "/sys/class/net"]).split()}
     if any(fabric_end(segment, place) in existing for segment in ends):
-        fabric.run(["ip", "-force", "-batch", "-"], stdin=stale)
+        with contextlib.suppress(CommandFailed):  # gone by itself meanwhile; one that stays is told by the next command
+            fabric.run(["ip", "-force", "-batch", "-"], stdin=stale)
     fabric.run(["ip", "-batch", "-"], stdin=link_batch(place, ends, space.init.pid), network_only=True)
 
 

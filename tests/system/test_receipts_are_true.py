@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,9 @@ def lab() -> Iterator[Machine]:
     machine = Machine()
     try:
         machine.nebulactl("lab", "up", "--name", "receipts", "--nodes", "2", user=True)
+        audit = (sys.executable, "-m", "nebulactl", "audit")
+        while machine.call(*audit, user=True, env={"NEBULA_LAB": "receipts"}).returncode:
+            time.sleep(0.2)  # 'lab up' waits for the agents, not for their first pass
         yield machine
     finally:
         machine.call(sys.executable, "-m", "nebulactl", "lab", "down", "--name", "receipts", user=True)
