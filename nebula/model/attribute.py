@@ -38,8 +38,10 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     column of the record's own table has it. ``filtered``: may be a filter and a sort key (only where it is stored as
     plain text or number). ``changed_by`` None: who may set it in a POST may also in a PUT.
 
-    Of its column: ``length`` of text in characters; ``indexed``, ``unique``: there is such an index of it alone;
-    ``refers_to``: the table that it names a row of, which cannot go before this one, or (``cascades``) takes it along.
+    Of its column: ``length`` of text in characters (0: any); ``indexed``, ``unique``: there is such an index of it
+    alone; ``null_is``: what is stored for a null, where NULL never is (UNSET: what the service finds out);
+    ``refers_to``: the table that it names a row of, and ``on_delete``: what becomes of this row when that one goes, in
+    SQL's words (RESTRICT refuses it at once, NO ACTION when the statement ends).
 
     For people: ``about`` is one line of help; ``title`` its title in lists and ``flag`` its option
     (``--enable/--disable``), both made from its name where they are empty.
@@ -58,8 +60,9 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     length: int = 255
     indexed: bool = False
     unique: bool = False
+    null_is: object = None
     refers_to: str = ""
-    cascades: bool = False
+    on_delete: Literal["RESTRICT", "CASCADE", "NO ACTION"] = "RESTRICT"
     about: str = ""
     title: str = ""
     flag: str = ""

@@ -94,7 +94,9 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
 class PortForwarding(Nameless, frozen=True, kw_only=True):
     """Ports of a floating IP that lead to ports of an inner address; ``*_first`` and ``*_last`` are both included."""
 
-    floating_ip_id: Annotated[str, Attribute(length=36, refers_to="floating_ips", cascades=True, indexed=True)] = ""
+    floating_ip_id: Annotated[
+        str, Attribute(length=36, refers_to="floating_ips", on_delete="CASCADE", indexed=True)
+    ] = ""
     protocol: Annotated[str, settable(_protocol, "tcp, udp, sctp or dccp.", required=True, length=40)]
     internal_port_id: Annotated[
         str,

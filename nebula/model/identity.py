@@ -25,7 +25,10 @@ Blob = Annotated[str, Meta(max_length=1024 * 1024)]
 Amount = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 Interface = Literal["public", "internal", "admin"]
 
-Key = Attribute(filtered=False)
+ID_LENGTH = 64
+"""Characters of an id, but for regions', which people choose."""
+
+Key = Attribute(filtered=False, length=ID_LENGTH)
 """The id, which is made here."""
 
 
@@ -39,10 +42,24 @@ def fixed(about: str, *, filtered: bool = False, **more: Any) -> Attribute:
     return Attribute(post=True, filtered=filtered, about=about, **more)
 
 
+def other(table: str, about: str, **more: Any) -> Attribute:
+    """The id of a row of that table, as ``given``; such a row cannot go before this one."""
+    usual = given(about, filtered=True, length=ID_LENGTH, refers_to=table, on_delete="NO ACTION")
+    return msgspec.structs.replace(usual, **more)
+
+
+def holder(table: str, about: str, **more: Any) -> Attribute:
+    """The same of what it is for good, and goes with."""
+    return other(table, about, put=False, on_delete="CASCADE", indexed=True, **more)
+
+
 Named = given("Name.", filtered=True, required=True)
-Words = given("Description.")
+Words = given("Description.", length=0)
+KeptWords = given("Description.", length=0, null_is="")
+"""Those that are never NULL: none is an empty one."""
 Enabled = given("Whether it is in use.", filtered=True)
-OfService = given("The service.", filtered=True, required=True)
+InDomain = other("domains", "Its domain.", null_is=UNSET, title="Domain ID")
+OfService = other("services", "The service.", required=True, indexed=True, title="Service ID")
 Options = given("What is special about it; null takes one away.")
 
 
@@ -65,8 +82,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """A wall between sets of projects, users and groups."""
 
     id: Annotated[str, Key] = ""
-    name: Annotated[ShortName, Named]
-    description: Annotated[str | None, Words] = None
+    name: Annotated[ShortName, msgspec.structs.replace(Named, unique=True)]
+    description: Annotated[str | None, KeptWords] = None
     enabled: Annotated[bool, Enabled] = True
     options: Annotated[Lock, Options] = Lock()
 
@@ -75,13 +92,15 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """Who owns networks. ``parent_id`` may name the domain: then the project is at its top. Both stay as they are."""
 
     id: Annotated[str, Key] = ""
+    domain_id: Annotated[Id | None, InDomain] = None
+    parent_id: Annotated[
+        Id | None, other("projects", "The project above it.", filtered=False, indexed=True, title="Parent ID")
+    ] = None
     name: Annotated[ShortName, Named]
-    domain_id: Annotated[Id | None, given("Its domain.", filtered=True)] = None
-    parent_id: Annotated[Id | None, given("The project above it.")] = None
-    description: Annotated[str | None, Words] = None
+    description: Annotated[str | None, KeptWords] = None
     enabled: Annotated[bool, Enabled] = True
-    is_domain: Annotated[bool, given("False: domains are objects of their own.")] = False
-    tags: Annotated[Tags, given("Tags.")] = []
+    is_domain: Annotated[bool, given("False: domains are objects of their own.", stored=False)] = False
+    tags: Annotated[Tags, given("Tags.", stored=False)] = []
     options: Annotated[Lock, Options] = Lock()
 
 
@@ -89,12 +108,14 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """Who may log in; without a password nobody can."""
 
     id: Annotated[str, Key] = ""
+    domain_id: Annotated[Id | None, msgspec.structs.replace(InDomain, title="Domain")] = None
     name: Annotated[Name, Named]
-    domain_id: Annotated[Id | None, given("Its domain.", filtered=True, title="Domain")] = None
-    default_project_id: Annotated[str | None, given("The project of a login that names none.", title="Project")] = None
     description: Annotated[str | None, Words] = None
-    enabled: Annotated[bool | None, Enabled] = True
-    password: Annotated[Password | None, given("Its password, which is never shown.", sent=False)] = None
+    enabled: Annotated[bool | None, msgspec.structs.replace(Enabled, null_is=True)] = True
+    default_project_id: Annotated[
+        str | None, given("The project of a login that names none.", length=ID_LENGTH, title="Project")
+    ] = None
+    password: Annotated[Password | None, given("Its password, which is never shown.", sent=False, stored=False)] = None
     password_expires_at: Annotated[str | None, Attribute(filtered=False)] = None
     options: Annotated[UserOptions, Options] = UserOptions()
 
@@ -103,17 +124,17 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Users who get roles together."""
 
     id: Annotated[str, Key] = ""
+    domain_id: Annotated[Id | None, InDomain] = None
     name: Annotated[ShortName, Named]
-    domain_id: Annotated[Id | None, given("Its domain.", filtered=True)] = None
-    description: Annotated[str | None, Words] = None
+    description: Annotated[str | None, KeptWords] = None
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody may do somewhere. With a domain, the role can only be given in that domain."""
 
     id: Annotated[str, Key] = ""
+    domain_id: Annotated[Id | None, other("domains", "Its domain; none for a global one.", put=False)] = None
     name: Annotated[Name, Named]
-    domain_id: Annotated[Id | None, fixed("Its domain; none for a global one.", filtered=True)] = None
     description: Annotated[str | None, Words] = None
     options: Annotated[Lock, Options] = Lock()
 
@@ -123,9 +144,9 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[RegionId | None, fixed("Its name.", title="Region")] = None
     parent_region_id: Annotated[
-        RegionId | None, given("The region around it.", filtered=True, title="Parent Region")
+        RegionId | None, other("regions", "The region around it.", length=255, title="Parent Region")
     ] = None
-    description: Annotated[str | None, Words] = None
+    description: Annotated[str | None, KeptWords] = None
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,11 +163,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The URL of a service. ``region`` is the old word for ``region_id``."""
 
     id: Annotated[str, Key] = ""
-    service_id: Annotated[Id, OfService]
-    interface: Annotated[Interface, given("For whom it is.", filtered=True, required=True)]
-    url: Annotated[Url, given("Its URL.", required=True)]
-    region_id: Annotated[RegionId | None, given("Its region.", filtered=True, title="Region")] = None
-    region: Annotated[RegionId | None, given("Its region.")] = None
+    service_id: Annotated[Id, msgspec.structs.replace(OfService, on_delete="CASCADE")]
+    region_id: Annotated[RegionId | None, other("regions", "Its region.", length=255, title="Region")] = None
+    interface: Annotated[Interface, given("For whom it is.", filtered=True, required=True, length=8)]
+    url: Annotated[Url, given("Its URL.", required=True, length=0)]
+    region: Annotated[RegionId | None, given("Its region.", stored=False)] = None
     enabled: Annotated[bool, given("Whether the catalogue has it.")] = True
 
 
@@ -155,22 +176,24 @@ class RegisteredLimit(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Key] = ""
     service_id: Annotated[Id, OfService]
+    region_id: Annotated[
+        RegionId | None, other("regions", "In this region.", length=255, indexed=True, title="Region ID")
+    ] = None
     resource_name: Annotated[Name, given("The resource.", filtered=True, required=True)]
     default_limit: Annotated[Amount, given("So many; -1: any.", required=True)]
-    region_id: Annotated[RegionId | None, given("In this region.", filtered=True)] = None
     description: Annotated[str | None, Words] = None
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """A project's or domain's own limit, in place of the registered one."""
+    """A project's or domain's own limit, in place of the registered one, which service, region and name tell."""
 
     id: Annotated[str, Key] = ""
-    service_id: Annotated[Id, fixed("The service.", required=True)]
-    resource_name: Annotated[Name, fixed("The resource.", required=True)]
+    service_id: Annotated[Id, fixed("The service.", required=True, stored=False)]
+    resource_name: Annotated[Name, fixed("The resource.", required=True, stored=False)]
+    region_id: Annotated[RegionId | None, fixed("In this region.", stored=False)] = None
+    project_id: Annotated[Id | None, holder("projects", "Of this project.", title="Project ID")] = None
+    domain_id: Annotated[Id | None, holder("domains", "Of this domain.", title="Domain ID")] = None
     resource_limit: Annotated[Amount, given("So many; -1: any.", required=True)]
-    region_id: Annotated[RegionId | None, fixed("In this region.")] = None
-    project_id: Annotated[Id | None, fixed("Of this project.", filtered=True, title="Project ID")] = None
-    domain_id: Annotated[Id | None, fixed("Of this domain.", filtered=True)] = None
     description: Annotated[str | None, Words] = None
 
 
@@ -179,7 +202,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Key] = ""
     type: Annotated[Name, given("MIME type.", filtered=True, required=True)]
-    blob: Annotated[Blob, given("The text.", required=True, title="Rules")]
+    blob: Annotated[Blob, given("The text.", required=True, length=0, title="Rules")]
 
 
 DOMAIN = describe(

@@ -8,7 +8,7 @@ import msgspec
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Resource, Who, describe
-from nebula.model.standard import EXPANDED, Nameless, Shared, Standard, flag, settable
+from nebula.model.standard import EXPANDED, Nameless, Shared, Standard, flag, reference, settable
 
 DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 46, 48, 56)
 """The marks that Neutron takes: class selectors (RFC 2474), assured and expedited forwarding (RFC 2597, 3246)."""
@@ -37,7 +37,7 @@ class QosRule(Nameless, frozen=True, kw_only=True):
     """What all rules have: of the standard attributes, Neutron's have the id alone."""
 
     qos_policy_id: Annotated[
-        str, Attribute(sent=False, filtered=False, length=36, refers_to="qos_policies", cascades=True, indexed=True)
+        str, reference("qos_policies", accept=None, sent=False, filtered=False, on_delete="CASCADE", indexed=True)
     ] = ""
     project_id: Annotated[str, Attribute(sent=False, filtered=False, indexed=True)] = ""
     description: Annotated[str, _unsent] = ""

@@ -107,7 +107,7 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
     """A kind of traffic that a group allows. ``remote_ip_prefix`` may have host bits, ``normalized_cidr`` has none."""
 
     security_group_id: Annotated[
-        str, reference("security_groups", post=True, required=True, cascades=True, indexed=True)
+        str, reference("security_groups", post=True, required=True, on_delete="CASCADE", indexed=True)
     ]
     direction: Annotated[
         str,
@@ -132,7 +132,7 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
             "security_groups",
             optional=True,
             post=True,
-            cascades=True,
+            on_delete="CASCADE",
             indexed=True,
             about="The other side is in this group.",
             title="Remote Security Group",

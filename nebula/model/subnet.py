@@ -44,7 +44,7 @@ class Subnet(Standard, frozen=True, kw_only=True):
 
     network_id: Annotated[
         str,
-        reference("networks", post=True, required=True, cascades=True, indexed=True, about="Its network."),
+        reference("networks", post=True, required=True, on_delete="CASCADE", indexed=True, about="Its network."),
     ]
     ip_version: Annotated[
         int,

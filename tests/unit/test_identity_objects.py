@@ -142,6 +142,24 @@ def test_enabled_may_be_null_at_first_only(cloud: Cloud) -> None:
     assert (shown["enabled"], shown.get("description")) == (True, None)
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "shown"),
+    [
+        ("domain", {"name": "d"}, ""),
+        ("project", {"name": "p"}, ""),
+        ("group", {"name": "g"}, ""),
+        ("region", {"id": "r"}, ""),
+        ("role", {"name": "r"}, None),
+    ],
+)
+def test_a_description_may_be_null(cloud: Cloud, kind: str, given: dict[str, str], shown: str | None) -> None:
+    """When it is made and when it is changed: most kinds then have an empty one, as in Keystone, roles none."""
+    key = cloud.make(kind, **given, description=None)
+    assert cloud.get(f"/{kind}s/{key}").body[kind]["description"] == shown
+    assert cloud.patch(f"/{kind}s/{key}", {kind: {"description": "d"}}).body[kind]["description"] == "d"
+    assert cloud.patch(f"/{kind}s/{key}", {kind: {"description": None}}).body[kind]["description"] == shown
+
+
 @pytest.mark.parametrize("body", [None, [], {}, {"user": []}, {"users": {"name": "x"}}, "user"])
 def test_bodies_of_another_form_are_400(quiet_cloud: Cloud, body: object) -> None:
     """What has no object under the kind's name."""

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import UNSET
 from sqlalchemy import ColumnElement, Row, Select, Table, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
@@ -42,6 +43,8 @@ class Collection:
     new: type[msgspec.Struct]
     changed: type[msgspec.Struct]
     filters: frozenset[str]
+    nulls: Mapping[str, object]
+    """What is stored for a null, by column."""
     hidden = HIDDEN
     bulk = False
     """A POST has a list."""
@@ -54,7 +57,9 @@ class Collection:
         if resource is not None:
             cls.singular, cls.plural = resource.singular, resource.plural
             cls.new, cls.changed = attributes.creation(resource), attributes.change(resource)
-            cls.filters = frozenset(b.field for b in resource.attributes.values() if b.attribute.filtered)
+            declared = [(bound.field, bound.attribute) for bound in resource.attributes.values()]
+            cls.filters = frozenset(field for field, attribute in declared if attribute.filtered)
+            cls.nulls = {field: attribute.null_is for field, attribute in declared if attribute.null_is is not UNSET}
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -236,7 +241,8 @@ class Collection:
         return shown
 
     def _columns(self, values: Values) -> Values:
-        return {name: value for name, value in values.items() if name in self.table.c}
+        known = {name: value for name, value in values.items() if name in self.table.c}
+        return {name: self.nulls.get(name) if value is None else value for name, value in known.items()}
 
     def _store(self, tx: Transaction, statement: Any, values: Values) -> None:
         try:

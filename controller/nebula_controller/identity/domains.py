@@ -13,7 +13,6 @@ from sqlalchemy import Row, delete, select, update
 from nebula.errors import Forbidden
 from nebula.model.identity import DOMAIN
 from nebula_controller.identity import grants
-from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Values
 from nebula_controller.identity.policy import Target
 from nebula_controller.store.database import Transaction
@@ -32,14 +31,8 @@ class Domains(Collection):
         """A domain's reader may see the domain itself."""
         return Target(domain_id=row.id)
 
-    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
-        """No description is an empty one."""
-        return {**values, "description": values["description"] or ""}
-
     def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
         """Disabling voids the tokens of its users and on its projects for good."""
-        if "description" in values:
-            values["description"] = values["description"] or ""
         if values.get("enabled") is False and row.enabled:
             values["tokens_valid_after"] = self.site.clock()
         return values

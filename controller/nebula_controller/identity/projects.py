@@ -69,12 +69,7 @@ class Projects(Collection):
             self._check_parents(tx, parent, values["enabled"])
         domain_id = domain_id or own_domain(principal)
         require_domain(tx, domain_id)
-        return {
-            **values,
-            "parent_id": parent_id,
-            "domain_id": domain_id,
-            "description": values["description"] or "",
-        }
+        return {**values, "parent_id": parent_id, "domain_id": domain_id}
 
     def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
         """Name, description, enabled and tags change; the place in the tree does not."""
@@ -84,8 +79,6 @@ class Projects(Collection):
             raise Forbidden("Update of `parent_id` is not allowed.")
         if values.pop("is_domain", False):
             raise BadRequest("Update of `is_domain` is not allowed.")
-        if "description" in values:
-            values["description"] = values["description"] or ""
         if values.get("enabled") is False and row.enabled:
             if self._children(tx, row.id, enabled_only=True):
                 raise Forbidden(f"Cannot disable project {row.id} since its subtree contains enabled projects.")

@@ -31,8 +31,7 @@ class Regions(Collection):
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """The parent has to exist."""
         self._check_parent(tx, values["parent_region_id"])
-        without_id = {name: value for name, value in values.items() if name != "id" or value}
-        return {**without_id, "description": values["description"] or ""}
+        return {name: value for name, value in values.items() if name != "id" or value}
 
     def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
         """The parent has to exist, and may not be the region itself."""
@@ -40,8 +39,6 @@ class Regions(Collection):
         self._check_parent(tx, parent_id)
         if parent_id == row.id:
             raise Forbidden(f"Region {row.id} cannot be its own parent.")
-        if "description" in values:
-            values["description"] = values["description"] or ""
         return values
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:

@@ -70,7 +70,7 @@ class Users(Collection):
         require_domain(tx, domain_id)
         self.site.directories.refuse_change(tx, domain_id)
         self._date_password(values, values["options"])
-        return {**values, "domain_id": domain_id, "enabled": values["enabled"] is not False}
+        return {**values, "domain_id": domain_id}
 
     def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
         """A new password or disabling voids all tokens of the user for good."""
@@ -162,15 +162,13 @@ class Groups(Collection):
         domain_id = values["domain_id"] or own_domain(principal)
         require_domain(tx, domain_id)
         self.site.directories.refuse_change(tx, domain_id)
-        return {**values, "domain_id": domain_id, "description": values["description"] or ""}
+        return {**values, "domain_id": domain_id}
 
     def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
         """A group stays in its domain."""
         if values.pop("domain_id", row.domain_id) != row.domain_id:
             raise BadRequest("The domain_id of a group cannot be changed.")
         self.site.directories.refuse_change(tx, row.domain_id)
-        if "description" in values:
-            values["description"] = values["description"] or ""
         return values
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:

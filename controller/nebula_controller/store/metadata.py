@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, Boolean, Column, Dialect, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Dialect, ForeignKey, Integer, MetaData, String, Table, Text
 from sqlalchemy.schema import SchemaItem
 
 from nebula.model.attribute import BoundAttribute, Resource
@@ -52,30 +52,35 @@ def json_object(name: str) -> Column[Any]:
     return Column(name, Json, nullable=False, server_default="{}")
 
 
-def table_of(resource: Resource[Any], *special: SchemaItem) -> Table:
+def table_of(resource: Resource[Any], *special: SchemaItem | str) -> Table:
     """The table of a resource: a column for each attribute that is stored, and what no declaration says of it.
 
-    A column among the ``special`` takes the place of the attribute's of that name.
+    A column among the ``special`` takes the place of the attribute's of that name; a name among them stands for the
+    attribute's own column, where it is not to come before the special ones.
     """
-    taken = {item.name for item in special if isinstance(item, Column)}
-    stored = [a for a in resource.attributes.values() if a.attribute.stored and a.field not in taken]
-    return Table(resource.table, metadata, *map(_column, stored), *special)
+    known = {a.field: a for a in resource.attributes.values() if a.attribute.stored}
+    items = [_column(known[item]) if isinstance(item, str) else item for item in special]
+    placed = {item.name for item in items if isinstance(item, Column)}
+    return Table(resource.table, metadata, *[_column(a) for name, a in known.items() if name not in placed], *items)
 
 
 def _column(bound: BoundAttribute) -> Column[Any]:
     if bound.type is tuple:
         return json_list(bound.field)
-    if bound.type is dict:
+    if bound.type is dict or issubclass(bound.type, msgspec.Struct):
         return json_object(bound.field)
-    attribute = bound.attribute
-    cascade = "CASCADE" if attribute.cascades else "RESTRICT"
-    reference = [ForeignKey(f"{attribute.refers_to}.id", ondelete=cascade)] if attribute.refers_to else []
+    attribute, is_key = bound.attribute, bound.field == "id"
+    default = attribute.null_is if bound.default is None else bound.default
+    has_default = not is_key and default not in (msgspec.NODEFAULT, msgspec.UNSET)
+    on_delete = None if attribute.on_delete == "NO ACTION" else attribute.on_delete
+    reference = [ForeignKey(f"{attribute.refers_to}.id", ondelete=on_delete)] if attribute.refers_to else []
     return Column(
         bound.field,
-        _TYPES[bound.type] if bound.type in _TYPES else String(attribute.length),
+        _TYPES[bound.type] if bound.type in _TYPES else String(attribute.length) if attribute.length else Text(),
         *reference,
-        primary_key=bound.field == "id",
-        nullable=bound.optional,
+        primary_key=is_key,
+        nullable=bound.optional and not is_key and attribute.null_is is None,
+        default=default if has_default else None,
         index=attribute.indexed or None,
         unique=attribute.unique or None,
     )

@@ -1,7 +1,8 @@
 """Tables of Identity v3.
 
-Pure declarations. A project or user name is unique in its domain, as in Keystone. Times are seconds since the
-epoch. ``extra`` is a JSON object of the attributes that Keystone stores without knowing them (``email``...).
+Those of objects have a column for each attribute of their declaration (``nebula.model.identity``) that is stored, and
+what is added here. A project or user name is unique in its domain, as in Keystone. Times are seconds since the epoch.
+``extra`` is a JSON object of the attributes that Keystone stores without knowing them (``email``...).
 
 ``tokens_valid_after``: a token issued before it is void (a changed password, a disabled user, project or
 domain); with it, tokens need no rows of their own.
@@ -24,9 +25,23 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from nebula_controller.store.metadata import json_object, metadata
+from nebula.model.identity import (
+    DOMAIN,
+    ENDPOINT,
+    GROUP,
+    ID_LENGTH,
+    LIMIT,
+    POLICY,
+    PROJECT,
+    REGION,
+    REGISTERED_LIMIT,
+    ROLE,
+    SERVICE,
+    USER,
+)
+from nebula_controller.store.metadata import json_object, metadata, table_of
 
-_ID = 64
+_ID = ID_LENGTH
 _NAME = 255
 _ACTOR_KIND = CheckConstraint("actor_kind IN ('user', 'group')", name="actor_kind")
 _TARGET_KIND = CheckConstraint("target_kind IN ('project', 'domain', 'system')", name="target_kind")
@@ -36,31 +51,10 @@ def _tokens_valid_after() -> Column[float]:
     return Column("tokens_valid_after", Float, nullable=False, server_default="0")
 
 
-domains = Table(
-    "domains",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("name", String(_NAME), nullable=False, unique=True),
-    Column("description", Text, nullable=False, default=""),
-    Column("enabled", Boolean, nullable=False, default=True),
-    _tokens_valid_after(),
-    json_object("options"),
-    json_object("extra"),
-)
+domains = table_of(DOMAIN, _tokens_valid_after(), "options", json_object("extra"))
 
-projects = Table(
-    "projects",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("domain_id", ForeignKey("domains.id"), nullable=False),
-    Column("parent_id", ForeignKey("projects.id"), nullable=True, index=True),
-    Column("name", String(_NAME), nullable=False),
-    Column("description", Text, nullable=False, default=""),
-    Column("enabled", Boolean, nullable=False, default=True),
-    _tokens_valid_after(),
-    json_object("options"),
-    json_object("extra"),
-    UniqueConstraint("domain_id", "name"),
+projects = table_of(
+    PROJECT, _tokens_valid_after(), "options", json_object("extra"), UniqueConstraint("domain_id", "name")
 )
 
 project_tags = Table(
@@ -70,22 +64,15 @@ project_tags = Table(
     Column("name", String(_NAME), primary_key=True),
 )
 
-users = Table(
-    "users",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("domain_id", ForeignKey("domains.id"), nullable=False),
-    Column("name", String(_NAME), nullable=False),
-    Column("description", Text, nullable=True),
-    Column("enabled", Boolean, nullable=False, default=True),
-    Column("default_project_id", String(_ID), nullable=True),
+users = table_of(
+    USER,
     Column("password_hash", String(128), nullable=True),
     Column("password_changed_at", Float, nullable=True),
     Column("password_expires_at", Float, nullable=True),
     Column("failed_logins", Integer, nullable=False, server_default="0"),
     Column("failed_at", Float, nullable=True),
     _tokens_valid_after(),
-    json_object("options"),
+    "options",
     json_object("extra"),
     UniqueConstraint("domain_id", "name"),
 )
@@ -99,16 +86,7 @@ password_history = Table(
 )
 """Former passwords; rows are made only where a rule against using them again is set."""
 
-groups = Table(
-    "groups",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("domain_id", ForeignKey("domains.id"), nullable=False),
-    Column("name", String(_NAME), nullable=False),
-    Column("description", Text, nullable=False, default=""),
-    json_object("extra"),
-    UniqueConstraint("domain_id", "name"),
-)
+groups = table_of(GROUP, json_object("extra"), UniqueConstraint("domain_id", "name"))
 
 group_members = Table(
     "group_members",
@@ -117,16 +95,7 @@ group_members = Table(
     Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
-roles = Table(
-    "roles",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("domain_id", ForeignKey("domains.id"), nullable=True),
-    Column("name", String(_NAME), nullable=False),
-    Column("description", Text, nullable=True),
-    json_object("options"),
-    json_object("extra"),
-)
+roles = table_of(ROLE, json_object("extra"))
 Index("ix_roles_name_domain_id", roles.c.name, roles.c.domain_id, unique=True)
 Index("ix_roles_global_name", roles.c.name, unique=True, sqlite_where=roles.c.domain_id.is_(None))
 
@@ -152,37 +121,11 @@ assignments = Table(
 )
 """Who has which role where. ``target_id`` is ``all`` for the system. An inherited one holds below its target."""
 
-regions = Table(
-    "regions",
-    metadata,
-    Column("id", String(_NAME), primary_key=True),
-    Column("parent_region_id", ForeignKey("regions.id"), nullable=True),
-    Column("description", Text, nullable=False, default=""),
-    json_object("extra"),
-)
+regions = table_of(REGION, json_object("extra"))
 
-services = Table(
-    "services",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("type", String(_NAME), nullable=False),
-    Column("name", String(_NAME), nullable=True),
-    Column("description", Text, nullable=True),
-    Column("enabled", Boolean, nullable=False, default=True),
-    json_object("extra"),
-)
+services = table_of(SERVICE, json_object("extra"))
 
-endpoints = Table(
-    "endpoints",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("service_id", ForeignKey("services.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("region_id", ForeignKey("regions.id"), nullable=True),
-    Column("interface", String(8), nullable=False),
-    Column("url", Text, nullable=False),
-    Column("enabled", Boolean, nullable=False, default=True),
-    json_object("extra"),
-)
+endpoints = table_of(ENDPOINT, json_object("extra"))
 
 revocations = Table(
     "revocations",
@@ -236,35 +179,18 @@ credentials = Table(
 )
 """Secrets that have to be read back (EC2 keys); ``sealed_blob`` is encrypted with the credential keys."""
 
-policies = Table(
-    "policies",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("type", String(_NAME), nullable=False),
-    Column("blob", Text, nullable=False),
-    json_object("extra"),
-)
+policies = table_of(POLICY, json_object("extra"))
 
-registered_limits = Table(
-    "registered_limits",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("service_id", ForeignKey("services.id"), nullable=False, index=True),
-    Column("region_id", ForeignKey("regions.id"), nullable=True, index=True),
-    Column("resource_name", String(_NAME), nullable=False),
-    Column("default_limit", Integer, nullable=False),
-    Column("description", Text, nullable=True),
-)
+registered_limits = table_of(REGISTERED_LIMIT)
 
-limits = Table(
-    "limits",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
+limits = table_of(
+    LIMIT,
+    "id",
     Column("registered_limit_id", ForeignKey("registered_limits.id"), nullable=False, index=True),
-    Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=True, index=True),
-    Column("domain_id", ForeignKey("domains.id", ondelete="CASCADE"), nullable=True, index=True),
-    Column("resource_limit", Integer, nullable=False),
-    Column("description", Text, nullable=True),
+    "project_id",
+    "domain_id",
+    "resource_limit",
+    "description",
     CheckConstraint("(project_id IS NULL) <> (domain_id IS NULL)", name="one_holder"),
 )
 """A project's or domain's own limit, in place of the registered one. Unique by its holder and registered limit."""
