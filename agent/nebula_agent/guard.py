@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import msgspec
 
 from nebula.desired.diff import Change
-from nebula.desired.kinds import KernelObject
-from nebula.ids import OwnerKind
+from nebula.desired.kinds import FdbEntry, Flow, KernelObject
+from nebula.ids import BR_TUN, OwnerKind
 from nebula.view.records import NodeView
 from nebula.view.report import Action
 
@@ -85,4 +85,11 @@ class Guard:
 
 
 def _ports(items: Iterable[KernelObject | None]) -> set[str]:
-    return {item.owner.id for item in items if item is not None and item.owner.kind is OwnerKind.PORT}
+    """The node's own."""
+    found = (item for item in items if item is not None and item.owner.kind is OwnerKind.PORT)
+    return {item.owner.id for item in found if not _leads_away(item)}
+
+
+def _leads_away(item: KernelObject) -> bool:
+    """To a port of another node: all of them go when that node is shut out, and then they must at once."""
+    return isinstance(item, FdbEntry) or (isinstance(item, Flow) and item.bridge == BR_TUN)

@@ -124,7 +124,7 @@ class Api:
     ) -> JsonObject:
         response = self._answer(method, service, path, body, more or {})
         request_id = response.headers.get("x-openstack-request-id", "")
-        if method != "GET" and request_id and service != NEBULA:  # questions and captures change nothing
+        if method != "GET" and request_id and (service != NEBULA or self._wait_s):  # most of Nebula's change nothing
             self._on_change(request_id, response.headers.get("x-nebula-realised"))
             if response.status < 300 and not self._plan:
                 self._cache.keep_request(request_id)

@@ -93,14 +93,15 @@ def delete_token(identities: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("hosts", metavar="NODE...", nargs=-1, required=True)
 def revoke(hosts: tuple[str, ...]) -> None:
-    """Shut nodes out at once: their certificates count no more, and their connections end.
+    """Shut nodes out at once: their certificates count no more, their connections end, no tunnel takes their packets.
 
-    What runs on such a node goes on there until somebody stops it; its ports are DOWN for everybody. To have it
-    forgotten, delete its agents then ('nebulactl agent delete'). It comes back by joining again.
+    What runs on such a node goes on there until somebody stops it; its ports are DOWN for everybody, and stay bound to
+    it. It comes back by joining again. To have it forgotten, and its routers and DHCP servers put on other nodes,
+    delete its agents ('nebulactl agent delete').
 
     \b
     Examples:
-      nebulactl node revoke compute3
+      nebulactl node revoke compute3 --wait
     """
     for host in hosts:
         api().delete(NEBULA, f"/nodes/{host}/membership")

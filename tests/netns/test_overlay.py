@@ -7,6 +7,7 @@ import struct
 import subprocess
 import tempfile
 
+import msgspec
 import pytest
 from agent_node import DATAPATH, AgentNode, Space, eventually, sh, two_nodes
 from agent_outside import WEB, Capture, Outside
@@ -179,6 +180,31 @@ def test_vxlan_from_strangers_is_dropped() -> None:
         assert _until(guest, "forged") == "forged 2\n"
 
 
+@pytest.mark.parametrize("tunnels", ["auto", "ovs"] if DATAPATH == "netdev" else ["auto"])
+def test_a_node_that_is_shut_out_is_no_end_of_a_tunnel(tunnels: str) -> None:
+    """Its own agent and Open vSwitch go on: what it sends comes to the other and no further, and nothing is sent to it;
+    once it is a peer again, its packets get through."""
+    with two_nodes(tunnels) as (first, second):
+        _connected(first, second, gateway=None)
+        ping = ("ping", "-c", "2", "-i", "0.2", "-W", "1", VM1_IP)
+        eventually(lambda: first.status(*ping, namespace=NS2) == 0, "ping to the other node")
+        view = compute1(2)
+        (network,) = view.networks
+        alone = msgspec.structs.replace(network, remote_ports=(), flood_vteps=())
+        second.show(msgspec.structs.replace(view, networks=(alone,), peers=()))
+        second.wait_sync(2)
+        second.run("iptables", "-t", "raw", "-A", "PREROUTING", "-p", "icmp", namespace=NS1)
+        captures = [Capture(node, "underlay0") for node in (first, second)]
+        assert first.status(*ping, namespace=NS2) != 0
+        assert second.status("ping", "-c", "2", "-i", "0.2", "-W", "1", VM2_IP, namespace=NS1) != 0
+        to_first, to_second = (_count(capture.stop(), "vxlan") for capture in captures)
+        assert (to_first, to_second >= 2) == (0, True)
+        assert _arrived(second, "-p icmp", NS1) == 0
+        second.show(compute1(3))
+        second.wait_sync(3)
+        eventually(lambda: first.status(*ping, namespace=NS2) == 0, "ping again")
+
+
 def test_vxlan_from_a_tenant_network_is_dropped() -> None:
     """A guest sends VXLAN through its router to its own node, where the provider's gateway also leads to the underlay:
     it comes to the node from the router's address, and nothing of what is in it gets to anybody."""
@@ -205,9 +231,10 @@ def test_vxlan_from_a_tenant_network_is_dropped() -> None:
         assert _until(guest, "forged") == "forged 2\n"
 
 
-def _arrived(node: AgentNode) -> int:
-    """Packets for VXLAN's port that have come to the node, dropped or not."""
-    rule = next(line for line in node.run("iptables-save", "-c", "-t", "raw").splitlines() if "--dport 4789" in line)
+def _arrived(node: AgentNode, what: str = "--dport 4789", namespace: str = "") -> int:
+    """Packets, for VXLAN's port or others, that have come to the node or to a namespace of it, dropped or not."""
+    saved = node.run("iptables-save", "-c", "-t", "raw", namespace=namespace)
+    rule = next(line for line in saved.splitlines() if what in line)
     return int(rule[1:].partition(":")[0])
 
 

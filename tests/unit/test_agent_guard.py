@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nebula_agent.guard import HOLD_S, SANE_PORTS, Guard
 
 from nebula.desired.diff import Change
-from nebula.desired.kinds import Namespace
+from nebula.desired.kinds import FdbEntry, Flow, KernelObject, Namespace
 from nebula.ids import Host, Owner, OwnerKind
 from nebula.view.records import NodeView
 from nebula.view.report import Action
@@ -21,7 +23,7 @@ def _ports(count: int) -> list[Namespace]:
     return [Namespace(f"n{number}", Owner(OwnerKind.PORT, str(number))) for number in range(count)]
 
 
-def _removals(items: list[Namespace]) -> list[Change]:
+def _removals(items: Sequence[KernelObject]) -> list[Change]:
     return [Change(Action.REMOVE, item, None) for item in items]
 
 
@@ -87,3 +89,15 @@ def test_a_port_that_is_made_anew_does_not_count_as_gone() -> None:
     moved = [Namespace(f"other{item.name}", item.owner) for item in ports]
     changes = [*(Change(Action.ADD, None, item) for item in moved), *_removals(ports)]
     assert guard.allow(_view(6), changes, ports, 0.0)
+
+
+def test_ports_of_another_node_all_go_at_once() -> None:
+    """A node that is shut out had many ports, and this one few: what led to those is no part of this node."""
+    guard, owners = Guard(_A, 5), [item.owner for item in _ports(100)]
+    ways: list[KernelObject] = [Flow("br-tun", 20, 10, f"dl_dst={number}", "drop", owner)
+                                for number, owner in enumerate(owners)]  # fmt: skip
+    ways += [FdbEntry("vxlan-1", f"fa:16:3e:00:00:{number:02x}", "10.0.0.9", owner)
+             for number, owner in enumerate(owners)]  # fmt: skip
+    assert guard.allow(_view(6), _removals(ways), ways, 0.0)
+    inside = [Flow("br-int", 60, 10, f"dl_dst={number}", "drop", owner) for number, owner in enumerate(owners)]
+    assert not guard.allow(_view(6), _removals(inside), inside, 0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,44 +178,6 @@ def test_wrong_urls_and_tokens_are_said_at_once(controller: TlsController, tmp_p
     token = controller.token()
     with pytest.raises(ConfigError, match="cannot write"):
         join(controller.url, token, "g1", tmp_path / "file/g1")
-
-
-def test_revocation_ends_an_open_long_poll_at_once(controller: TlsController, tmp_path: Path) -> None:
-    """The poll ends within a second, not when its time is over; from then on every request is 403; the node is down."""
-    access = controller.joined("h1", tmp_path / "h1")
-    _register(access, "h1", 21)
-    etag = ask(access, "GET", _view("h1")).headers["etag"]
-    ended: list[tuple[float, str]] = []
-
-    def poll() -> None:
-        client = access.client(60)
-        client.request("GET", "/nebula/v1/nodes/h1/questions")  # so that the poll is on a kept connection
-        before = len(controller.requests)
-        started.append(before)
-        try:
-            client.request("GET", _view("h1", 30), headers={"If-None-Match": etag})
-            ended.append((time.monotonic(), "answered"))
-        except Unavailable as error:
-            ended.append((time.monotonic(), error.message))
-
-    started: list[int] = []
-    thread = threading.Thread(target=poll)
-    thread.start()
-    _until(lambda: bool(started) and controller.requests[started[0] :].count("GET /nebula/v1/nodes/h1/view") == 1)
-    revoked_at = time.monotonic()
-    controller.call("DELETE", "/nodes/h1/membership", expect=204)
-    _until(lambda: controller.requests.count("GET /nebula/v1/nodes/h1/view") >= 3)  # the client tries once more
-    thread.join(10)
-    ((at, how),) = ended
-    assert (at - revoked_at < 5, how) == (True, "answered")  # ... and is answered: 403
-    answer = ask(access, "GET", _view("h1"))
-    assert (answer.status, b"was revoked at" in answer.body) == (403, True)
-    agents = controller.people.request("GET", "/network/v2.0/agents?host=h1", headers={"X-Auth-Token": "admin"})
-    assert {agent["alive"] for agent in msgspec.json.decode(agents.body)["agents"]} == {False}
-    controller.call("DELETE", "/nodes/h1/membership", expect=204)  # again: it is so
-    controller.call("DELETE", "/nodes/nobody/membership", expect=404)
-    again = controller.joined("h1", tmp_path / "again", controller.token())  # a revoked name is free
-    _register(again, "h1", 21)
 
 
 def test_a_certificate_is_renewed_before_it_ends(controller: TlsController, tmp_path: Path) -> None:

@@ -137,3 +137,21 @@ def test_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """No traceback where the state folder does not exist."""
     with pytest.raises(ConfigError, match="cannot be used"):
         Database(tmp_path / "absent" / "x.sqlite")
+
+
+def test_nodes_that_were_revoked_before_are_shut_out(tmp_path: Path) -> None:
+    """They were peers of the others until now; who has joined, or never did, stays one."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.sqlite'}")
+    with engine.begin() as connection:
+        schema.migrate(connection, "0002")
+        for number, host in enumerate(("joined", "never", "revoked")):
+            connection.exec_driver_sql(
+                "INSERT INTO nodes (host, version, started_at, created_at, datapath_type, vtep_ip, underlay_mtu_bytes,"
+                " roles, bridge_mappings, capabilities, heartbeat_at, down)"
+                f" VALUES ('{host}', '', '', '', '', '10.0.0.{number}', 1500, '[]', '{{}}', '[]', 0, 1)"
+            )
+        for host, revoked_at in (("joined", None), ("revoked", "2026-01-01T00:00:00Z")):
+            connection.exec_driver_sql("INSERT INTO node_memberships VALUES (?, '', '', '', 0, ?)", (host, revoked_at))
+        schema.migrate(connection)
+        rows = connection.exec_driver_sql("SELECT host, shut_out FROM nodes ORDER BY host").all()
+    assert [tuple(row) for row in rows] == [("joined", 0), ("never", 0), ("revoked", 1)]

@@ -11,6 +11,7 @@ from nebulactl.joining import revoke, token
 from nebulactl.options import lists
 from nebulactl.output import Output
 from nebulactl.render import Cell
+from nebulactl.wait import offer_wait
 
 
 @click.group()
@@ -20,6 +21,7 @@ def node() -> None:
 
 node.add_command(token)
 node.add_command(revoke)
+offer_wait(revoke, changes=True)
 
 
 _COLUMNS = {

@@ -22,7 +22,7 @@ from nebula_controller.api.endpoint import OPEN_LIMIT_BYTES, Answer, Call, Opera
 from nebula_controller.nodes import membership
 from nebula_controller.nodes.bodies import decode
 from nebula_controller.nodes.gate import Gate, check_host, host_of
-from nebula_controller.nodes.registry import Registry
+from nebula_controller.nodes.registry import shut_out
 from nebula_controller.store.database import Database
 
 if TYPE_CHECKING:
@@ -59,13 +59,11 @@ class JoiningApi:
     def __init__(
         self,
         database: Database,
-        registry: Registry,
         gate: Gate,
         joining: Joining | None,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
-        self._registry = registry
         self._gate = gate
         self._joining = joining
         self._wall_s = wall_s
@@ -117,8 +115,8 @@ class JoiningApi:
         host = host_of(call)
         with self._database.write(call.context, status=204) as tx:
             membership.revoke(tx, host, self._wall_s())
+            shut_out(tx, host)
         cut = self._joining.cut(host) if self._joining is not None else 0
-        self._registry.take_down(host)
         event(log, logging.WARNING, "node revoked", host=host, connections=cut, user_id=call.context.user_id)
         return Answer(204)
 

@@ -1,8 +1,8 @@
 """Which nodes there are and which are up. Effects: the tables of the nodes; memory of when each was heard last.
 
-A node is up from its report on, and down once ``MISSED`` heartbeats in a row did not come. Whether it is up is kept in
-the row (``down``), kept true by ``sweep``. After a start of the controller every node that was up gets as long to be
-heard again, so that a restart of the controller takes no port down.
+A node is up from its report on, and down once ``MISSED`` heartbeats in a row did not come, or when it is shut out.
+Whether it is up is kept in the row (``down``), kept true by ``sweep``. After a start of the controller every node that
+was up gets as long to be heard again, so that a restart of the controller takes no port down.
 """
 
 from __future__ import annotations
@@ -41,7 +41,14 @@ _UPDATE = update(nodes).where(nodes.c.host == bindparam("node"))
 _UP = select(nodes.c.host).where(nodes.c.down.is_(False))
 _MARK_DOWN = update(nodes).where(nodes.c.host == bindparam("node")).values(down=True)
 
-_OTHERS_MUST_KNOW = ("vtep_ip", "roles", "bridge_mappings")
+_SHUT_OUT = (
+    update(nodes)
+    .where(nodes.c.host == bindparam("node"), nodes.c.shut_out.is_(False))
+    .values(down=True, shut_out=True)
+    .returning(nodes.c.vtep_ip)
+)
+
+_OTHERS_MUST_KNOW = ("vtep_ip", "roles", "bridge_mappings", "shut_out")
 """What of a report other nodes' views or the scheduler depend on."""
 
 
@@ -87,18 +94,11 @@ class Registry:
             up = [Host(host) for host in tx.execute(_UP).scalars()]
         silent = [host for host in up if now - self._heard_s.get(host, self._started_s) > HEARTBEAT_S * MISSED]
         if silent:
-            self._down(silent, "heartbeats")
+            self._down(silent)
         return silent
 
-    def take_down(self, host: Host) -> None:
-        """The node is not believed any more: it is down now, not only when its heartbeats are missed."""
-        with self._database.read() as tx:
-            up = host in tx.execute(_UP).scalars().all()
-        if up:
-            self._down([host], "revocation")
-
-    def _down(self, hosts: Sequence[Host], cause: str) -> None:
-        with self._database.write(internal(cause)) as tx:
+    def _down(self, hosts: Sequence[Host]) -> None:
+        with self._database.write(internal("heartbeats")) as tx:
             for host in hosts:
                 tx.execute(_MARK_DOWN, {"node": host})
                 status.node_down(tx, host)
@@ -131,6 +131,14 @@ class Registry:
             )
 
 
+def shut_out(tx: Transaction, host: Host) -> None:
+    """The node is not believed any more: it is down now, and no peer of the others until it reports again."""
+    vtep_ip = tx.execute(_SHUT_OUT, {"node": host}).scalar()
+    if vtep_ip is not None:
+        status.node_down(tx, host)
+        tx.touch(Owner(OwnerKind.NODE, host), Owner(OwnerKind.PEER, vtep_ip))
+
+
 def _row(report: NodeReport) -> dict[str, object]:
     return {
         "host": report.host,
@@ -143,4 +151,5 @@ def _row(report: NodeReport) -> dict[str, object]:
         "bridge_mappings": dict(sorted(report.bridge_mappings.items())),
         "capabilities": sorted(report.capabilities),
         "down": False,
+        "shut_out": False,
     }

@@ -20,7 +20,9 @@ from nebula_controller.store.tables.compute import server_ports, servers
 from nebula_controller.store.tables.network import fixed_ips, networks, ports, routers, subnets
 from nebula_controller.store.tables.nodes import nodes, router_placements
 
-_NODES = query(select(nodes.c.host, nodes.c.vtep_ip), nodes.c.host)
+_NODES = query(select(nodes.c.host, nodes.c.vtep_ip).where(nodes.c.shut_out.is_(False)), nodes.c.host)
+"""A node that is shut out is not there for the others, and has no view."""
+
 _NETWORKS = query(
     select(
         networks.c.id,

@@ -71,7 +71,7 @@ class Southbound:
             wall_s=wall_s,
         )
         self._list = NodesListApi(database, self.realised, wall_s)
-        self._joining = JoiningApi(database, self.registry, gate, joining, wall_s)
+        self._joining = JoiningApi(database, gate, joining, wall_s)
         self.beyond = BeyondTheAnswer(database, self.views, self.realised, self._questions)
         self._asking = AskingApi(database, self.views, self._questions)
         self._traces = TraceApi(database, self.views, self._questions)

@@ -24,8 +24,12 @@ nodes = Table(
     json_list("capabilities"),
     Column("heartbeat_at", Float, nullable=False),
     Column("down", Boolean, nullable=False),
+    Column("shut_out", Boolean, nullable=False),
 )
-"""The newest report of each node. ``heartbeat_at`` is written now and then; ``down`` when the node goes down or up."""
+"""The newest report of each node. ``heartbeat_at`` is written now and then; ``down`` when the node goes down or up.
+
+``shut_out``: revoked, and not heard since. It is no peer of the others' tunnels.
+"""
 
 agent_settings = Table(
     "agent_settings",
