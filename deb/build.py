@@ -78,6 +78,17 @@ def _common(root: Path, version: str) -> None:
         _copy(library, site)
     for program, (module, _package, _section) in PROGRAMS.items():
         _script(binaries / program, module)
+    _compile(root)
+
+
+def _compile(root: Path) -> None:
+    """Bytecode beside the sources, made here once and not on every machine.
+
+    It names its source by a hash (PEP 552): the time of a file, which an image or a copy may lose, is of no account,
+    and a source that somebody edits in place is heeded. It is good for one minor version of Python, as the package is.
+    """
+    argv = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "-s", str(root)]
+    subprocess.run([*argv, str(root / SITE)], check=True)
 
 
 def _libraries() -> list[Distribution]:

@@ -8,6 +8,9 @@ count() { grep -c "$1" || true; }
 
 dpkg -i "$1"/*.deb > /tmp/install.log 2>&1 || { cat /tmp/install.log; exit 1; }
 for program in nebula-agent nebula-controller nebulactl; do say "$("/usr/bin/$program" --version | cut -d' ' -f1) runs"; done
+find /usr/lib/nebula -name '*.py' -exec touch {} + # what an image's or a copy's file times may be
+/usr/lib/nebula/bin/python -v -c "import nebula_agent.loop, nebula_controller.serve, nebulactl.__main__" 2> /tmp/imports
+say "compiled at a start: $(count "^# code object from /usr/lib/nebula/.*py$" < /tmp/imports)"
 say "manual pages: $(man -w nebulactl nebulactl-network nebula-agent nebula-controller | wc -l)"
 say "completion: $(bash -c '. /usr/share/bash-completion/completions/nebulactl && complete -p nebulactl' | count nebulactl)"
 say "units: $(systemd-analyze verify /lib/systemd/system/nebula-{agent,controller}.service 2>&1 | grep nebula || echo fine)"

@@ -18,6 +18,7 @@ STORY = """\
 nebula-agent runs
 nebula-controller, runs
 nebulactl runs
+compiled at a start: 0
 manual pages: 4
 completion: 1
 units: fine
