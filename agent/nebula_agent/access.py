@@ -36,7 +36,8 @@ class Access(msgspec.Struct, frozen=True):
         if isinstance(error, Untrusted):
             return (
                 f"what answers at {self.url} is not the controller that this node has joined, or a clock is wrong. If "
-                "the controller was made anew: 'nebulactl node token create' there, 'nebula-agent join URL TOKEN' here"
+                "the controller was made anew, or its authority was changed while this node was off: 'nebulactl node "
+                "token create' there, 'nebula-agent join URL TOKEN' here"
             )
         return self.identity.trouble()
 

@@ -1,7 +1,7 @@
-"""What this node is for its controller: key and certificate, got when it joined, and the authority that it trusts.
+"""What this node is for its controller: key and certificate, got when it joined, and the authorities that it trusts.
 
 Effects: the files of one folder (0600). Read again when they change, so that a node that joined anew, or renewed, goes
-on without a restart. The key stays the same as long as the node is joined.
+on without a restart. Each certificate has a key of its own.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from pathlib import Path
 import msgspec
 
 from nebula.errors import ConfigError
-from nebula.view.joining import CONTROLLER_NAME
+from nebula.view.joining import CONTROLLER_NAME, digest_of
 from nebula_agent.edge import files
 
-JOINED, CERTIFICATE, AUTHORITY = "joined.json", "node.pem", "authority.pem"
+JOINED, CERTIFICATE, AUTHORITIES = "joined.json", "node.pem", "authority.pem"
 """``node.pem`` has the key, then the certificate: both change at once."""
-
-_BEGIN = "-----BEGIN CERTIFICATE-----"
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -48,30 +46,39 @@ class Identity:
         self.joined = self._read()
 
     def context(self) -> ssl.SSLContext:
-        """Both ends are authenticated: it trusts the node's authority alone, and shows the node's certificate."""
+        """Both ends are authenticated: it trusts the node's authorities alone, and shows the node's certificate."""
         with self._lock:
             try:
                 found = (self._folder / CERTIFICATE).stat()
                 stamp = (found.st_mtime_ns, found.st_ino)
                 if self._context is None or stamp != self._stamp:
-                    self._context = _context(self._folder, self._folder / CERTIFICATE)
+                    trusted = (self._folder / AUTHORITIES).read_text(encoding="ascii")
+                    self._context = _context(trusted, self._folder / CERTIFICATE)
                     self.joined = self._read()
                     self._stamp = stamp
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise ConfigError(f"cannot use this node's certificate in {self._folder}: {_why(error)}") from error
             return self._context
 
-    def renewed(self, certificate: str, expires_at_s: float) -> None:
-        """Keep a newer certificate of the same key. Raises ConfigError where it does not fit, and keeps the old one."""
+    def trusts(self, digest: str) -> bool:
+        """Whether the node's authorities are those with this digest. Raises ConfigError."""
+        try:
+            return digest_of((self._folder / AUTHORITIES).read_text(encoding="ascii")) == digest
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read {self._folder / AUTHORITIES} ({error}): join again") from error
+
+    def renewed(self, key: str, certificate: str, authorities: str, expires_at_s: float) -> None:
+        """Keep a newer certificate, its key and what to trust. Raises ConfigError where they do not fit, and keeps the
+        old ones."""
         new = self._folder / f"{CERTIFICATE}.renewed"
         try:
-            key, _begin, _old = (self._folder / CERTIFICATE).read_text(encoding="ascii").partition(_BEGIN)
             files.write(new, (key + certificate).encode(), durable=True, mode=0o600)
-            _context(self._folder, new)
+            _context(authorities, new)
+            files.write(self._folder / AUTHORITIES, authorities.encode(), durable=True, mode=0o600)
             kept = msgspec.structs.replace(self.joined, expires_at_s=expires_at_s)
             files.write(self._folder / JOINED, msgspec.json.encode(kept), durable=True, mode=0o600)
             new.rename(self._folder / CERTIFICATE)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             new.unlink(missing_ok=True)
             raise ConfigError(f"cannot keep the renewed certificate in {self._folder}: {_why(error)}") from error
 
@@ -94,15 +101,15 @@ class Identity:
             raise ConfigError(f"cannot read {self._folder / JOINED} ({error}): join again") from error
 
 
-def keep(folder: Path, joined: Joined, *, key: bytes, certificate: str, authority: str) -> None:
+def keep(folder: Path, joined: Joined, *, key: str, certificate: str, authorities: str) -> None:
     """What a node has once it joined; the key and its certificate are written last. Raises ConfigError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         content = (
-            (AUTHORITY, authority.encode()),
+            (AUTHORITIES, authorities.encode()),
             (JOINED, msgspec.json.encode(joined)),
-            (CERTIFICATE, key + certificate.encode()),
+            (CERTIFICATE, (key + certificate).encode()),
         )
         for name, text in content:
             files.write(folder / name, text, durable=True, mode=0o600)
@@ -124,15 +131,15 @@ def find(folder: Path) -> Identity | None:
     return Identity(folder) if (folder / CERTIFICATE).exists() else None
 
 
-def _context(folder: Path, certificate: Path) -> ssl.SSLContext:
+def _context(authorities: str, certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(folder / AUTHORITY)
+    context.load_verify_locations(cadata=authorities)
     context.load_cert_chain(certificate)
     return context
 
 
-def _why(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return "certificate, key and authority do not fit together"
-    return error.strerror or str(error)
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        return error.strerror or str(error)
+    return "certificate, key and authorities do not fit together"

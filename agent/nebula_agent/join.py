@@ -23,7 +23,7 @@ from nebula.view.joining import (
     parse_token,
     pin_of,
 )
-from nebula_agent import identity
+from nebula_agent import certificate_request, identity
 from nebula_agent.access import refusal
 
 _TIMEOUT_S = 15.0
@@ -53,7 +53,7 @@ def join(url: str, token_text: str, host: str, folder: Path) -> list[str]:
         raise BadRequest(f"the token is {error}") from None
     identity.check_writable(folder)
     authority = _authority(url, token.pin)
-    key, request = _request(host)
+    key, request = certificate_request.make(host)
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.minimum_version = ssl.TLSVersion.TLSv1_2
     trusting.load_verify_locations(cadata=authority)
@@ -65,7 +65,7 @@ def join(url: str, token_text: str, host: str, folder: Path) -> list[str]:
         identity.Joined(url, host, got.expires_at_s),
         key=key,
         certificate=got.certificate,
-        authority=authority,
+        authorities=got.authorities,
     )
     said = [f"{host} has joined {url}; its certificate is renewed by itself, and good until {_utc(got.expires_at_s)}."]
     skew_s = time.time() - got.now_s
@@ -89,21 +89,6 @@ def _authority(url: str, pin: str) -> str:
             f"authority there is {pin_of(certificate)[:16]}, the token's {pin[:16]}. The token was not sent"
         )
     return ssl.DER_cert_to_PEM_cert(certificate)
-
-
-def _request(host: str) -> tuple[bytes, str]:
-    """A new key and the request to have it certified, both in PEM. Only a node that joins imports the library."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return secret, request.public_bytes(pem).decode()
 
 
 def _ask(url: str, context: ssl.SSLContext, method: str, path: str, body: bytes | None = None) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,9 +19,12 @@ from nebula_runtime.http import Response
 from nebula_runtime.log import event
 
 from nebula.errors import NebulaError
-from nebula.view.joining import CertificateAnswer
+from nebula.view.joining import CertificateAnswer, RenewRequest
 from nebula.view.report import NodeReport, Receipt
+from nebula_agent import certificate_request
 from nebula_agent.access import Access, refusal
+from nebula_agent.edge.run import run
+from nebula_agent.identity import Identity
 
 _log = logging.getLogger(__name__)
 
@@ -30,11 +34,14 @@ _DEFAULT_HEARTBEAT_S = 5.0
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """The controller's answer to a report. ``renew``: the node's certificate shall be renewed now."""
+    """The controller's answer to a report. ``renew``: the node's certificate shall be renewed now. ``authorities``:
+    digest of what the node shall trust, which comes with a renewal.
+    """
 
     epoch: str
     heartbeat_s: float = _DEFAULT_HEARTBEAT_S
     renew: bool = False
+    authorities: str = ""
 
 
 class Reporter:
@@ -129,11 +136,10 @@ class Reporter:
 
     def _send_report(self, report: NodeReport) -> None:
         answer = self._send("PUT", self._path, msgspec.json.encode(report))
-        heartbeat_s, epoch, renew = _DEFAULT_HEARTBEAT_S, "", False
+        registration = Registration("")
         if answer.status == 200:
             try:
                 registration = msgspec.json.decode(answer.body, type=Registration)
-                heartbeat_s, epoch, renew = registration.heartbeat_s, registration.epoch, registration.renew
                 self._refused = 0
             except ValueError as error:
                 event(_log, logging.ERROR, "the controller's answer to a report is not understood", error=str(error))
@@ -142,26 +148,31 @@ class Reporter:
             event(
                 _log, logging.ERROR, "the controller refuses the report", status=answer.status, answer=refusal(answer)
             )
+        epoch = registration.epoch
         changed = bool(epoch and self._epoch and epoch != self._epoch)
         self._epoch = epoch or self._epoch
         with self._condition:
             if self._report is report:
-                self._report_due_s = time.monotonic() + heartbeat_s
+                self._report_due_s = time.monotonic() + registration.heartbeat_s
         if changed:
             self._on_loss()
-        if renew:
-            self._renew()
+        if self._access.identity is not None:
+            self._renew(self._access.identity, registration)
 
-    def _renew(self) -> None:
-        """Get a newer certificate over a connection that shows the present one; connections from then on show it."""
-        if self._access.identity is None:
-            return
-        answer = self._send("POST", f"{self._path}/certificate", b"")
+    def _renew(self, identity: Identity, told: Registration) -> None:
+        """Where it is time, get a newer certificate, of a new key, over a connection that shows the present one;
+        connections from then on show it."""
         try:
+            if not told.renew and (not told.authorities or identity.trusts(told.authorities)):
+                return
+            program = (sys.executable, "-P", "-m", certificate_request.__name__, identity.joined.host)
+            key, begin, request = run(program).partition(certificate_request.BEGIN)
+            body = msgspec.json.encode(RenewRequest(begin + request))
+            answer = self._send("POST", f"{self._path}/certificate", body)
             if answer.status != 200:
                 raise NebulaError(refusal(answer))
             renewed = msgspec.json.decode(answer.body, type=CertificateAnswer)
-            self._access.identity.renewed(renewed.certificate, renewed.expires_at_s)
+            identity.renewed(key, renewed.certificate, renewed.authorities, renewed.expires_at_s)
         except (NebulaError, ValueError) as error:
             event(_log, logging.ERROR, "the certificate is not renewed", error=str(error))
         else:

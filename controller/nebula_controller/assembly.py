@@ -49,10 +49,12 @@ class Controller(msgspec.Struct, frozen=True):
     southbound: Southbound
     application: Starlette
     metrics: ControllerMetrics
+    joining: Joining | None
 
     def scraped(self) -> bytes:
         """All metrics as Prometheus reads them; on the thread of the event loop."""
-        return self.metrics.collect(self.database, self.southbound.realised)
+        authorities = self.joining.authorities.all() if self.joining is not None else ()
+        return self.metrics.collect(self.database, self.southbound.realised, authorities)
 
     def release(self) -> None:
         """Let every long poll end now, so that its connection can be closed."""
@@ -147,4 +149,4 @@ def assemble(
     application = create_application(
         site.authenticator, services, lifespan, southbound.beyond, policy, answered=metrics.answered
     )
-    return Controller(database, site, southbound, application, metrics)
+    return Controller(database, site, southbound, application, metrics, joining)

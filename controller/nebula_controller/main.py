@@ -9,12 +9,17 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from nebula_runtime import config, log
 
 from nebula.errors import NebulaError
 from nebula_controller.settings import Settings
+
+if TYPE_CHECKING:
+    from nebula_controller.nodes.membership import Member
+    from nebula_controller.tls.authorities import Authorities
 
 EXIT_CONFIG = 2
 
@@ -105,16 +110,75 @@ def bootstrap(settings: Settings) -> None:
         click.echo("This is the password of the user admin. It is not kept anywhere in clear.", err=True)
 
 
-@cli.command()
-@click.pass_obj
-def authority(settings: Settings) -> None:
-    """Print the certificate of the controller's authority: what clients trust over https (OS_CACERT)."""
-    from nebula_controller.state import TLS, open_folder
-    from nebula_controller.tls.authority import Authority
+@cli.group(invoke_without_command=True)
+@click.pass_context
+def authority(context: click.Context) -> None:
+    """The controller's certificate authority. Without a command: print what clients trust over https (OS_CACERT).
 
-    found = Authority(open_folder(Path(settings.state_dir)) / TLS, lifetime_s=settings.certificate_lifetime_s)
-    click.echo(found.certificate, nl=False)
-    click.echo(f"SHA-256: {found.pin}", err=True)
+    \b
+    Another one takes over without a pause:
+      nebula-controller authority rotate    # nodes trust both, and get certificates of the new one
+      nebula-controller authority status    # until no node needs the old one; clients get the new OS_CACERT meanwhile
+      nebula-controller authority retire    # the old one is trusted no more
+    """
+    if context.invoked_subcommand is None:
+        found = _authorities(context.obj)
+        click.echo(found.bundle, nl=False)
+        for one in found.all():
+            click.echo(f"SHA-256: {one.pin}", err=True)
+
+
+@authority.command("status")
+@click.pass_obj
+def authority_status(settings: Settings) -> None:
+    """Each authority: the start of its SHA-256, its end, what it does, and which nodes show certificates of it."""
+    from nebula_controller.tls.rotation import status
+
+    for line in status(_authorities(settings), _members(settings)):
+        click.echo(line)
+
+
+@authority.command("rotate")
+@click.pass_obj
+def rotate_authority(settings: Settings) -> None:
+    """Make another authority beside the old one: nodes trust both, and get certificates of the new one, in seconds."""
+    made = _authorities(settings).rotate()
+    click.echo(f"Authority {made.pin[:16]} takes over. Give clients what 'nebula-controller authority' prints now.")
+    click.echo("Once 'nebula-controller authority status' shows no node with the old one, retire that.")
+
+
+@authority.command("retire")
+@click.option("--force", is_flag=True, help="Even if nodes are left that have to join again then.")
+@click.pass_obj
+def retire_authority(settings: Settings, force: bool) -> None:
+    """End the old authority: nothing that it signed counts any more. Refused while a node needs it."""
+    from nebula_controller.tls.rotation import check_unneeded
+
+    authorities = _authorities(settings)
+    if not force:
+        check_unneeded(authorities, _members(settings))
+    click.echo(f"Authority {authorities.retire().pin[:16]} is the only one now.")
+
+
+def _authorities(settings: Settings) -> Authorities:
+    from nebula_controller.state import TLS, open_folder
+    from nebula_controller.tls.authorities import Authorities
+
+    return Authorities(open_folder(Path(settings.state_dir)) / TLS, lifetime_s=settings.certificate_lifetime_s)
+
+
+def _members(settings: Settings) -> list[Member]:
+    """The nodes that have joined and are not revoked."""
+    from nebula_controller.nodes import membership
+    from nebula_controller.state import DATABASE, open_folder
+    from nebula_controller.store.database import Database
+
+    database = Database(open_folder(Path(settings.state_dir)) / DATABASE)
+    try:
+        with database.read() as tx:
+            return [member for member in membership.members(tx).values() if member.revoked_at is None]
+    finally:
+        database.close()
 
 
 @cli.group()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from nebula_runtime.metrics import Counter, Family, Gauge, Histogram, ProcessMetrics, exposition
 from sqlalchemy import Table, func, select
@@ -18,6 +19,9 @@ from nebula_controller.nodes.realised import Realised
 from nebula_controller.store.database import Database
 from nebula_controller.store.tables.compute import servers
 from nebula_controller.store.tables.network import networks, routers
+
+if TYPE_CHECKING:
+    from nebula_controller.tls.authority import Authority
 
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _COUNTED: Sequence[tuple[str, Table]] = (("network", networks), ("router", routers), ("server", servers))
@@ -58,6 +62,11 @@ class ControllerMetrics:
         self.node_expiry = Gauge(
             "nebula_node_certificate_expiry_timestamp_seconds", "End of the node's newest certificate.", ("host",)
         )
+        self.authority_expiry = Gauge(
+            "nebula_authority_expiry_timestamp_seconds",
+            "End of each certificate authority, by the start of its SHA-256.",
+            ("authority",),
+        )
         self.ports = Gauge("nebula_ports", "Ports, by status.", ("status",))
         self.objects = Gauge("nebula_objects", "Networks, routers and servers.", ("kind",))
         self.database = Gauge("nebula_database_size_bytes", "Of the database's files.", ("file",))
@@ -80,7 +89,7 @@ class ControllerMetrics:
         own = tuple(item for item in vars(self).values() if isinstance(item, Family))
         return (*own, *self._process.families)
 
-    def collect(self, database: Database, realised: Realised) -> bytes:
+    def collect(self, database: Database, realised: Realised, authorities: Sequence[Authority] = ()) -> bytes:
         """For a scrape; on the thread of the event loop."""
         now_s = self._wall_s()
         with database.read() as tx:
@@ -98,6 +107,7 @@ class ControllerMetrics:
         self.node_heartbeat.replace({(node.host,): node.heartbeat_age_s for node in found})
         left = {node.host: node.certificate_left_s for node in found if node.certificate_left_s is not None}
         self.node_expiry.replace({(host,): round(now_s + left_s) for host, left_s in left.items()})
+        self.authority_expiry.replace({(one.pin[:16],): round(one.expires_at_s) for one in authorities})
         for suffix, name in (("", "database"), ("-wal", "journal")):
             path = database.path.with_name(database.path.name + suffix)
             self.database.set(path.stat().st_size if path.exists() else 0, name)

@@ -44,8 +44,13 @@ def pin_of(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest()
 
 
+def digest_of(authorities: str) -> str:
+    """Of the authorities that a node trusts, all their certificates in PEM: SHA-256, 64 hexadecimal digits."""
+    return hashlib.sha256(authorities.encode()).hexdigest()
+
+
 class AuthorityAnswer(msgspec.Struct, frozen=True):
-    """The controller's authority, as anybody may read it: to be compared with the pin. PEM."""
+    """The authority of the controller's own certificate, as anybody may read it: to be compared with the pin. PEM."""
 
     certificate: str
 
@@ -59,11 +64,19 @@ class JoinRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request: str
 
 
+class RenewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``request`` as in ``JoinRequest``, with a new key. The connection shows the certificate whose place is taken."""
+
+    request: str
+
+
 class CertificateAnswer(msgspec.Struct, frozen=True):
-    """To a node that joins or renews: its certificate in PEM. Times are seconds since the epoch, by the controller's
-    clock.
+    """To a node that joins or renews: its certificate, and those of all authorities to trust from now on, in PEM.
+
+    Times are seconds since the epoch, by the controller's clock.
     """
 
     certificate: str
+    authorities: str
     expires_at_s: float
     now_s: float

@@ -189,6 +189,26 @@ def test_certificates_are_renewed_while_all_goes_on(site: Site, pinged: str) -> 
     assert "3 received" in ping(site, pinged)
 
 
+def test_another_authority_takes_over_while_all_goes_on(site: Site, pinged: str) -> None:
+    """By the command beside the running controller: both nodes get certificates of the new one by themselves, the old
+    one is refused to be retired before that, and afterwards nodes, clients and packets go on."""
+
+    def authority(*words: str) -> str:
+        return site.on("net1", *python(CONTROLLER), "--state-dir=/var/lib/c/state", "authority", *words)
+
+    def shows() -> list[str]:
+        return [line.rpartition(" by ")[2] for line in authority("status").splitlines()]
+
+    assert shows() == ["compute1, net1"]
+    authority("rotate")
+    site.until(lambda: shows() == ["no node", "compute1, net1"])
+    authority("retire")
+    site.until(lambda: site.on("compute1", "cat", "/var/lib/nebula/identity/authority.pem") == authority())
+    site.ctl("network", "create", "later", "--wait")
+    assert site.alive("net1") == site.alive("compute1") == {"True"}
+    assert "3 received" in ping(site, pinged)
+
+
 def test_a_revoked_node_is_out_at_once_and_back_when_it_joins(site: Site, pinged: str) -> None:
     """Down from the moment of the call; told why; once the others have done it none of its packets gets to anybody;
     joining anew is enough, without a restart."""

@@ -10,16 +10,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509 import CertificateSigningRequestBuilder, Name
-from nebula_agent import identity
+from nebula_agent import certificate_request, identity
 from nebula_agent.access import Access, find_access
 from nebula_agent.join import join
 from nebula_agent.report import Reporter
 from nebula_agent.settings import Settings
 from nebula_agent.source import ControllerSource
 from nebula_controller.tls.accept import HANDSHAKES_LIMIT
-from nebula_controller.tls.authority import Authority
+from nebula_controller.tls.authorities import Authorities
 from nebula_controller.tls.listener import names_of
 from nebula_runtime.http import Client, Trust
 from southbound_world import BEARER, MEMBER, node_report
@@ -98,13 +96,9 @@ def test_nobody_without_a_certificate(controller: TlsController, tmp_path: Path)
     assert anonymous.request("GET", _view("a1"), headers=BEARER).status == 401
     anonymous.close()
     controller.joined("c1", tmp_path / "c1")
-    stranger = Authority(tmp_path / "stranger", lifetime_s=3600)
-    own = (tmp_path / "c1/node.pem").read_text()
-    key = own[: own.index("-----BEGIN CERTIFICATE")]
-    secret = serialization.load_pem_private_key(key.encode(), None)
-    request = CertificateSigningRequestBuilder().subject_name(Name([])).sign(secret, hashes.SHA256())  # type: ignore[arg-type]
-    pem = request.public_bytes(serialization.Encoding.PEM).decode()
-    forged = stranger.sign_request(pem, node_report("c1", 1).host, "x").certificate
+    stranger = Authorities(tmp_path / "stranger", lifetime_s=3600).signing
+    key, request = certificate_request.make("c1")
+    forged = stranger.sign_request(request, node_report("c1", 1).host, "x").certificate
     (tmp_path / "c1/node.pem").write_text(key + forged)
     with pytest.raises(Unavailable, match="closed the connection"):
         ask(Access(controller.url, identity.Identity(tmp_path / "c1")), "GET", _view("c1"))
@@ -296,20 +290,6 @@ def test_joining_needs_tls_and_an_administrator(controller: TlsController) -> No
             "POST", "/nebula/v1/join-tokens", headers={"X-Auth-Token": "admin"}, body=body
         )
         assert answer.status == 400, body
-
-
-def test_the_authority_stays_and_is_private(tmp_path: Path) -> None:
-    """Made once, its key 0600; without the key, or with another one, the controller does not start."""
-    first = Authority(tmp_path / "tls", lifetime_s=60)
-    assert (tmp_path / "tls/authority.key").stat().st_mode & 0o777 == 0o600
-    assert Authority(tmp_path / "tls", lifetime_s=60).pin == first.pin
-    Authority(tmp_path / "other", lifetime_s=60)
-    (tmp_path / "other/authority.key").rename(tmp_path / "tls/authority.key")
-    with pytest.raises(ConfigError, match="is not the key of"):
-        Authority(tmp_path / "tls", lifetime_s=60)
-    (tmp_path / "tls/authority.key").unlink()
-    with pytest.raises(ConfigError, match="cannot be used"):
-        Authority(tmp_path / "tls", lifetime_s=60)
 
 
 def test_the_controllers_own_certificate_is_renewed_while_it_serves(controller: TlsController) -> None:

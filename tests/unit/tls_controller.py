@@ -64,7 +64,7 @@ class TlsController:
         with socket.create_server(("127.0.0.1", 0)) as sock:
             sock.setblocking(False)
             self.tls: Tls = start(self.folder, settings, [sock])
-            self.tls.joining.authority._wall_s = self.wall
+            self.tls.joining.authorities._wall_s = self.wall
             self.database = Database(self.path)
             self.southbound = Southbound(
                 self.database, node_secret=self._secret, joining=self.tls.joining, wall_s=self.wall

@@ -48,15 +48,15 @@ NODE = "nebula.node"
 class NodeCertificate(msgspec.Struct, frozen=True):
     """What the certificate says that a node has shown, and that the TLS listener has verified.
 
-    ``membership`` is of the time that the node joined: renewals keep it. ``certificate`` is the whole, in DER; times
-    are seconds since the epoch.
+    ``membership`` is of the time that the node joined: renewals keep it. ``signed_by`` is the authority's key
+    identifier. Times are seconds since the epoch.
     """
 
     host: Host
     membership: str
     expires_at_s: float
     renew_at_s: float
-    certificate: bytes
+    signed_by: str
 
 
 class Authenticator(Protocol):

@@ -9,16 +9,13 @@ key primary, stages a new one, and drops the oldest secondary beyond ``max_activ
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet, MultiFernet
 
 from nebula.errors import ConfigError
+from nebula_controller.state import locked, write_private
 
 STAGED = 0
 DEFAULT_MAX_ACTIVE_KEYS = 3
@@ -51,7 +48,7 @@ class KeyRepository:
     def rotate(self) -> int:
         """Promote the staged key and stage a new one; returns the number of the new primary."""
         self.make_if_absent()
-        with self._locked():
+        with locked(self.folder):
             primary = max(self._numbers()) + 1
             staged = self.folder / str(STAGED)
             if not staged.exists():
@@ -98,29 +95,8 @@ class KeyRepository:
             raise ValueError("it holds no key")
         return keys
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One rotation at a time, whoever runs it."""
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
     def _numbers(self) -> list[int]:
         return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
 
     def _write(self, number: int) -> None:
-        """Write a new key whole or not at all: a reader never sees half of one."""
-        temporary = self.folder / f".new-{number}"
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            if os.geteuid() == 0:  # root rotates for a controller that runs as the folder's owner
-                place = self.folder.stat()
-                os.fchown(descriptor, place.st_uid, place.st_gid)
-            file.write(Fernet.generate_key())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(self.folder / str(number))
+        write_private(self.folder / str(number), Fernet.generate_key())

@@ -24,10 +24,19 @@ JOIN_AGAIN = (
 
 
 class Gate:
-    """``secret`` None: only certificates count. ``wall_s``: seconds since the epoch."""
+    """``secret`` None: only certificates count. ``trusts``: whether an authority's signature still counts, by its key
+    identifier. ``wall_s``: seconds since the epoch.
+    """
 
-    def __init__(self, database: Database, secret: bytes | None, wall_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        secret: bytes | None,
+        trusts: Callable[[str], bool],
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
+        self._trusts = trusts
         self._wall_s = wall_s
         if secret is not None and not secret.strip():
             raise ConfigError("The nodes' secret is empty: put one into the node secret file.")
@@ -46,6 +55,10 @@ class Gate:
             raise Forbidden(f"The certificate is node {call.node.host}'s: what is of node {host} is not for it.")
         if self._wall_s() >= call.node.expires_at_s:
             raise Forbidden(f"The certificate of node {host} has expired. {JOIN_AGAIN.format(host=host)}")
+        if not self._trusts(call.node.signed_by):
+            raise Forbidden(
+                f"The authority that signed the certificate of node {host} is retired. {JOIN_AGAIN.format(host=host)}"
+            )
         with self._database.read() as tx:
             known = membership.member(tx, host)
         if known is None:

@@ -17,7 +17,7 @@ from nebula_runtime.log import event
 
 from nebula.errors import Conflict, Forbidden
 from nebula.ids import Host
-from nebula.view.joining import AuthorityAnswer, CertificateAnswer, JoinRequest, JoinToken
+from nebula.view.joining import AuthorityAnswer, CertificateAnswer, JoinRequest, JoinToken, RenewRequest
 from nebula_controller.api.endpoint import OPEN_LIMIT_BYTES, Answer, Call, Operation, Service
 from nebula_controller.nodes import membership
 from nebula_controller.nodes.bodies import decode
@@ -26,7 +26,8 @@ from nebula_controller.nodes.registry import shut_out
 from nebula_controller.store.database import Database
 
 if TYPE_CHECKING:
-    from nebula_controller.tls.authority import Authority
+    from nebula_controller.tls.authorities import Authorities
+    from nebula_controller.tls.authority import Signed
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Joining(msgspec.Struct, frozen=True):
     ``cut`` ends the open connections of a node.
     """
 
-    authority: Authority
+    authorities: Authorities
     url: str
     cut: Callable[[Host], int]
 
@@ -85,10 +86,10 @@ class JoiningApi:
         )
 
     def _show_authority(self, _call: Call) -> Answer:
-        return Answer(200, AuthorityAnswer(self._tls().authority.certificate))
+        return Answer(200, AuthorityAnswer(self._tls().authorities.shown.pem))
 
     def _join(self, call: Call) -> Answer:
-        authority, now_s = self._tls().authority, self._wall_s()
+        authority, now_s = self._tls().authorities.signing, self._wall_s()
         if not call.url.startswith("https://"):
             raise Forbidden("A node joins over https alone.")
         asked = decode(call.raw, JoinRequest)
@@ -97,18 +98,24 @@ class JoiningApi:
             joined = membership.join(tx, asked.token_id, asked.secret, host, now_s)
             signed = authority.sign_request(asked.request, host, joined)
             membership.extend(tx, host, signed.expires_at_s)
+            membership.shows(tx, host, authority.key_id)
         self._tls().cut(host)  # of an earlier membership
         event(log, logging.INFO, "node joined", host=host, token=asked.token_id, request_id=call.context.request_id)
-        return Answer(200, CertificateAnswer(signed.certificate, signed.expires_at_s, now_s))
+        return self._certified(signed)
 
     def _renew(self, call: Call) -> Answer:
         if call.node is None:
             raise Forbidden("Only a certificate is renewed: a node that has none joins.")
-        signed = self._tls().authority.sign_again(call.node)
+        asked = decode(call.raw, RenewRequest)
+        signed = self._tls().authorities.signing.sign_request(asked.request, call.node.host, call.node.membership)
         with self._database.write(call.context) as tx:
             membership.extend(tx, call.node.host, signed.expires_at_s)
         event(log, logging.INFO, "certificate renewed", host=call.node.host)
-        return Answer(200, CertificateAnswer(signed.certificate, signed.expires_at_s, self._wall_s()))
+        return self._certified(signed)
+
+    def _certified(self, signed: Signed) -> Answer:
+        bundle = self._tls().authorities.bundle
+        return Answer(200, CertificateAnswer(signed.certificate, bundle, signed.expires_at_s, self._wall_s()))
 
     def _revoke(self, call: Call) -> Answer:
         _require_admin(call)
@@ -133,7 +140,7 @@ class JoiningApi:
             check_host(asked.host)
         with self._database.write(call.context, status=201) as tx:
             shown, secret = membership.create_token(tx, asked.host, asked.description, asked.lifetime_s, self._wall_s())
-        text = JoinToken(shown["id"], secret, joining.authority.pin).text()
+        text = JoinToken(shown["id"], secret, joining.authorities.shown.pin).text()
         event(log, logging.INFO, "join token made", token=shown["id"], host=asked.host, user_id=call.context.user_id)
         return Answer(201, {"join_token": {**shown, "token": text, "url": joining.url}}, {"cache-control": "no-store"})
 

@@ -30,18 +30,21 @@ _MEMBERS = select(node_memberships).order_by(node_memberships.c.host)
 _TOKEN = select(join_tokens).where(join_tokens.c.id == bindparam("token"))
 _TOKENS = select(join_tokens).order_by(join_tokens.c.created_at, join_tokens.c.id)
 _USE = update(join_tokens).where(join_tokens.c.id == bindparam("token"), join_tokens.c.used_at.is_(None))
-_EXTEND = update(node_memberships).where(node_memberships.c.host == bindparam("node"))
-_REVOKE = update(node_memberships).where(node_memberships.c.host == bindparam("node"))
+_CHANGE = update(node_memberships).where(node_memberships.c.host == bindparam("node"))
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A host that has joined. ``expires_at_s``: the end of its newest certificate; ``revoked_at`` RFC 3339."""
+    """A host that has joined. ``expires_at_s``: the end of its newest certificate; ``revoked_at`` RFC 3339.
+
+    ``signed_by``: key identifier of the authority of the certificate that it showed last; None: it is not known yet.
+    """
 
     host: Host
     membership: str
     joined_at: str
     expires_at_s: float
     revoked_at: str | None
+    signed_by: str | None
 
 
 def member(tx: Transaction, host: str) -> Member | None:
@@ -83,7 +86,12 @@ def join(tx: Transaction, token_id: str, secret: str, host: Host, now_s: float) 
 
 def extend(tx: Transaction, host: Host, expires_at_s: float) -> None:
     """The host has a newer certificate."""
-    tx.execute(_EXTEND, {"node": host, "expires_at": expires_at_s})
+    tx.execute(_CHANGE, {"node": host, "expires_at": expires_at_s})
+
+
+def shows(tx: Transaction, host: Host, signed_by: str) -> None:
+    """The host has, and shows, a certificate of this authority."""
+    tx.execute(_CHANGE, {"node": host, "signed_by": signed_by})
 
 
 def revoke(tx: Transaction, host: str, now_s: float) -> None:
@@ -92,7 +100,7 @@ def revoke(tx: Transaction, host: str, now_s: float) -> None:
     if known is None:
         raise NotFound(f"No node {host} has joined.")
     if known.revoked_at is None:
-        tx.execute(_REVOKE, {"node": host, "revoked_at": _time(now_s)})
+        tx.execute(_CHANGE, {"node": host, "revoked_at": _time(now_s)})
 
 
 def create_token(
@@ -139,7 +147,14 @@ def _shown(row: Any, now_s: float) -> dict[str, Any]:
 
 
 def _member(row: Any) -> Member:
-    return Member(Host(row["host"]), row["membership"], row["joined_at"], row["expires_at"], row["revoked_at"])
+    return Member(
+        host=Host(row["host"]),
+        membership=row["membership"],
+        joined_at=row["joined_at"],
+        expires_at_s=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        signed_by=row["signed_by"],
+    )
 
 
 def _hash(secret: str) -> str:

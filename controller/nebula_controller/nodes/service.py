@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound
+from nebula.ids import Host
 from nebula.view.question import NodeAnswer
 from nebula.view.report import NodeReport, Reason, Receipt
 from nebula_controller import status
+from nebula_controller.api.context import NodeCertificate
 from nebula_controller.api.endpoint import BODY_LIMIT_BYTES, Answer, Call, Handler, Operation, Service
-from nebula_controller.nodes import explanations
+from nebula_controller.nodes import explanations, membership
 from nebula_controller.nodes.bodies import decode
 from nebula_controller.nodes.captures import CHUNK_LIMIT_BYTES, Captures
 from nebula_controller.nodes.gate import Gate
@@ -28,6 +31,9 @@ from nebula_controller.store.database import Database
 from nebula_controller.store.tables.nodes import nodes
 from nebula_controller.watch import Views
 
+if TYPE_CHECKING:
+    from nebula_controller.tls.authorities import Authorities
+
 MOST_WAIT_S = 60.0
 RECEIPT_LIMIT_BYTES = 16 * 1024 * 1024
 """A node of 1,000 ports makes some 15,000 changes in its first pass, half a kilobyte each."""
@@ -37,7 +43,7 @@ RECEIPTS = "nebula:get_receipts"
 
 
 class NodesApi:
-    """The operations. ``gate`` says who may speak as a node."""
+    """The operations. ``gate`` says who may speak as a node; ``authorities`` None: none can join."""
 
     def __init__(
         self,
@@ -50,6 +56,7 @@ class NodesApi:
         questions: Questions,
         captures: Captures,
         gate: Gate,
+        authorities: Authorities | None,
         took: Callable[[Receipt], None] = lambda _receipt: None,
         wall_s: Callable[[], float] = time.time,
     ) -> None:
@@ -63,6 +70,9 @@ class NodesApi:
         self._news = asyncio.Event()
         self._stopped = False
         self._gate = gate
+        self._authorities = authorities
+        self._signed_by: dict[Host, str] = {}
+        """By which authority what each node shows is signed, as it was written down."""
         self._took = took
         self._wall_s = wall_s
 
@@ -95,9 +105,17 @@ class NodesApi:
         check(report, call.path["host"])
         self._registry.report(call.context, report)
         answer = {"epoch": self._database.epoch, "heartbeat_s": HEARTBEAT_S}
-        if call.node is not None:
+        if call.node is not None and self._authorities is not None:
+            self._note_authority(call, call.node)
             answer["renew"] = self._wall_s() >= call.node.renew_at_s
+            answer["authorities"] = self._authorities.digest
         return Answer(200, answer)
+
+    def _note_authority(self, call: Call, node: NodeCertificate) -> None:
+        if self._signed_by.get(node.host) != node.signed_by:
+            with self._database.write(call.context) as tx:
+                membership.shows(tx, node.host, node.signed_by)
+            self._signed_by[node.host] = node.signed_by
 
     async def _view(self, call: Call) -> Answer:
         host = _host(call)

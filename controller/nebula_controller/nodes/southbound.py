@@ -56,7 +56,8 @@ class Southbound:
         receipts = Receipts(database, self.views.snapshot)
         self.realised = Realised(database, self.views)
         self._questions = Questions()
-        gate = Gate(database, node_secret, wall_s)
+        authorities = joining.authorities if joining is not None else None
+        gate = Gate(database, node_secret, authorities.trusts if authorities is not None else _nobody, wall_s)
         self._captures = Captures(monotonic_s)
         self._api = NodesApi(
             database,
@@ -67,6 +68,7 @@ class Southbound:
             questions=self._questions,
             captures=self._captures,
             gate=gate,
+            authorities=authorities,
             took=took,
             wall_s=wall_s,
         )
@@ -113,3 +115,7 @@ class Southbound:
                 self.registry.sweep()
             except Exception:
                 log.exception("the heartbeats could not be looked at; trying again")
+
+
+def _nobody(_key_id: str) -> bool:
+    return False

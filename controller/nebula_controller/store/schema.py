@@ -16,7 +16,7 @@ from nebula.errors import ConfigError
 from nebula_controller.store.metadata import metadata
 from nebula_controller.store.tables.requests import database_state
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration in ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -26,9 +26,14 @@ _NO_FILES_PAUSE_S = 0.1
 
 
 class TlsServer:
-    """What ``asyncio.Server`` is to others: ``close``, ``wait_closed``. It serves from its making on, on the loop."""
+    """What ``asyncio.Server`` is to others: ``close``, ``wait_closed``. It serves from its making on, on the loop.
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, protocol: Callable[[], asyncio.Protocol]) -> None:
+    ``context`` is asked at each handshake.
+    """
+
+    def __init__(
+        self, sock: socket.socket, context: Callable[[], ssl.SSLContext], protocol: Callable[[], asyncio.Protocol]
+    ) -> None:
         self._sock = sock
         self._context = context
         self._protocol = protocol
@@ -78,7 +83,7 @@ class TlsServer:
         """What comes to nothing is no news: a port scan, a client that does not trust us."""
         try:
             await self._loop.connect_accepted_socket(
-                self._protocol, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S
+                self._protocol, connection, ssl=self._context(), ssl_handshake_timeout=HANDSHAKE_S
             )
         except OSError as error:
             event(log, logging.DEBUG, "no TLS with a client", error=str(error) or type(error).__name__)

@@ -1,17 +1,16 @@
-"""The controller's certificate authority: it signs for nodes and for the controller, for nobody else.
+"""A certificate authority: it signs for nodes and for the controller, for nobody else.
 
-Effects: two files in a folder, made the first time (the key is 0600), and a clock. Keys are ECDSA on P-256.
-Certificates begin a day ago, because clocks of machines that were just started are often wrong, by the time zone too.
+Effects: a clock and randomness. Keys are ECDSA on P-256. Certificates begin a day ago, because clocks of machines that
+were just started are often wrong, by the time zone too.
 """
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
+import secrets
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import msgspec
 from cryptography import x509
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from nebula.errors import BadRequest, ConfigError
+from nebula.errors import BadRequest
 from nebula.ids import Host
 from nebula.view.joining import CONTROLLER_NAME, pin_of
 from nebula_controller.api.context import NodeCertificate
@@ -30,7 +29,6 @@ BACKDATED_S = 86_400
 AUTHORITY_LIFETIME_S = 20 * 365 * 86_400
 RENEW_SHARE = 1 / 3
 """A certificate is renewed when this share of its lifetime is left."""
-CERTIFICATE, KEY = "authority.pem", "authority.key"
 
 _MEMBERSHIP = NameOID.SERIAL_NUMBER
 _PEM = serialization.Encoding.PEM
@@ -44,14 +42,25 @@ class Signed(msgspec.Struct, frozen=True):
 
 
 class Authority:
-    """``lifetime_s`` is that of what it signs. ConfigError where its files cannot be read or made."""
+    """A certificate and its key. ``lifetime_s`` is that of what it signs."""
 
-    def __init__(self, folder: Path, *, lifetime_s: float, wall_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        certificate: x509.Certificate,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        lifetime_s: float = 0.0,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._certificate = certificate
         self._lifetime_s = lifetime_s
         self._wall_s = wall_s
-        self._certificate, self._key = _open(folder, wall_s())
-        self.certificate = self._certificate.public_bytes(_PEM).decode()
-        self.pin = pin_of(self._certificate.public_bytes(serialization.Encoding.DER))
+        self.key = key
+        self.pem = certificate.public_bytes(_PEM).decode()
+        self.pin = pin_of(certificate.public_bytes(serialization.Encoding.DER))
+        self.key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest.hex()
+        """What the certificates that it signs name it by (RFC 5280 section 4.2.1.1)."""
+        self.expires_at_s = certificate.not_valid_after_utc.timestamp()
 
     def sign_request(self, request: str, host: Host, membership: str) -> Signed:
         """For a node that joins: of its request only the key counts. Raises BadRequest."""
@@ -63,11 +72,6 @@ class Authority:
         if not good or not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
             raise BadRequest("The request is not a certificate signing request (PEM) for an EC or Ed25519 key.")
         return self._sign_node(key, host, membership)
-
-    def sign_again(self, node: NodeCertificate) -> Signed:
-        """The same node and key, a new time. That the key is the node's, its connection has shown."""
-        key = x509.load_der_x509_certificate(node.certificate).public_key()
-        return self._sign_node(key, node.host, node.membership)
 
     def sign_controller(self, key: ec.EllipticCurvePublicKey, names: Iterable[str]) -> Signed:
         """For the controller itself, by all ``names`` (of hosts, or addresses) under which it is reached."""
@@ -91,11 +95,11 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = builder.add_extension(issuer, critical=False)
         if names is not None:
             builder = builder.add_extension(names, critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
+        certificate = builder.sign(self.key, hashes.SHA256())
         expires_at_s = certificate.not_valid_after_utc.timestamp()
         return Signed(certificate.public_bytes(_PEM).decode(), expires_at_s)
 
@@ -109,62 +113,29 @@ def read_node(certificate: bytes) -> NodeCertificate | None:
         return None
     ends_s = found.not_valid_after_utc.timestamp()
     lifetime_s = ends_s - found.not_valid_before_utc.timestamp() - BACKDATED_S
+    signed_by = found.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     return NodeCertificate(
         host=Host(str(hosts[0].value)),
         membership=str(memberships[0].value),
         expires_at_s=ends_s,
         renew_at_s=ends_s - RENEW_SHARE * lifetime_s,
-        certificate=certificate,
+        signed_by=(signed_by or b"").hex(),
     )
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Whole or not at all, for us only. ConfigError."""
-    new = path.with_name(f"{path.name}.new")
-    try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(path)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+def make(now_s: float) -> Authority:
+    """A new one, with a name of its own."""
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Nebula authority {secrets.token_hex(4)}")])
+    builder = _builder(name, name, secret.public_key(), now_s, now_s + AUTHORITY_LIFETIME_S)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
+    return Authority(builder.sign(secret, hashes.SHA256()), secret)
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     """PKCS #8 in PEM, without a password."""
     return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-
-
-def _open(folder: Path, now_s: float) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    certificate, key = folder / CERTIFICATE, folder / KEY
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if not certificate.exists():  # the certificate is written last: without it there is none yet
-            _make(certificate, key, now_s)
-        found = x509.load_pem_x509_certificate(certificate.read_bytes())
-        secret = serialization.load_pem_private_key(key.read_bytes(), None)
-        if key.stat().st_mode & 0o077:
-            raise ConfigError(f"{key} is open to other users: run chmod 600 {key}")
-    except OSError as error:
-        raise ConfigError(f"the certificate authority in {folder} cannot be used: {error.strerror}") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ConfigError(f"the certificate authority in {folder} is damaged: restore a backup of it") from error
-    if not isinstance(secret, ec.EllipticCurvePrivateKey) or secret.public_key() != found.public_key():
-        raise ConfigError(f"{key} is not the key of {certificate}: restore a backup of both")
-    return found, secret
-
-
-def _make(certificate: Path, key: Path, now_s: float) -> None:
-    secret = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Nebula authority {os.urandom(4).hex()}")])
-    builder = _builder(name, name, secret.public_key(), now_s, now_s + AUTHORITY_LIFETIME_S)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
-    made = builder.sign(secret, hashes.SHA256())
-    write_private(key, private_pem(secret))
-    write_private(certificate, made.public_bytes(_PEM))
 
 
 def _builder(

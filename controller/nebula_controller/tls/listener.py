@@ -1,6 +1,6 @@
 """What the TLS sockets are served with: the controller's own certificate, kept fresh, and the names that it is for.
 
-Effects: two files in the authority's folder, the machine's name and addresses, a clock.
+Effects: a file in the authorities' folder, the machine's name and addresses, a clock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from nebula_runtime.log import event
 
 from nebula.errors import ConfigError
-from nebula_controller.tls.authority import CERTIFICATE, RENEW_SHARE, Authority, private_pem, write_private
+from nebula_controller.state import write_private
+from nebula_controller.tls.authorities import Authorities
+from nebula_controller.tls.authority import RENEW_SHARE, Authority, private_pem
 
 log = logging.getLogger(__name__)
 
@@ -36,32 +38,43 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
 class Listener:
-    """``context`` is the sockets'. A client may show a certificate: only one that the authority signed is let in."""
+    """A client may show a certificate: only one that an authority of ``authorities`` signed is let in."""
 
     def __init__(
-        self, authority: Authority, folder: Path, names: Iterable[str], *, wall_s: Callable[[], float] = time.time
+        self, authorities: Authorities, folder: Path, names: Iterable[str], *, wall_s: Callable[[], float] = time.time
     ) -> None:
-        self._authority = authority
+        self._authorities = authorities
         self._names = tuple(names)
         self._path = folder / CONTROLLER_CERTIFICATE
         self._wall_s = wall_s
         self._due_s = 0.0
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.verify_mode = ssl.CERT_OPTIONAL
-        self.context.verify_flags |= _NO_CHECK_TIME  # the gate looks, and says what to do
-        self.context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
-        self.context.num_tickets = 0  # each connection shows its certificate anew
-        self.context.set_alpn_protocols(["http/1.1"])
-        self.context.load_verify_locations(folder / CERTIFICATE)
-        self.renew()
+        self._trusted: tuple[Authority, ...] = ()
+        self.context()
+
+    def context(self) -> ssl.SSLContext:
+        """For the next handshake: another one once there are other authorities. Raises ConfigError the first time."""
+        trusted = self._authorities.all()
+        if trusted != self._trusted:
+            try:
+                self._certify(_context(self._authorities.bundle))
+            except ConfigError as error:
+                if not self._trusted:
+                    raise
+                event(log, logging.ERROR, "going on with the controller's old certificate", error=str(error))
+            else:
+                self._trusted = trusted
+        return self._context
 
     def renew(self) -> None:
-        """A new key and certificate, for the connections from now on."""
+        """A new key and certificate, for the connections from now on. Raises ConfigError."""
+        self._certify(self._context)
+
+    def _certify(self, context: ssl.SSLContext) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        signed = self._authority.sign_controller(key.public_key(), self._names)
+        signed = self._authorities.shown.sign_controller(key.public_key(), self._names)
         write_private(self._path, private_pem(key) + signed.certificate.encode())
-        self.context.load_cert_chain(self._path)
+        context.load_cert_chain(self._path)
+        self._context = context
         now_s = self._wall_s()
         self._due_s = signed.expires_at_s - RENEW_SHARE * (signed.expires_at_s - now_s)
 
@@ -80,6 +93,19 @@ class Listener:
                 except (ConfigError, OSError) as error:
                     event(log, logging.ERROR, "the controller's certificate is not renewed", error=str(error))
                     await asyncio.sleep(_AGAIN_S)
+
+
+def _context(trusted: str) -> ssl.SSLContext:
+    """``trusted``: the certificates, in PEM, of the authorities whose clients are let in."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.verify_mode = ssl.CERT_OPTIONAL
+    made.verify_flags |= _NO_CHECK_TIME  # the gate looks, and says what to do
+    made.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+    made.num_tickets = 0  # each connection shows its certificate anew
+    made.set_alpn_protocols(["http/1.1"])
+    made.load_verify_locations(cadata=trusted)
+    return made
 
 
 def names_of(addresses: Iterable[tuple[str, int]], public_url: str, more: Iterable[str]) -> list[str]:

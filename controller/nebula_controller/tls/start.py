@@ -1,6 +1,6 @@
-"""TLS put together: the authority, the listener and its sockets, what joining needs of them.
+"""TLS put together: the authorities, the listener and its sockets, what joining needs of them.
 
-Effects: the authority's folder; serves sockets.
+Effects: the authorities' folder; serves sockets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nebula_controller.nodes.joining_api import Joining
 from nebula_controller.settings import Settings
 from nebula_controller.state import TLS
 from nebula_controller.tls.accept import TlsServer
-from nebula_controller.tls.authority import Authority
+from nebula_controller.tls.authorities import Authorities
 from nebula_controller.tls.listener import Listener, names_of
 from nebula_controller.tls.protocol import NodeConnections, NodeProtocol
 
@@ -44,12 +44,12 @@ class Tls(msgspec.Struct, frozen=True):
 
 
 def start(state_dir: Path, settings: Settings, sockets: Sequence[socket.socket]) -> Tls:
-    """The authority is made the first time. ConfigError."""
+    """An authority is made the first time. ConfigError."""
     folder, addresses = state_dir / TLS, settings.tls_addresses()
-    authority = Authority(folder, lifetime_s=settings.certificate_lifetime_s)
-    listener = Listener(authority, folder, names_of(addresses, settings.public_url, settings.tls_name))
+    authorities = Authorities(folder, lifetime_s=settings.certificate_lifetime_s)
+    listener = Listener(authorities, folder, names_of(addresses, settings.public_url, settings.tls_name))
     connections = NodeConnections()
-    joining = Joining(authority, _url(settings, sockets), connections.cut)
+    joining = Joining(authorities, _url(settings, sockets), connections.cut)
     return Tls(sockets, listener, joining, connections)
 
 

@@ -97,10 +97,12 @@ node_memberships = Table(
     Column("token_id", String(8), nullable=False),
     Column("expires_at", Float, nullable=False),
     Column("revoked_at", String(32)),
+    Column("signed_by", String(64)),
 )
 """Each host that has joined. Only certificates of this ``membership`` count, and none once it is revoked.
 
-``expires_at`` (seconds since the epoch) is that of its newest certificate.
+``expires_at`` (seconds since the epoch) is that of its newest certificate. ``signed_by``: the key identifier of the
+authority of the one that it showed last.
 """
 
 join_tokens = Table(
