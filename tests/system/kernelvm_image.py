@@ -46,13 +46,22 @@ def cache_folder() -> Path:
 
 
 def image() -> Image:
-    """The newest cloud kernel that this machine's package lists name. Raises NoKernel."""
+    """The newest cloud kernel that this machine's package lists name; without lists the one that is kept already.
+
+    Raises NoKernel.
+    """
     if shutil.which("apt-get") is None or _output("dpkg", "--print-architecture").strip() != "amd64":
         raise NoKernel("kernels are taken from Debian packages for amd64")
-    package = _package()
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock"):
+        kept = [path.name for path in folder.glob("linux-image-*")]
+        try:
+            package = _package()
+        except NoKernel:
+            if not kept:
+                raise
+            package = kept[0]
         for other in folder.glob("linux-image-*"):
             if other.name != package:
                 shutil.rmtree(other)
