@@ -19,6 +19,12 @@ _STAGE = re.compile(r"^recirc\((0x[0-9a-f]+)\) - resume (\w+)")
 _TABLE = re.compile(r"^(\s*)(\d+)\. (.*)$")
 _FLOW = re.compile(r"^(?:(.*), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$")
 _COMES_BACK = re.compile(r"^ct\(.*\btable=")
+_MISSES = ("No match.", "reg0=0x1", "reg0=0x2")
+"""No flow of the table matches. On the bridge where the packet began the command says so; on another one it prints the
+flows that stand for that inside Open vSwitch: ``reg0=0x1`` hands the packet to the OpenFlow controller, ``0x2`` drops
+it (ofproto-dpif.c: add_internal_flows). Ours are bridges without a controller, so either is a drop."""
+_TO_NO_CONTROLLER = "controller(reason=)"
+NO_MATCH = "no flow matches"
 _ACTIONS = "Datapath actions: "
 _OUTPUT = "output:"
 
@@ -27,6 +33,7 @@ class Entry(msgspec.Struct):
     """A table's look at the packet. ``depth``: inside how many resubmits (columns). ``actions`` as they are printed.
 
     ``bridge`` is '' after a recirculation: the command then names the bridge where the packet began, not this one.
+    ``match`` is NO_MATCH where the table has no flow for the packet.
     """
 
     bridge: str
@@ -98,7 +105,8 @@ def stages(text: str) -> list[Stage]:
             open_entries.clear()
         elif open_entries and line.startswith(" "):
             _close(open_entries, len(line) - len(line.lstrip()))
-            open_entries[-1].actions.append(line.strip())
+            if line.strip() != _TO_NO_CONTROLLER:
+                open_entries[-1].actions.append(line.strip())
     return found
 
 
@@ -121,10 +129,11 @@ def _close(entries: list[Entry], column: int) -> None:
 
 def _entry(bridge: str, table: re.Match[str]) -> Entry:
     flow = _FLOW.match(table[3])
+    match, priority, cookie = (flow[1] or "", int(flow[2]), int(flow[3] or "0", 16)) if flow else (table[3], 0, 0)
+    if match in _MISSES and priority == cookie == 0:
+        match = NO_MATCH
     depth = len(table[1]) + len(table[2]) - 2
-    if flow is None:
-        return Entry(bridge, int(table[2]), max(0, depth), table[3], 0, 0, [])
-    return Entry(bridge, int(table[2]), max(0, depth), flow[1] or "", int(flow[2]), int(flow[3] or "0", 16), [])
+    return Entry(bridge, int(table[2]), max(0, depth), match, priority, cookie, [])
 
 
 def flow_text(packet: Packet, in_port: str, **more: str) -> str:

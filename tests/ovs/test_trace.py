@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from dummy_ovs import DummyOvs
 
 from nebula.compile import compile_node
 from nebula.ids import BR_INT
+from nebula.trace import ofproto
 
 sys.path.append(str(Path(__file__).parents[1] / "scenarios"))
 from golden import HERE, load
@@ -199,3 +202,25 @@ def test_plugged_by_others_is_bound() -> None:
         discover = _from(ovs, "vnet0", _ip(VM1_MAC, DHCP_MAC))
         offer = ovs.from_tunnel(NET1, VNI, _ip(DHCP_MAC, VM1_MAC), COMPUTE1)
         assert (discover, offer) == ((f"{NET1} vni {VNI}",), ("vnet0",))
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_miss_on_another_bridge_is_read_as_one(watched: bool) -> None:
+    """Whichever of its own flows Open vSwitch prints for it there: another one where a program watches the flows."""
+    with tempfile.TemporaryDirectory(prefix="ovs-") as folder, DummyOvs(Path(folder)) as ovs:
+        for bridge, port, peer in (("br0", "to1", "to0"), ("br1", "to0", "to1")):
+            patch = ("add-port", bridge, port, "--", "set", "Interface", port, "type=patch", f"options:peer={peer}")
+            secure = ("set", "Bridge", bridge, "datapath_type=dummy", "fail_mode=secure")
+            ovs.vsctl("add-br", bridge, "--", *secure, "--", *patch)
+        ovs.vsctl("add-port", "br0", "p", "--", "set", "Interface", "p", "type=dummy")
+        ovs.ofctl("add-flow", "br0", "actions=to1")
+        ovs.ofctl("add-flow", "br1", "actions=goto_table:20")
+        argv = ["ovs-ofctl", "monitor", f"unix:{folder}/br1.mgmt", "watch:"] if watched else ["true"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, "OVS_RUNDIR": folder}) as watching:
+            assert watching.stdout is not None
+            watching.stdout.readline()  # it has its first answer
+            text = ovs.appctl("ofproto/trace", "--names", "br0", "in_port=p,udp")
+            watching.terminate()
+        assert f"20. reg0={1 if watched else 2:#x}, priority 0\n" in text
+        last = ofproto.stages(text)[0].entries[-1]
+        assert (last.table, last.match, [word for word in last.actions if word != "drop"]) == (20, ofproto.NO_MATCH, [])

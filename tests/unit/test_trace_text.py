@@ -86,7 +86,7 @@ def test_stages_begin_where_conntrack_hands_the_packet_back() -> None:
     assert (second.recirculation, second.why) == ("0x7", "conntrack")
     assert [(entry.bridge, entry.table, entry.match) for entry in second.entries] == [
         ("", 82, "conj_id=897208150"),
-        ("", 92, "No match."),
+        ("", 92, ofproto.NO_MATCH),
     ]
     assert second.entries[0].cookie == 0x4E08357A4F54FB27
 

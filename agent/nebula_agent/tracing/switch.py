@@ -96,6 +96,7 @@ class _Reading:
     def _step(self, entry: ofproto.Entry) -> Step:
         name = table_names(entry.bridge).get(entry.table, "")
         match = f"priority={entry.priority}" + (f",{entry.match}" if entry.match else "")
+        whole = f"table={entry.table},{match}" if entry.match != ofproto.NO_MATCH else ""
         said = [line for line in entry.actions if not line.startswith(("->", ">>", "Resuming"))]
         return Step(
             kind="table",
@@ -104,7 +105,7 @@ class _Reading:
             text=entry.match or "all else",
             effect=",".join(word for word in said if word != "drop") or "drop",
             owner=self._site.owner_of_cookie(entry.cookie),
-            match=f"table={entry.table},{match}",
+            match=whole,
             cookie=entry.cookie,
             table=entry.table,
         )

@@ -12,6 +12,7 @@ import msgspec
 from nebula.ids import Owner, OwnerKind, SecurityGroupId
 from nebula.model.port import ROUTER_GATEWAY
 from nebula.model.snapshot import PortRow, Snapshot
+from nebula.trace.ofproto import NO_MATCH
 from nebula.trace.packet import Packet
 from nebula.trace.probe import Step
 from nebula_controller.trace.journey import Course
@@ -44,7 +45,8 @@ class Dropped(msgspec.Struct, frozen=True):
         if self.text or self.step is None:
             return self.text
         where = f"{self.step.place} {self.step.name}".strip()
-        if self.table and self.step.name.endswith(("DROPPED_TRAFFIC", self.table)) and self.step.text == "all else":
+        said_of_none = self.step.text in ("all else", NO_MATCH)
+        if self.table and self.step.name.endswith(("DROPPED_TRAFFIC", self.table)) and said_of_none:
             return f"no flow of table {self.table} on {self.step.place} lets it through"
         return f"{where}: {self.step.text}"
 
