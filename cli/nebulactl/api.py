@@ -34,7 +34,7 @@ Query: TypeAlias = Mapping[str, list[str]]
 
 IDENTITY, NETWORK, COMPUTE, NEBULA = "identity", "network", "compute", "nebula"
 _VERSION = {IDENTITY: "/v3", NETWORK: "/v2.0", COMPUTE: "/v2.1", NEBULA: "/v1"}
-_TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0
 _NEW_S = 60.0
 """A token that is younger and not good is not made good by another login."""
 _BY_STATUS: dict[int, type[NebulaError]] = {
@@ -56,7 +56,7 @@ class Api:
 
     ``on_change(request id, realised)`` is told of every changing call; ``wait_s``: such a call waits for the nodes, and
     ``realised`` is what the controller says of them (else None). ``plan``: the first changing call is rehearsed only,
-    and raises ``Planned``.
+    and raises ``Planned``. ``timeout_s`` is for one answer, beside that wait.
     """
 
     def __init__(
@@ -67,12 +67,14 @@ class Api:
         *,
         wait_s: int = 0,
         plan: bool = False,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._credentials = credentials
         self._cache = cache
         self._on_change = on_change
         self._wait_s = wait_s
         self._plan = plan
+        self._timeout_s = timeout_s
         self._clients: dict[str, Client] = {}
         self._trust = Trust(credentials.cacert)
         self._grant: Grant | None = None
@@ -170,7 +172,7 @@ class Api:
         origin = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
         client = self._clients.get(origin)
         if client is None:
-            client = self._clients[origin] = Client(origin, timeout_s=_TIMEOUT_S + self._wait_s, tls=self._trust)
+            client = self._clients[origin] = Client(origin, timeout_s=self._timeout_s + self._wait_s, tls=self._trust)
         sent = {"Accept": "application/json", "User-Agent": "nebulactl", **headers}
         content = None
         if body is not None:

@@ -16,6 +16,15 @@ _NOUNS: dict[str, Noun] = {"instance": INSTANCE, "network": NETWORK_NOUN, "route
 _UNDERLAY, _PATH = "underlay", "path"
 
 
+def completions(typed: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Noun, ...]]:
+    """What may follow these words: words, and names of nouns."""
+    if typed[-1:] and typed[-1] in _NOUNS:
+        return (), (_NOUNS[typed[-1]],)
+    if _PATH in typed[-2:]:
+        return (), (INSTANCE, PORT)
+    return (_UNDERLAY, _PATH, *_NOUNS), tuple(_NOUNS.values())
+
+
 def wanted(cloud: Api, words: tuple[str, ...]) -> list[Json]:
     """``web nebula_router``, ``network nebula_net``, ``underlay@compute1``, ``path web 198.51.100.10``.
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import click
 import msgspec
 
-from nebulactl.api import Api
+from nebulactl.api import TIMEOUT_S, Api
 from nebulactl.cache import Cache
 from nebulactl.credentials import Credentials, find_credentials
 from nebulactl.realised import shown
@@ -27,6 +27,8 @@ class Invocation:
         """How long a changing call waits for the nodes."""
         self.plan = False
         """The first changing call is rehearsed only."""
+        self.timeout_s = TIMEOUT_S
+        """For one answer."""
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -46,7 +48,8 @@ class Invocation:
         return self._api(msgspec.structs.replace(self.credentials, **other))
 
     def _api(self, credentials: Credentials) -> Api:
-        return Api(credentials, Cache(credentials), self._changed, wait_s=self.wait_s, plan=self.plan)
+        cache, timeout_s = Cache(credentials), self.timeout_s
+        return Api(credentials, cache, self._changed, wait_s=self.wait_s, plan=self.plan, timeout_s=timeout_s)
 
     def _changed(self, request_id: str, realised: str | None) -> None:
         if self.show_request_id:

@@ -24,6 +24,14 @@ NOUNS: dict[str, Noun] = {
 """By the kind of owner, with a space for an underscore."""
 
 
+def completions(typed: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Noun, ...]]:
+    """What may follow these words of a noun: the rest of it, or names."""
+    if (noun := NOUNS.get(" ".join(typed))) is not None:
+        return (), (noun,)
+    following = [words.split()[len(typed)] for words in NOUNS if tuple(words.split()[: len(typed)]) == typed]
+    return tuple(dict.fromkeys(following)), ()
+
+
 def object_id(cloud: Api, what: tuple[str, ...]) -> str:
     """The id of ``network nebula_net``, or of what an id alone names; an id may be of something that is gone.
 

@@ -6,7 +6,7 @@ Effects: none at import; a setting that names a resource looks it up when its co
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import click
@@ -266,11 +266,18 @@ def changes(function: Function) -> Function:
 
 def names_of(noun: Noun) -> Completer:
     """Completes the names (else ids) of what the cloud has; silent where it does not answer at once."""
+    return offers(lambda _typed: ((), (noun,)))
 
-    def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+
+def offers(choose: Callable[[tuple[str, ...]], tuple[Sequence[str], Sequence[Noun]]]) -> Completer:
+    """Completes words, and names of nouns, as ``choose`` says for what was typed for the same parameter before."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from nebulactl.completion import names
 
-        return [CompletionItem(name) for name in names(ctx, noun) if name.startswith(incomplete)]
+        words, nouns = choose(tuple(ctx.params.get(parameter.name or "") or ()))
+        found = [*words, *(names(ctx, nouns) if nouns else ())]
+        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
 
     return complete
 

@@ -421,16 +421,6 @@ def test_every_command_explains_itself(command: str, nebulactl: Nebulactl) -> No
     assert ended.out.startswith(f"Usage: nebulactl {command}")
 
 
-def test_names_are_completed(nebulactl: Nebulactl, monkeypatch: pytest.MonkeyPatch, cloud: Cloud) -> None:
-    """bash's completion gets the names that the cloud has, and nothing when it does not answer."""
-    monkeypatch.setenv("_NEBULACTL_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "nebulactl network show neb")
-    monkeypatch.setenv("COMP_CWORD", "3")
-    assert nebulactl().out == "plain,nebula_net\n"
-    cloud.failure = (503, b"")
-    assert nebulactl().out.strip() == ""
-
-
 def test_yaml_file_of_clouds(
     nebulactl: Nebulactl, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

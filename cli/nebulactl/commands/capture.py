@@ -17,10 +17,9 @@ from nebulactl import capture_output
 from nebulactl.api import JsonObject
 from nebulactl.capture_output import STDOUT, Limits, PacketFile
 from nebulactl.capture_session import Session
-from nebulactl.capture_what import wanted
+from nebulactl.capture_what import completions, wanted
 from nebulactl.invocation import api
-from nebulactl.nouns import INSTANCE
-from nebulactl.options import names_of
+from nebulactl.options import offers
 
 _LONGEST_BYTES = 262_144
 _CONDITIONS = {"duration": "duration_s", "filesize": "size_bytes", "packets": "packets", "files": "files"}
@@ -42,7 +41,7 @@ def _limits(ctx: click.Context, parameter: click.Parameter, values: tuple[str, .
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, shell_complete=names_of(INSTANCE))
+@click.argument("what", nargs=-1, required=True, shell_complete=offers(completions))
 @click.option("-w", "--write", "path", metavar="FILE", help="A pcapng file; '-' is standard output, for Wireshark.")
 @click.option("--print", "printed", is_flag=True, help="Also a line a packet, when a file is written.")
 @click.option("--filter", "expression", default="", metavar="EXPRESSION", help="As tcpdump's (pcap-filter(7)).")

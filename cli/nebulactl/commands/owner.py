@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
 from nebula.errors import NotFound
 from nebulactl.api import NEBULA, Api, JsonObject, as_object, as_objects
@@ -23,8 +24,14 @@ class _Things(click.Command):
         return super().parse_args(ctx, [*others, "--", *rules] if rules else args)
 
 
+def _complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from nebulactl.completion import things
+
+    return [CompletionItem(thing) for thing in things(ctx) if thing.startswith(incomplete)]
+
+
 @click.command(cls=_Things)
-@click.argument("thing", nargs=-1, required=True)
+@click.argument("thing", nargs=-1, required=True, shell_complete=_complete)
 @click.option("--node", "nodes", multiple=True, help="Only on this node; may be repeated.")
 @lists
 def owner(output: Output, thing: tuple[str, ...], nodes: tuple[str, ...]) -> None:

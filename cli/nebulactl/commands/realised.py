@@ -7,14 +7,14 @@ import click
 from nebulactl.api import as_object, as_objects
 from nebulactl.asking import ask
 from nebulactl.invocation import api
-from nebulactl.objects import Names, object_id
-from nebulactl.options import lists
+from nebulactl.objects import Names, completions, object_id
+from nebulactl.options import lists, offers
 from nebulactl.output import Output
 from nebulactl.render import Cell, cell
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, metavar="NOUN NAME | ID")
+@click.argument("what", nargs=-1, required=True, metavar="NOUN NAME | ID", shell_complete=offers(completions))
 @click.option("--node", "nodes", multiple=True, help="Only on this node; may be repeated.")
 @click.option("--long", is_flag=True, help="Also the command that would make it.")
 @lists

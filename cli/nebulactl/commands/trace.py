@@ -8,6 +8,8 @@ import click
 
 from nebulactl.api import NEBULA, JsonObject, as_object
 from nebulactl.invocation import api
+from nebulactl.nouns import INSTANCE, PORT, ROUTER, Noun
+from nebulactl.options import offers
 from nebulactl.tracing import tell
 
 _PROTOCOLS = ("tcp", "udp", "icmp", "arp", "dhcp")
@@ -15,9 +17,16 @@ _UNKNOWN, _OTHERWISE = 4, 5
 _CODES = {"reached": 0, "dropped": 3, "unanswered": 3, "unknown": _UNKNOWN}
 
 
+def _next(typed: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Noun, ...]]:
+    """What may follow FROM and these words."""
+    if not typed:
+        return ("dhcp",), (INSTANCE, PORT, ROUTER)
+    return (_PROTOCOLS[:-1] if len(typed) == 1 and typed != ("dhcp",) else ()), ()
+
+
 @click.command()
-@click.argument("start", metavar="FROM")
-@click.argument("words", nargs=-1, metavar="TO [tcp PORT|udp PORT|icmp|arp] | dhcp")
+@click.argument("start", metavar="FROM", shell_complete=offers(lambda _typed: ((), (INSTANCE, PORT))))
+@click.argument("words", nargs=-1, metavar="TO [tcp PORT|udp PORT|icmp|arp] | dhcp", shell_complete=offers(_next))
 @click.option("-4", "ip_version", flag_value=4, type=int, help="By IPv4, where both are possible.")
 @click.option("-6", "ip_version", flag_value=6, type=int, help="By IPv6.")
 @click.option("--size", "size_bytes", type=int, metavar="BYTES", help="Of the IP packet, which may not be fragmented.")
