@@ -5,6 +5,7 @@ Effects: looks names up through Api.
 
 from __future__ import annotations
 
+import shlex
 from ipaddress import ip_address
 
 from nebula.errors import BadRequest, NotFound
@@ -14,6 +15,8 @@ from nebulactl.nouns import INSTANCE, NETWORK_NOUN, PORT, ROUTER, Noun
 
 _NOUNS: dict[str, Noun] = {"instance": INSTANCE, "network": NETWORK_NOUN, "router": ROUTER, "port": PORT}
 _UNDERLAY, _PATH = "underlay", "path"
+_OF_A_FILTER = ("arp", "dst", "ether", "host", "icmp", "icmp6", "ip", "ip6", "net", "not", "src", "tcp", "udp", "vlan")
+"""What pcap-filter(7)'s expressions begin with."""
 
 
 def completions(typed: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Noun, ...]]:
@@ -41,8 +44,19 @@ def wanted(cloud: Api, words: tuple[str, ...]) -> list[Json]:
         elif word in _NOUNS and left:
             found.append({"kind": word, "id": find_id(cloud, _NOUNS[word], left.pop(0))})
         else:
-            found.append(_any(cloud, word, _NOUNS))
+            try:
+                found.append(_any(cloud, word, _NOUNS))
+            except NotFound as error:
+                raise _perhaps_a_filter(error, [word, *left]) from None
     return found
+
+
+def _perhaps_a_filter(error: NotFound, words: list[str]) -> NotFound:
+    """Who gives the filter as tcpdump takes it hears how it is given here."""
+    expression = " ".join(words)
+    if expression.split(" ")[0] not in _OF_A_FILTER and " " not in words[0]:
+        return error
+    return NotFound(f"{error.message} A filter is an option: --filter {shlex.quote(expression)}")
 
 
 def _end(cloud: Api, word: str) -> str:

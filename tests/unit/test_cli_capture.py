@@ -137,6 +137,15 @@ def test_when_all_nodes_have_gone_it_ends(nebulactl: Nebulactl, capturing: Cloud
     assert (ended.code, len(ended.out.splitlines())) == (1, 2)
 
 
+@pytest.mark.parametrize("words", [("nebula_net", "tcp port 80"), ("nebula_net", "tcp", "port", "80")])
+def test_a_filter_that_is_no_option(nebulactl: Nebulactl, words: tuple[str, ...]) -> None:
+    """As tcpdump takes it, in one word or in several: it is said how it is given; of a mistyped name nothing is."""
+    ended = nebulactl("capture", *words)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.endswith(f" has the name or id '{words[1]}'. A filter is an option: --filter 'tcp port 80'\n")
+    assert "--filter" not in nebulactl("capture", "nebula_nett").err
+
+
 def test_a_refused_filter_leaves_no_file(nebulactl: Nebulactl, cloud: Cloud, tmp_path: Path) -> None:
     """tcpdump's words; a file that was there stays as it was."""
     new, old = tmp_path / "new.pcapng", tmp_path / "old.pcapng"
