@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ansible containers demo test test-vagrant test-reachability unit model lint bench golden deb lock clean
+.PHONY: help setup ansible containers demo test test-vagrant test-reachability unit model lint bench migration golden deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -48,6 +48,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+migration: setup ## what the tables have and the migrations have not, as a new migration (WORDS="add bridges")
+	$(BIN)/python -m nebula_controller.store.revise "$(WORDS)"
 
 golden: setup ## write the golden files of tests/scenarios anew
 	$(BIN)/python tests/scenarios/golden.py

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from nebula.model.attribute import Accept
+Accept = Callable[[object], object]
+"""From JSON to the attribute's value; raises ``ValueError`` with neutron-lib's words for what is wrong."""
 
 NAME_LENGTH = 255
 """Neutron's limit for names and descriptions, in characters."""

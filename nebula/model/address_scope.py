@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from nebula.model import accept
-from nebula.model.attribute import describe
+from nebula.model.attribute import Extension, describe
 from nebula.model.standard import Shared, Standard, fixed
 
 
@@ -16,4 +16,12 @@ class AddressScope(Standard, frozen=True, kw_only=True):
     shared: Annotated[bool, Shared] = False
 
 
-ADDRESS_SCOPE = describe(AddressScope, "address_scope", "address_scopes", listed="id name ip_version shared project_id")
+ADDRESS_SCOPE = describe(
+    AddressScope,
+    "address_scope",
+    "address_scopes",
+    extension=Extension(
+        "address-scope", "Address scope", "Pools that share no address, and what follows for networks."
+    ),
+    listed="id name ip_version shared project_id",
+)

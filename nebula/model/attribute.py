@@ -9,18 +9,16 @@ the field's msgspec name.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from nebula.errors import BadRequest, Forbidden, InvalidAttribute
+from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound
+from nebula.model.accept import Accept, shown
 
 R = TypeVar("R", bound=msgspec.Struct)
-
-Accept = Callable[[object], object]
-"""From JSON to the attribute's value; raises ``ValueError`` with neutron-lib's words for what is wrong."""
 
 
 class Who(enum.Enum):
@@ -40,8 +38,8 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
 
     Of its column: ``length`` of text in characters (0: any); ``indexed``, ``unique``: there is such an index of it
     alone; ``null_is``: what is stored for a null, where NULL never is (UNSET: what the service finds out);
-    ``refers_to``: the table that it names a row of, and ``on_delete``: what becomes of this row when that one goes, in
-    SQL's words (RESTRICT refuses it at once, NO ACTION when the statement ends).
+    ``refers_to``: the declaration (``network:NETWORK``) of what it is the id of, and ``on_delete``: what becomes of
+    this row when that one goes, in SQL's words (RESTRICT refuses it at once, NO ACTION when the statement ends).
 
     For people: ``about`` is one line of help; ``title`` its title in lists and ``flag`` its option
     (``--enable/--disable``), both made from its name where they are empty.
@@ -82,8 +80,19 @@ class BoundAttribute(msgspec.Struct, frozen=True):
     optional: bool
 
 
+class Extension(msgspec.Struct, frozen=True):
+    """Neutron's word for a part of the API that may be there or not, with what the list of them says of it."""
+
+    alias: str
+    name: str
+    about: str
+
+
 class Resource(msgspec.Struct, Generic[R], frozen=True):
-    """A record type with its names: ``network``, ``networks`` and Neutron's ``Network`` in error types; its table.
+    """A record type with its names: ``subnetpool`` and ``subnetpools`` in JSON, its table, its path below the version.
+
+    ``words`` are people's for one (``subnet pool``), and make the names of error types (``SubnetPoolNotFound``).
+    ``limited``: there is a quota of how many a project may have. ``extension``: the one that it is of.
 
     ``listed`` is what people see in a list, ``listed_long`` where they ask for more, ``shown`` what they see of one, in
     this order (empty: all that is sent). They may name what the answer has beside the declared attributes.
@@ -92,7 +101,11 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     record: type[R]
     singular: str
     plural: str
+    words: str
+    path: str
     table: str
+    limited: bool
+    extension: Extension | None
     listed: tuple[str, ...]
     listed_long: tuple[str, ...]
     shown: tuple[str, ...]
@@ -100,8 +113,16 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
 
     @property
     def title(self) -> str:
-        """``Network``: as it stands in messages and in the names of error types."""
-        return self.singular.capitalize()
+        """``Subnet pool``: as it begins a message."""
+        return self.words[0].upper() + self.words[1:]
+
+    def error_type(self, what: str) -> str:
+        """``SubnetPoolNotFound``."""
+        return "".join(word[0].upper() + word[1:] for word in self.words.split()) + what
+
+    def not_found(self, key: str) -> NotFound:
+        """Neutron's words for an object that is not there, or that the caller may not know of."""
+        return NotFound(f"{self.title} {shown(key)} could not be found.", type_name=self.error_type("NotFound"))
 
     def parse_post(self, body: object) -> dict[str, object]:
         """The values of a POST by API name; raises ``InvalidAttribute`` or ``BadRequest``."""
@@ -174,14 +195,19 @@ def describe(
     singular: str,
     plural: str,
     *,
+    words: str = "",
+    path: str = "",
     table: str = "",
+    limited: bool = False,
+    extension: Extension | None = None,
     listed: str = "",
     listed_long: str = "",
     shown: str = "",
 ) -> Resource[R]:
     """Read the declaration of ``record``; raises ``TypeError`` where a field has no ``Attribute``.
 
-    ``table``: the name of its table, where that is not ``plural``. ``listed``, ``listed_long``, ``shown``: API names.
+    ``words``, ``path`` and ``table`` are made of ``singular`` and ``plural`` where they are empty. ``listed``,
+    ``listed_long``, ``shown``: API names.
     """
     hints: dict[str, Any] = get_type_hints(record, include_extras=True)
     bound = {}
@@ -196,7 +222,20 @@ def describe(
         )
     short = tuple(listed.split())
     long = tuple(listed_long.split()) or short
-    return Resource(record, singular, plural, table or plural, short, long, tuple(shown.split()), bound)
+    return Resource(
+        record,
+        singular,
+        plural,
+        words or singular.replace("_", " "),
+        path or f"/{plural.replace('_', '-')}",
+        table or plural,
+        limited,
+        extension,
+        short,
+        long,
+        tuple(shown.split()),
+        bound,
+    )
 
 
 def _plain(hint: Any) -> tuple[type, bool]:

@@ -6,7 +6,7 @@ import ipaddress
 from typing import Annotated
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.attribute import Attribute, Extension, Who, describe
 from nebula.model.standard import EXPANDED, AssignedQos, Nameless, fixed, reference, settable
 
 FORWARDED = ("tcp", "udp", "sctp", "dccp")
@@ -46,7 +46,7 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
 
     floating_network_id: Annotated[
         str,
-        reference("networks", post=True, required=True, about="External network.", flag="--network"),
+        reference("network:NETWORK", post=True, required=True, about="External network.", flag="--network"),
     ]
     floating_ip_address: Annotated[
         str,
@@ -62,7 +62,7 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
     subnet_id: Annotated[
         str | None,
         reference(
-            "subnets",
+            "subnet:SUBNET",
             optional=True,
             post=True,
             stored=False,
@@ -72,15 +72,15 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
         ),
     ] = None
     floating_port_id: Annotated[
-        str, Attribute(filtered=False, sent=False, length=36, refers_to="ports", unique=True)
+        str, Attribute(filtered=False, sent=False, length=36, refers_to="port:PORT", unique=True)
     ] = ""
     port_id: Annotated[
         str | None,
-        reference("ports", optional=True, post=True, put=True, indexed=True, about="The inner port."),
+        reference("port:PORT", optional=True, post=True, put=True, indexed=True, about="The inner port."),
     ] = None
     fixed_ip_address: Annotated[str | None, _inner_address] = None
     router_id: Annotated[
-        str | None, Attribute(length=36, refers_to="routers", indexed=True, about="On this router.")
+        str | None, Attribute(length=36, refers_to="router:ROUTER", indexed=True, about="On this router.")
     ] = None
     qos_policy_id: Annotated[str | None, AssignedQos] = None
     qos_network_policy_id: Annotated[str | None, EXPANDED] = None
@@ -95,13 +95,13 @@ class PortForwarding(Nameless, frozen=True, kw_only=True):
     """Ports of a floating IP that lead to ports of an inner address; ``*_first`` and ``*_last`` are both included."""
 
     floating_ip_id: Annotated[
-        str, Attribute(length=36, refers_to="floating_ips", on_delete="CASCADE", indexed=True)
+        str, Attribute(length=36, refers_to="floating_ip:FLOATING_IP", on_delete="CASCADE", indexed=True)
     ] = ""
     protocol: Annotated[str, settable(_protocol, "tcp, udp, sctp or dccp.", required=True, length=40)]
     internal_port_id: Annotated[
         str,
         reference(
-            "ports",
+            "port:PORT",
             post=True,
             put=True,
             required=True,
@@ -126,7 +126,9 @@ FLOATING_IP = describe(
     FloatingIp,
     "floatingip",
     "floatingips",
+    words="floating IP",
     table="floating_ips",
+    limited=True,
     listed="id floating_ip_address fixed_ip_address port_id floating_network_id project_id",
     listed_long="id floating_ip_address fixed_ip_address port_id floating_network_id project_id router_id status "
     "description tags dns_name dns_domain",
@@ -135,6 +137,9 @@ PORT_FORWARDING = describe(
     PortForwarding,
     "port_forwarding",
     "port_forwardings",
+    extension=Extension(
+        "floating-ip-port-forwarding", "Floating IP Port Forwarding", "Ports of a floating IP lead to inner ports."
+    ),
     listed="id internal_port_id internal_ip_address internal_port internal_port_range external_port "
     "external_port_range protocol description",
 )

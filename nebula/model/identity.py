@@ -42,15 +42,15 @@ def fixed(about: str, *, filtered: bool = False, **more: Any) -> Attribute:
     return Attribute(post=True, filtered=filtered, about=about, **more)
 
 
-def other(table: str, about: str, **more: Any) -> Attribute:
-    """The id of a row of that table, as ``given``; such a row cannot go before this one."""
-    usual = given(about, filtered=True, length=ID_LENGTH, refers_to=table, on_delete="NO ACTION")
+def other(declared: str, about: str, **more: Any) -> Attribute:
+    """The id of another object, as ``given``; it cannot go before this one."""
+    usual = given(about, filtered=True, length=ID_LENGTH, refers_to=declared, on_delete="NO ACTION")
     return msgspec.structs.replace(usual, **more)
 
 
-def holder(table: str, about: str, **more: Any) -> Attribute:
+def holder(declared: str, about: str, **more: Any) -> Attribute:
     """The same of what it is for good, and goes with."""
-    return other(table, about, put=False, on_delete="CASCADE", indexed=True, **more)
+    return other(declared, about, put=False, on_delete="CASCADE", indexed=True, **more)
 
 
 Named = given("Name.", filtered=True, required=True)
@@ -58,8 +58,8 @@ Words = given("Description.", length=0)
 KeptWords = given("Description.", length=0, null_is="")
 """Those that are never NULL: none is an empty one."""
 Enabled = given("Whether it is in use.", filtered=True)
-InDomain = other("domains", "Its domain.", null_is=UNSET, title="Domain ID")
-OfService = other("services", "The service.", required=True, indexed=True, title="Service ID")
+InDomain = other("identity:DOMAIN", "Its domain.", null_is=UNSET, title="Domain ID")
+OfService = other("identity:SERVICE", "The service.", required=True, indexed=True, title="Service ID")
 Options = given("What is special about it; null takes one away.")
 
 
@@ -94,7 +94,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     id: Annotated[str, Key] = ""
     domain_id: Annotated[Id | None, InDomain] = None
     parent_id: Annotated[
-        Id | None, other("projects", "The project above it.", filtered=False, indexed=True, title="Parent ID")
+        Id | None, other("identity:PROJECT", "The project above it.", filtered=False, indexed=True, title="Parent ID")
     ] = None
     name: Annotated[ShortName, Named]
     description: Annotated[str | None, KeptWords] = None
@@ -133,7 +133,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody may do somewhere. With a domain, the role can only be given in that domain."""
 
     id: Annotated[str, Key] = ""
-    domain_id: Annotated[Id | None, other("domains", "Its domain; none for a global one.", put=False)] = None
+    domain_id: Annotated[Id | None, other("identity:DOMAIN", "Its domain; none for a global one.", put=False)] = None
     name: Annotated[Name, Named]
     description: Annotated[str | None, Words] = None
     options: Annotated[Lock, Options] = Lock()
@@ -144,7 +144,7 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[RegionId | None, fixed("Its name.", title="Region")] = None
     parent_region_id: Annotated[
-        RegionId | None, other("regions", "The region around it.", length=255, title="Parent Region")
+        RegionId | None, other("identity:REGION", "The region around it.", length=255, title="Parent Region")
     ] = None
     description: Annotated[str | None, KeptWords] = None
 
@@ -164,7 +164,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Key] = ""
     service_id: Annotated[Id, msgspec.structs.replace(OfService, on_delete="CASCADE")]
-    region_id: Annotated[RegionId | None, other("regions", "Its region.", length=255, title="Region")] = None
+    region_id: Annotated[RegionId | None, other("identity:REGION", "Its region.", length=255, title="Region")] = None
     interface: Annotated[Interface, given("For whom it is.", filtered=True, required=True, length=8)]
     url: Annotated[Url, given("Its URL.", required=True, length=0)]
     region: Annotated[RegionId | None, given("Its region.", stored=False)] = None
@@ -177,7 +177,7 @@ class RegisteredLimit(msgspec.Struct, frozen=True, kw_only=True):
     id: Annotated[str, Key] = ""
     service_id: Annotated[Id, OfService]
     region_id: Annotated[
-        RegionId | None, other("regions", "In this region.", length=255, indexed=True, title="Region ID")
+        RegionId | None, other("identity:REGION", "In this region.", length=255, indexed=True, title="Region ID")
     ] = None
     resource_name: Annotated[Name, given("The resource.", filtered=True, required=True)]
     default_limit: Annotated[Amount, given("So many; -1: any.", required=True)]
@@ -191,8 +191,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     service_id: Annotated[Id, fixed("The service.", required=True, stored=False)]
     resource_name: Annotated[Name, fixed("The resource.", required=True, stored=False)]
     region_id: Annotated[RegionId | None, fixed("In this region.", stored=False)] = None
-    project_id: Annotated[Id | None, holder("projects", "Of this project.", title="Project ID")] = None
-    domain_id: Annotated[Id | None, holder("domains", "Of this domain.", title="Domain ID")] = None
+    project_id: Annotated[Id | None, holder("identity:PROJECT", "Of this project.", title="Project ID")] = None
+    domain_id: Annotated[Id | None, holder("identity:DOMAIN", "Of this domain.", title="Domain ID")] = None
     resource_limit: Annotated[Amount, given("So many; -1: any.", required=True)]
     description: Annotated[str | None, Words] = None
 

@@ -7,7 +7,8 @@ from typing import Annotated
 from msgspec import field
 
 from nebula.model import accept
-from nebula.model.attribute import Accept, Attribute, Who, describe
+from nebula.model.accept import Accept
+from nebula.model.attribute import Attribute, Who, describe
 from nebula.model.standard import (
     EXPANDED,
     AssignedQos,
@@ -86,6 +87,7 @@ NETWORK = describe(
     Network,
     "network",
     "networks",
+    limited=True,
     listed="id name subnets",
     listed_long="id name status project_id admin_state_up shared subnets provider:network_type router:external "
     "availability_zones tags",

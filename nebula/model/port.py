@@ -82,7 +82,7 @@ def _dhcp_options(value: object) -> object:
 class Port(Standard, frozen=True, kw_only=True):
     """An attachment to a network. ``host`` is empty while nobody has bound it."""
 
-    network_id: Annotated[str, reference("networks", post=True, required=True, about="Its network.")]
+    network_id: Annotated[str, reference("network:NETWORK", post=True, required=True, about="Its network.")]
     mac_address: Annotated[
         str,
         settable(
@@ -164,6 +164,7 @@ PORT = describe(
     Port,
     "port",
     "ports",
+    limited=True,
     listed="id name mac_address fixed_ips status",
     listed_long="id name mac_address fixed_ips status security_groups device_owner tags",
 )

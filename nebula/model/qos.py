@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Resource, Who, describe
+from nebula.model.attribute import Attribute, Extension, Resource, Who, describe
 from nebula.model.standard import EXPANDED, Nameless, Shared, Standard, flag, reference, settable
 
 DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 46, 48, 56)
@@ -37,7 +37,7 @@ class QosRule(Nameless, frozen=True, kw_only=True):
     """What all rules have: of the standard attributes, Neutron's have the id alone."""
 
     qos_policy_id: Annotated[
-        str, reference("qos_policies", accept=None, sent=False, filtered=False, on_delete="CASCADE", indexed=True)
+        str, reference("qos:QOS_POLICY", accept=None, sent=False, filtered=False, on_delete="CASCADE", indexed=True)
     ] = ""
     project_id: Annotated[str, Attribute(sent=False, filtered=False, indexed=True)] = ""
     description: Annotated[str, _unsent] = ""
@@ -76,7 +76,16 @@ class MinimumPacketRateRule(QosRule, frozen=True, kw_only=True):
 
 
 QOS_POLICY = describe(
-    QosPolicy, "policy", "policies", table="qos_policies", listed="id name shared is_default project_id"
+    QosPolicy,
+    "policy",
+    "policies",
+    words="QoS policy",
+    path="/qos/policies",
+    table="qos_policies",
+    extension=Extension(
+        "qos", "Quality of Service", "Policies with rules for ports, networks, floating IPs and gateways."
+    ),
+    listed="id name shared is_default project_id",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, describe
+from nebula.model.attribute import Attribute, Extension, describe
 from nebula.model.standard import Nameless, fixed, settable
 
 SHARED, EXTERNAL = "access_as_shared", "access_as_external"
@@ -49,6 +49,9 @@ RBAC_POLICY = describe(
     RbacPolicy,
     "rbac_policy",
     "rbac_policies",
+    words="RBAC policy",
+    limited=True,
+    extension=Extension("rbac-policies", "RBAC Policies", "Objects can be shared with projects, or with all."),
     listed="id object_type object_id",
     listed_long="id object_type object_id action",
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.attribute import Attribute, Extension, Who, describe
 from nebula.model.standard import EXPANDED, Standard, State, Status, ZoneHints, fixed, settable
 from nebula.view.records import FixedIp, HostRoute
 
@@ -66,14 +66,14 @@ class Router(Standard, frozen=True, kw_only=True):
         ),
     ] = None
     gateway_port_id: Annotated[
-        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="ports", unique=True)
+        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="port:PORT", unique=True)
     ] = None
     gateway_network_id: Annotated[
-        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="networks", indexed=True)
+        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="network:NETWORK", indexed=True)
     ] = None
     enable_snat: Annotated[bool, Attribute(filtered=False, sent=False)] = True
     gateway_qos_policy_id: Annotated[
-        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="qos_policies", indexed=True)
+        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="qos:QOS_POLICY", indexed=True)
     ] = None
     routes: Annotated[
         tuple[HostRoute, ...], Attribute(accept=accept.host_routes, put=True, filtered=False, about="Route of its own.")
@@ -91,6 +91,10 @@ ROUTER = describe(
     Router,
     "router",
     "routers",
+    limited=True,
+    extension=Extension(
+        "router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 networks and to outside."
+    ),
     listed="id name status admin_state_up project_id distributed ha",
     listed_long="id name status admin_state_up project_id distributed ha routes external_gateway_info "
     "availability_zones tags",

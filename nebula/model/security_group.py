@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, describe
+from nebula.model.attribute import Attribute, Extension, describe
 from nebula.model.standard import EXPANDED, Nameless, SharedByRbac, Standard, fixed, flag, reference
 
 DEFAULT_NAME = "default"
@@ -107,7 +107,7 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
     """A kind of traffic that a group allows. ``remote_ip_prefix`` may have host bits, ``normalized_cidr`` has none."""
 
     security_group_id: Annotated[
-        str, reference("security_groups", post=True, required=True, on_delete="CASCADE", indexed=True)
+        str, reference("security_group:SECURITY_GROUP", post=True, required=True, on_delete="CASCADE", indexed=True)
     ]
     direction: Annotated[
         str,
@@ -129,7 +129,7 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
     remote_group_id: Annotated[
         str | None,
         reference(
-            "security_groups",
+            "security_group:SECURITY_GROUP",
             optional=True,
             post=True,
             on_delete="CASCADE",
@@ -141,7 +141,7 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
     remote_address_group_id: Annotated[
         str | None,
         reference(
-            "address_groups",
+            "security_group:ADDRESS_GROUP",
             optional=True,
             post=True,
             indexed=True,
@@ -162,14 +162,27 @@ class AddressGroup(Standard, frozen=True, kw_only=True):
 
 
 SECURITY_GROUP = describe(
-    SecurityGroup, "security_group", "security_groups", listed="id name description project_id tags shared"
+    SecurityGroup,
+    "security_group",
+    "security_groups",
+    limited=True,
+    extension=Extension("security-group", "security-group", "Security groups: what a port lets in and out."),
+    listed="id name description project_id tags shared",
 )
 SECURITY_GROUP_RULE = describe(
     SecurityGroupRule,
     "security_group_rule",
     "security_group_rules",
+    limited=True,
     listed="id protocol ethertype remote_ip_prefix direction remote_group_id remote_address_group_id",
 )
 ADDRESS_GROUP = describe(
-    AddressGroup, "address_group", "address_groups", listed="id name description project_id addresses"
+    AddressGroup,
+    "address_group",
+    "address_groups",
+    limited=True,
+    extension=Extension(
+        "address-group", "Address group", "Named sets of addresses that rules of security groups can name."
+    ),
+    listed="id name description project_id addresses",
 )

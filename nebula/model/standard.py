@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import msgspec
 
 from nebula.model import accept
-from nebula.model.attribute import Accept, Attribute, Who
+from nebula.model.accept import Accept
+from nebula.model.attribute import Attribute, Who
 
 EXPANDED = Attribute(stored=False, filtered=False)
 """Shown, but in no column of the table: made from other tables."""
@@ -28,10 +29,10 @@ def flag(about: str = "", **more: Any) -> Attribute:
     return settable(accept.boolean, about, **more)
 
 
-def reference(table: str, *, optional: bool = False, **more: Any) -> Attribute:
-    """The id of a row of that table. ``more`` are the further words of an ``Attribute``."""
+def reference(declared: str, *, optional: bool = False, **more: Any) -> Attribute:
+    """The id of another object, by its declaration; ``more`` are the further words of an ``Attribute``."""
     one = accept.optional(accept.identifier) if optional else accept.identifier
-    return msgspec.structs.replace(Attribute(length=36, refers_to=table, accept=one), **more)
+    return msgspec.structs.replace(Attribute(length=36, refers_to=declared, accept=one), **more)
 
 
 Id = Attribute(length=36)
@@ -50,7 +51,7 @@ Shared = flag(
 SharedByRbac = Attribute(
     stored=False, filtered=False, about="Whether others than the owner have it.", flag="--share/--no-share"
 )
-AssignedQos = reference("qos_policies", optional=True, post=True, put=True, indexed=True, about="Its QoS policy.")
+AssignedQos = reference("qos:QOS_POLICY", optional=True, post=True, put=True, indexed=True, about="Its QoS policy.")
 """The ``qos_policy_id`` of what can have a policy; a policy that anything has cannot go."""
 ZoneHints = fixed(
     accept.list_of(accept.string(), "availability zone", "zone"), "Availability zone to be in.", filtered=False

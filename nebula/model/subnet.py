@@ -44,7 +44,7 @@ class Subnet(Standard, frozen=True, kw_only=True):
 
     network_id: Annotated[
         str,
-        reference("networks", post=True, required=True, on_delete="CASCADE", indexed=True, about="Its network."),
+        reference("network:NETWORK", post=True, required=True, on_delete="CASCADE", indexed=True, about="Its network."),
     ]
     ip_version: Annotated[
         int,
@@ -74,7 +74,7 @@ class Subnet(Standard, frozen=True, kw_only=True):
     subnetpool_id: Annotated[
         str | None,
         reference(
-            "subnet_pools",
+            "subnet_pool:SUBNET_POOL",
             accept=accept.optional(accept_pool_id),
             post=True,
             indexed=True,
@@ -134,6 +134,7 @@ SUBNET = describe(
     Subnet,
     "subnet",
     "subnets",
+    limited=True,
     listed="id name network_id cidr",
     listed_long="id name network_id cidr project_id enable_dhcp dns_nameservers allocation_pools host_routes "
     "ip_version gateway_ip service_types tags",

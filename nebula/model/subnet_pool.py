@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.attribute import Attribute, Extension, Who, describe
 from nebula.model.standard import Shared, Standard, reference, settable
 
 QUOTA_LARGEST = 2**31 - 1
@@ -50,7 +50,9 @@ class SubnetPool(Standard, frozen=True, kw_only=True):
     ] = None
     address_scope_id: Annotated[
         str | None,
-        reference("address_scopes", optional=True, post=True, put=True, indexed=True, about="Its address scope."),
+        reference(
+            "address_scope:ADDRESS_SCOPE", optional=True, post=True, put=True, indexed=True, about="Its address scope."
+        ),
     ] = None
     is_default: Annotated[
         bool,
@@ -69,7 +71,10 @@ SUBNET_POOL = describe(
     SubnetPool,
     "subnetpool",
     "subnetpools",
+    words="subnet pool",
     table="subnet_pools",
+    limited=True,
+    extension=Extension("subnet_allocation", "Subnet Allocation", "Enables allocation of subnets from a subnet pool."),
     listed="id name prefixes",
     listed_long="id name prefixes default_prefixlen address_scope_id is_default shared tags",
 )

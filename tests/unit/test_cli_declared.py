@@ -229,7 +229,7 @@ def test_of_an_agent(nebulactl: Nebulactl, cloud: Cloud) -> None:
 class Widget(Standard, frozen=True, kw_only=True):
     """What nobody has: a declaration alone."""
 
-    network_id: Annotated[str, reference("networks", post=True, required=True, about="Where it is.")]
+    network_id: Annotated[str, reference("network:NETWORK", post=True, required=True, about="Where it is.")]
     mac_address: Annotated[str, settable(accept.mac_address, "Its address.", length=17)] = ""
     is_shiny: Annotated[bool, flag("Whether it shines.", title="Shine", flag="--shiny/--dull")] = False
     weight: Annotated[int, fixed(accept.integer(0, 9), "In grams.")] = 0

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 
 from nebula.errors import BadRequest, InvalidAttribute
 from nebula.model import accept
-from nebula.model.attribute import Accept, Attribute, Who, describe
+from nebula.model.accept import Accept
+from nebula.model.attribute import Attribute, Who, describe
 from nebula.model.network import NETWORK
 from nebula.model.port import PORT
 from nebula.model.router import ROUTER, accept_gateway

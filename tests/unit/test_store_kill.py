@@ -66,7 +66,7 @@ def _network_with_subnet(database: Database) -> str:
 
     context = internal("test")
     with database.write(context, status=201) as tx:
-        network = Networks(database, NetworkSettings()).create(tx, context, {"project_id": "p"})
+        network = Networks(database).create(tx, context, {"project_id": "p"})
         values = {"project_id": "p", "network_id": network.id, "cidr": "10.0.0.0/16", "ip_version": 4}
         Subnets(database).create(tx, context, values)
     return network.id

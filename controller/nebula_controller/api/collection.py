@@ -1,19 +1,22 @@
 """The operations that every Neutron resource has, from its declaration: list, show, create, update, delete.
 
-Effects: reads and writes through the given database. A resource subclasses ``Collection`` and says what is its own: who
-sees a row, what else an answer holds, and what create, update and delete do.
+Effects: reads and writes through the given database. A resource that is more than its declaration subclasses
+``Collection`` and says what is its own: who sees a row, what else an answer holds, what create, update and delete do.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+import msgspec
 from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select
+from sqlalchemy.exc import IntegrityError
 
-from nebula.errors import BadRequest, NotFound, PreconditionFailed
+from nebula.errors import BadRequest, Conflict, NotFound, PreconditionFailed
 from nebula.model import accept
+from nebula.model.registry import declared
 from nebula.model.standard import Nameless
 from nebula_controller.api import about
 from nebula_controller.api import query as queries
@@ -37,12 +40,9 @@ BULK_LIMIT = 1000
 """So many objects at most in one bulk create: it holds all other calls up."""
 
 
-class Collection(ABC, Generic[S]):
-    """One resource below ``/v2.0<prefix>/<plural>``."""
+class Collection(Generic[S]):
+    """One resource, below its path."""
 
-    prefix: ClassVar[str] = ""
-    rule_noun: str = ""
-    """What stands for the resource in the names of its rules; empty: its name."""
     rule_texts: ClassVar[Mapping[str, str]] = {}
     """The rules that are not the usual ones: see ``Authority``."""
 
@@ -50,7 +50,9 @@ class Collection(ABC, Generic[S]):
         self.database = database
         self.rows = rows
         self.resource = rows.resource
-        self.authority = Authority(self.resource, self.rule_noun or self.resource.singular, self.rule_texts)
+        self.authority = Authority(self.resource, self.noun(), self.rule_texts)
+        self.others: Mapping[str, Collection[Any]] = {}
+        """All that are served together, by table."""
         table = rows.table
         shown = [a for a in self.resource.attributes.values() if a.attribute.stored and a.attribute.sent]
         self._names = [a.name for a in shown]
@@ -67,21 +69,39 @@ class Collection(ABC, Generic[S]):
 
     # What a resource says of itself.
 
-    @abstractmethod
-    def visible(self) -> ColumnElement[bool]:
-        """Which rows a caller of the project ``PROJECT``, who is no admin, may see."""
+    def noun(self) -> str:
+        """What stands for the resource in the names of its rules."""
+        return self.resource.singular
 
-    @abstractmethod
+    def visible(self) -> ColumnElement[bool]:
+        """Which rows a caller of the project ``PROJECT``, who is no admin, may see: by default the project's own."""
+        return self.rows.table.c.project_id == PROJECT
+
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> S:
         """Make one; ``values`` are parsed, with ``project_id``."""
+        self.require_known(tx, context, values)
+        try:
+            return self.rows.insert(tx, self.draft(values))
+        except IntegrityError:
+            raise self._exists() from None
 
-    @abstractmethod
     def update(self, tx: Transaction, context: RequestContext, old: S, values: Row) -> None:
         """Change one; ``values`` are parsed."""
+        self.require_known(tx, context, values)
+        try:
+            self.rows.save(tx, old, self.resource.change(old, values))
+        except IntegrityError:
+            raise self._exists() from None
 
-    @abstractmethod
     def delete(self, tx: Transaction, context: RequestContext, old: S) -> None:
-        """Delete one."""
+        """Delete one, unless another object refers to it."""
+        del context
+        try:
+            self.rows.delete(tx, old.id)
+        except IntegrityError:
+            raise Conflict(
+                f"{self.resource.title} {old.id} is in use.", type_name=self.resource.error_type("InUse")
+            ) from None
 
     def filters(self) -> Mapping[str, queries.FilterMaker]:
         """Filters on what is no column."""
@@ -123,11 +143,9 @@ class Collection(ABC, Generic[S]):
 
     def operations(self) -> list[Operation]:
         """All of them, for a ``Service`` whose prefix is the network service's."""
-        path = f"/v2.0{self.prefix}/{self.resource.plural.replace('_', '-')}"
-        return [
-            *self.plain_operations(path),
-            *TagOperations(self).operations(path),
-        ]
+        path = f"/v2.0{self.resource.path}"
+        tagged = self.resource.attributes["tags"].attribute.sent
+        return [*self.plain_operations(path), *(TagOperations(self).operations(path) if tagged else ())]
 
     def plain_operations(
         self,
@@ -148,17 +166,31 @@ class Collection(ABC, Generic[S]):
 
     def not_found(self, key: str) -> NotFound:
         """Neutron's words for an object that is not there, or that the caller may not know of."""
-        title = self.resource.title
-        return NotFound(f"{title} {accept.shown(key)} could not be found.", type_name=f"{title}NotFound")
+        return self.resource.not_found(key)
+
+    def draft(self, values: Row) -> S:
+        """A new record with these values, and an id."""
+        return msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
 
     def fetch(self, tx: Transaction, context: RequestContext, key: str) -> Row:
         """One object as the API shows it to such a caller; raises ``NotFound``."""
+        return self._present(tx, context, [self.known(tx, context, key)], frozenset())[0]
+
+    def require_known(self, tx: Transaction, context: RequestContext, values: Row) -> None:
+        """``NotFound`` for an object that ``values`` refer to and the caller may not know of."""
+        for name, value in values.items():
+            other = self.resource.attributes[name].attribute.refers_to
+            if other and value is not None:
+                self.others[declared(other).table].known(tx, context, str(value))
+
+    def known(self, tx: Transaction, context: RequestContext, key: str) -> Row:
+        """The columns of an object that such a caller may know of; raises ``NotFound``."""
         statement = self._select_one if context.is_admin else self._select_one_visible
         found = tx.execute(statement, {"key": key, "project": context.project_id}).one_or_none()
         rows = [] if found is None else self._permitted(tx, context, [dict(zip(self._names, found, strict=True))])
         if not rows:
             raise self.not_found(key)
-        return self._present(tx, context, rows, frozenset())[0]
+        return rows[0]
 
     def fetch_all(self, tx: Transaction, context: RequestContext, keys: Sequence[str]) -> list[Row]:
         """Those of these objects that such a caller may know of, by id."""
@@ -266,6 +298,11 @@ class Collection(ABC, Generic[S]):
         with self.database.write(call.context, status=204) as tx:
             self.delete(tx, call.context, self.load(tx, call.context, call))
         return Answer(204)
+
+    def _exists(self) -> Conflict:
+        return Conflict(
+            f"There is a {self.resource.words} with such values already.", type_name=self.resource.error_type("Exists")
+        )
 
     def _owned(self, context: RequestContext, values: Row) -> Row:
         """``values`` with the project that the object will belong to."""

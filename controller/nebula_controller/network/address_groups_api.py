@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
-import msgspec
 from sqlalchemy import bindparam, delete, insert, select
 
 from nebula.errors import BadRequest, Conflict, InvalidAttribute, NotFound
@@ -13,9 +11,9 @@ from nebula.model.security_group import AddressGroup, addresses
 from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
-from nebula_controller.network import groups, rows, sharing
+from nebula_controller.network import groups, rows
 from nebula_controller.network.sharing import Shareable
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import security as tables
 
 _table = tables.address_group_addresses
@@ -31,10 +29,7 @@ _remove = delete(_table).where(_table.c.address_group_id == bindparam("group"), 
 class AddressGroups(Shareable[AddressGroup]):
     """Named sets of addresses."""
 
-    object_type = "address_group"
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, groups.ADDRESS_GROUPS)
+    of = (groups.ADDRESS_GROUPS,)
 
     def operations(self) -> list[Operation]:
         path = "/v2.0/address-groups/{id}"
@@ -44,33 +39,21 @@ class AddressGroups(Shareable[AddressGroup]):
             Operation("PUT", f"{path}/remove_addresses", self._remove_addresses),
         ]
 
-    def not_found(self, key: str) -> NotFound:
-        return NotFound(f"Address group {key[:100]} could not be found.", type_name="AddressGroupNotFound")
-
     def touch(self, tx: Transaction, record: AddressGroup) -> None:
         for group in groups.referring_to_addresses(tx, record.id):
             groups.touch(tx, group)
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> AddressGroup:
-        del context
-        made = groups.ADDRESS_GROUPS.insert(
-            tx, msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
-        )
+        made = super().create(tx, context, values)
         self._write(tx, made.id, made.addresses)
         return made
 
-    def update(self, tx: Transaction, context: RequestContext, old: AddressGroup, values: Row) -> None:
-        del context
-        groups.ADDRESS_GROUPS.save(tx, old, self.resource.change(old, values))
-
     def delete(self, tx: Transaction, context: RequestContext, old: AddressGroup) -> None:
-        del context
         if groups.referring_to_addresses(tx, old.id):
             raise Conflict(
                 f"Address group {old.id} is in use on one or more security group rules.", type_name="AddressGroupInUse"
             )
-        groups.ADDRESS_GROUPS.delete(tx, old.id)
-        sharing.forget(tx, old.id)
+        super().delete(tx, context, old)
 
     def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
         found = rows.grouped(tx.execute(_of_groups, rows.ids(shown)))

@@ -5,12 +5,15 @@ No state of its own.
 
 from __future__ import annotations
 
-from nebula.errors import NotFound
-from nebula_controller.api.endpoint import Answer, Call, Operation
+import re
+from collections.abc import Sequence
 
-EXTENSIONS: tuple[tuple[str, str, str], ...] = (
-    ("address-group", "Address group", "Named sets of addresses that rules of security groups can name."),
-    ("address-scope", "Address scope", "Pools that share no address, and what follows for networks."),
+from nebula.errors import NotFound
+from nebula.model.attribute import Extension
+from nebula.model.registry import of_network
+from nebula_controller.api.endpoint import Answer, Call, Handler, Operation
+
+_EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("agent", "agent", "The agent management extension."),
     ("allowed-address-pairs", "Allowed Address Pairs", "Addresses beyond its own that a port may use."),
     ("availability_zone", "Availability Zone", "Availability zones: there is one."),
@@ -28,7 +31,6 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("extra_dhcp_opt", "Neutron Extra DHCP options", "DHCP options of a port."),
     ("filter-validation", "Filter parameters validation", "Unknown filters are refused."),
     ("fip-port-details", "Floating IP Port Details Extension", "Floating IPs show the port that they lead to."),
-    ("floating-ip-port-forwarding", "Floating IP Port Forwarding", "Ports of a floating IP lead to inner ports."),
     ("floating-ip-port-forwarding-description", "Floating IP Port Forwarding new description field", "Their words."),
     ("floating-ip-port-forwarding-port-ranges", "Floating IP Port Forwarding port ranges", "Ranges of ports."),
     ("ip-substring-filtering", "IP address substring filtering", "Filter ports by a part of an address."),
@@ -42,7 +44,6 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("port-security-groups-filtering", "Port filtering on security groups", "Filter ports by their groups."),
     ("project-id", "project_id field enabled", "Extension that indicates that project_id field is enabled."),
     ("provider", "Provider Network", "Expose mapping of virtual networks to physical networks."),
-    ("qos", "Quality of Service", "Policies with rules for ports, networks, floating IPs and gateways."),
     ("qos-bw-limit-direction", "Direction for QoS bandwidth limit rule", "Limits of either direction."),
     ("qos-bw-minimum-ingress", "Ingress direction for QoS minimum bandwidth rule", "Guarantees of either direction."),
     ("qos-default", "QoS default policy", "A project's new networks get its default policy."),
@@ -60,13 +61,10 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("quotas", "Quota management support", "Limits of projects."),
     ("rbac-address-group", "Add address_group type to RBAC", "Address groups can be shared with projects."),
     ("rbac-address-scope", "Address scope RBAC", "Address scopes can be shared with projects."),
-    ("rbac-policies", "RBAC Policies", "Objects can be shared with projects, or with all."),
     ("rbac-security-groups", "Add security_group type to network RBAC", "Security groups can be shared with projects."),
     ("rbac-subnetpool", "Subnet pool RBAC", "Subnet pools can be shared with projects."),
     ("revision-if-match", "If-Match constraints based on revision_number", "Header If-Match: revision_number=N."),
-    ("router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 networks and to outside."),
     ("router_availability_zone", "Router Availability Zone", "Availability zone support for router."),
-    ("security-group", "security-group", "Security groups: what a port lets in and out."),
     ("security-groups-normalized-cidr", "Normalized CIDR field for security group rules", "The prefix, normalised."),
     (
         "security-groups-shared-filtering",
@@ -88,22 +86,28 @@ EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("stateful-security-group", "Stateful security group", "Groups may be stateless."),
     ("subnet-dns-publish-fixed-ip", "Subnet DNS publish fixed IP", "The wish to publish a subnet's addresses."),
     ("subnet-service-types", "Subnet service types", "Subnets for the ports of some device owners only."),
-    ("subnet_allocation", "Subnet Allocation", "Enables allocation of subnets from a subnet pool."),
     ("subnet_onboard", "Subnet Onboard", "Subnets of a network become those of a subnet pool."),
     ("subnetpool-prefix-ops", "Subnet Pool Prefix Operations", "Prefixes of pools are added and removed."),
 )
-"""Alias, name and description of what is really realised."""
+"""Alias, name and description of what is really realised, beside the resources that are declared to be one's."""
+
+_LISTED = re.compile(r"/v2\.0/([\w-]+)")
 
 
-def operations() -> list[Operation]:
-    """For the ``Service`` whose prefix is the network service's."""
+def operations(others: Sequence[Operation]) -> list[Operation]:
+    """For the ``Service`` whose prefix is the network service's, which has the ``others`` too."""
+    known = _known()
+    extensions = [
+        Operation("GET", "/v2.0/extensions", _all(known), rule="get_extension"),
+        Operation("GET", "/v2.0/extensions/{alias}", _one(known), rule="get_extension"),
+    ]
+    resources = _resources(_names([*others, *extensions]))
     return [
         Operation("GET", "", _versions, open=True),
         Operation("GET", "/", _versions, open=True),
-        Operation("GET", "/v2.0", _resources, open=True),
-        Operation("GET", "/v2.0/", _resources, open=True),
-        Operation("GET", "/v2.0/extensions", _extensions, rule="get_extension"),
-        Operation("GET", "/v2.0/extensions/{alias}", _extension, rule="get_extension"),
+        Operation("GET", "/v2.0", resources, open=True),
+        Operation("GET", "/v2.0/", resources, open=True),
+        *extensions,
     ]
 
 
@@ -116,58 +120,52 @@ def _versions(call: Call) -> Answer:
     return Answer(200, {"versions": [version]})
 
 
-def _resources(call: Call) -> Answer:
-    names = (
-        "networks",
-        "subnets",
-        "subnetpools",
-        "address-scopes",
-        "network-ip-availabilities",
-        "ports",
-        "routers",
-        "floatingips",
-        "security-groups",
-        "security-group-rules",
-        "address-groups",
-        "rbac-policies",
-        "agents",
-        "service-providers",
-        "extensions",
-    )
-    return Answer(
-        200,
-        {
-            "resources": [
-                {
-                    "name": name.removesuffix("ies") + "y" if name.endswith("ies") else name[:-1],
-                    "collection": name,
-                    "links": [{"rel": "self", "href": f"{_base(call)}/v2.0/{name}"}],
-                }
-                for name in names
-            ]
-        },
-    )
+def _names(operations: Sequence[Operation]) -> list[str]:
+    """What can be listed right below the version; ``agents`` are of the nodes' service."""
+    found = [_LISTED.fullmatch(operation.path) for operation in operations if operation.method == "GET"]
+    return [*dict.fromkeys(match[1] for match in found if match), "agents"]
 
 
-def _described(extension: tuple[str, str, str]) -> dict[str, object]:
-    alias, name, description = extension
+def _resources(names: Sequence[str]) -> Handler:
+    def answer(call: Call) -> Answer:
+        found = [
+            {
+                "name": name.removesuffix("ies") + "y" if name.endswith("ies") else name[:-1],
+                "collection": name,
+                "links": [{"rel": "self", "href": f"{_base(call)}/v2.0/{name}"}],
+            }
+            for name in names
+        ]
+        return Answer(200, {"resources": found})
+
+    return answer
+
+
+def _known() -> list[Extension]:
+    declared = [resource.extension for resource in of_network() if resource.extension is not None]
+    return sorted([*declared, *[Extension(*words) for words in _EXTENSIONS]], key=lambda extension: extension.alias)
+
+
+def _described(extension: Extension) -> dict[str, object]:
     return {
-        "alias": alias,
-        "name": name,
-        "description": description,
+        "alias": extension.alias,
+        "name": extension.name,
+        "description": extension.about,
         "updated": "2026-01-01T00:00:00-00:00",
         "links": [],
     }
 
 
-def _extensions(call: Call) -> Answer:
-    del call
-    return Answer(200, {"extensions": [_described(extension) for extension in EXTENSIONS]})
+def _all(known: Sequence[Extension]) -> Handler:
+    return lambda _call: Answer(200, {"extensions": [_described(extension) for extension in known]})
 
 
-def _extension(call: Call) -> Answer:
-    alias = call.path["alias"]
-    for extension in EXTENSIONS:
-        if extension[0] == alias:
-            return Answer(200, {"extension": _described(extension)})
-    raise NotFound(f"Extension with alias {alias[:100]} does not exist", type_name="ExtensionNotFound")
+def _one(known: Sequence[Extension]) -> Handler:
+    def answer(call: Call) -> Answer:
+        for extension in known:
+            if extension.alias == call.path["alias"]:
+                return Answer(200, {"extension": _described(extension)})
+        alias = call.path["alias"][:100]
+        raise NotFound(f"Extension with alias {alias} does not exist", type_name="ExtensionNotFound")
+
+    return answer

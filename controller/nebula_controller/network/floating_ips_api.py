@@ -6,20 +6,20 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 
 from nebula.errors import BadRequest, Conflict, NotFound
 from nebula.model.floating_ip import FloatingIp
 from nebula.model.port import FLOATING_IP, Port
 from nebula.rules import port_forwardings as rules
 from nebula.view.capability import Capability
-from nebula_controller.api.collection import PROJECT, Row
+from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import floating_rows, node_parts, ports, qos, rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, port_for
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables.floating import floating_ips
 
@@ -49,13 +49,9 @@ _network_policies = (
 
 
 class FloatingIps(Limited[FloatingIp]):
-    """A project sees its own."""
+    """They keep an address of the external network by a port of their own."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, floating_rows.FLOATING_IPS)
-
-    def visible(self) -> ColumnElement[bool]:
-        return table.c.project_id == PROJECT
+    of = (floating_rows.FLOATING_IPS,)
 
     def not_found(self, key: str) -> NotFound:
         return floating_rows.not_found(key[:100])

@@ -22,8 +22,8 @@ from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables.floating import floating_ips, port_forwardings
 
-FLOATING_IPS = RecordTable[FloatingIp](floating_ips, FLOATING_IP)
-FORWARDINGS = RecordTable[PortForwarding](port_forwardings, PORT_FORWARDING)
+FLOATING_IPS = RecordTable(FLOATING_IP)
+FORWARDINGS = RecordTable(PORT_FORWARDING)
 
 _oldest: ColumnElement[int] = literal_column("floating_ips.rowid")
 _of_port = FLOATING_IPS.query(floating_ips.c.port_id == bindparam("port"), _oldest)

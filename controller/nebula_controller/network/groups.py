@@ -32,15 +32,14 @@ from nebula_controller.network.sharing import is_granted
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables.security import (
-    address_groups,
     port_security_groups,
     security_group_rules,
     security_groups,
 )
 
-GROUPS = RecordTable[SecurityGroup](security_groups, SECURITY_GROUP)
-RULES = RecordTable[SecurityGroupRule](security_group_rules, SECURITY_GROUP_RULE)
-ADDRESS_GROUPS = RecordTable[AddressGroup](address_groups, ADDRESS_GROUP)
+GROUPS = RecordTable(SECURITY_GROUP)
+RULES = RecordTable(SECURITY_GROUP_RULE)
+ADDRESS_GROUPS = RecordTable(ADDRESS_GROUP)
 
 _default_of = select(security_groups.c.id).where(
     security_groups.c.project_id == bindparam("project"), security_groups.c.is_default.is_(True)
@@ -126,7 +125,7 @@ def address_group_for(tx: Transaction, context: RequestContext, address_group_id
     found = ADDRESS_GROUPS.get(tx, address_group_id)
     mine = found is not None and (context.is_admin or found.project_id == context.project_id)
     if found is None or not (mine or is_granted(tx, address_group_id, context.project_id)):
-        raise NotFound(f"Address group {address_group_id} could not be found.", type_name="AddressGroupNotFound")
+        raise ADDRESS_GROUP.not_found(address_group_id)
     return found
 
 

@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Select, func, select
 
-from nebula.errors import BadRequest, NotFound
-from nebula.model import accept
+from nebula.errors import BadRequest
 from nebula.model.subnet import Pool
 from nebula.rules.subnets import pool_ranges
 from nebula_controller.api import query as queries
@@ -83,7 +82,7 @@ class IpAvailability:
             with self._database.read() as tx:
                 found = _availabilities(tx, _subnets.where(networks.c.id == key))
         if not found:
-            raise NotFound(f"Network {accept.shown(key)} could not be found.", type_name="NetworkNotFound")
+            raise rows.NETWORKS.resource.not_found(key)
         fields = queries.parse([pair for pair in call.query if pair[0] == "fields"]).fields
         return Answer(200, {"network_ip_availability": _only(found[0], fields)})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
 import msgspec
@@ -28,9 +27,8 @@ from nebula_controller.network import (
     subnet_pools,
     zones,
 )
-from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.network.sharing import Shareable
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables.pools import subnet_pools as pool_table
 
@@ -67,12 +65,8 @@ _default_external = select(tables.networks.c.id).where(
 class Networks(Shareable[Network]):
     """A project sees its own networks, and those that are shared with it or external."""
 
-    object_type = "network"
+    of = (rows.NETWORKS,)
     seen_by = (SHARED, EXTERNAL)
-
-    def __init__(self, database: Database, settings: NetworkSettings) -> None:
-        super().__init__(database, rows.NETWORKS)
-        self._settings = settings
 
     def touch(self, tx: Transaction, record: Network) -> None:
         tx.touch(Owner(OwnerKind.NETWORK, record.id))
@@ -85,8 +79,8 @@ class Networks(Shareable[Network]):
             given = [name for name in values if name.startswith("provider:") and values[name] is not None]
             if given:
                 raise InvalidAttribute(given[0], "network_type required")
-        network = self.resource.make(values)
-        underlay = self._settings.underlay_mtu_bytes
+        network = self.draft(values)
+        underlay = self.settings.underlay_mtu_bytes
         problems = [*rules.check(network, underlay), *zones.check(network.availability_zone_hints)]
         problems += _check_default(tx, network)
         if network.network_type == "flat" and network.physical_network:
@@ -102,7 +96,6 @@ class Networks(Shareable[Network]):
             tx,
             msgspec.structs.replace(
                 network,
-                id=str(uuid.uuid4()),
                 segmentation_id=vni,
                 mtu=network.mtu or rules.largest_mtu_bytes(network.network_type, underlay),
             ),
@@ -116,7 +109,7 @@ class Networks(Shareable[Network]):
     def update(self, tx: Transaction, context: RequestContext, old: Network, values: Row) -> None:
         qos.may_assign(tx, context, values, old.qos_policy_id)
         new = self.resource.change(old, values)
-        underlay = self._settings.underlay_mtu_bytes
+        underlay = self.settings.underlay_mtu_bytes
         if not new.mtu:
             new = msgspec.structs.replace(new, mtu=rules.largest_mtu_bytes(new.network_type, underlay))
         has_ipv6 = any(subnet.ip_version == 6 for subnet in rows.subnets_of(tx, old.id))
@@ -140,7 +133,6 @@ class Networks(Shareable[Network]):
             self.touch(tx, new)
 
     def delete(self, tx: Transaction, context: RequestContext, old: Network) -> None:
-        del context
         key = {"network": old.id}
         for floating in floating_rows.free_of_network(tx, old.id):
             floating_ips_api.remove(tx, floating)
@@ -151,10 +143,9 @@ class Networks(Shareable[Network]):
             rows.SUBNETS.delete(tx, subnet.id)
             subnet_pools.release(tx, subnet)
             tx.touch(Owner(OwnerKind.SUBNET, subnet.id))
-        rows.NETWORKS.delete(tx, old.id)
-        sharing.forget(tx, old.id)
+        super().delete(tx, context, old)
         if old.network_type == segments.VXLAN and old.segmentation_id is not None:
-            segments.give_back(tx, self._settings, old.segmentation_id)
+            segments.give_back(tx, self.settings, old.segmentation_id)
         self.touch(tx, old)
 
     def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:

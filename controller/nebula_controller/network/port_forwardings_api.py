@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -13,14 +12,15 @@ from nebula.model.attribute import raise_all
 from nebula.model.floating_ip import FloatingIp, PortForwarding
 from nebula.rules import port_forwardings as rules
 from nebula.view.capability import Capability
-from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import floating_rows, node_parts, rows
-from nebula_controller.network.floating_ips_api import FloatingIps, already_associated, inner_address
+from nebula_controller.network.floating_ips_api import already_associated, inner_address
+from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import port_for
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.floating import port_forwardings
 
 table = port_forwardings
@@ -33,21 +33,17 @@ _SPANS = {
 _UNDER = "floatingip_id"
 
 
-class PortForwardings(Collection[PortForwarding]):
+class PortForwardings(Limited[PortForwarding]):
     """Those of a floating IP that the caller sees; who may change the floating IP may change them."""
 
-    rule_noun = "floatingip_port_forwarding"
+    of = (floating_rows.FORWARDINGS,)
 
-    def __init__(self, database: Database, floating_ips: FloatingIps) -> None:
-        super().__init__(database, floating_rows.FORWARDINGS)
-        self._floating_ips = floating_ips
+    def noun(self) -> str:
+        return "floatingip_port_forwarding"
 
     def operations(self) -> list[Operation]:
         path = f"/v2.0/floatingips/{{{_UNDER}}}/port_forwardings"
         return self.plain_operations(path, self._under, bulk=False)
-
-    def visible(self) -> ColumnElement[bool]:
-        return table.c.project_id == PROJECT
 
     def not_found(self, key: str) -> NotFound:
         return NotFound(f"Port Forwarding {key[:100]} could not be found.", type_name="PortForwardingNotFound")
@@ -60,12 +56,7 @@ class PortForwardings(Collection[PortForwarding]):
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> PortForwarding:
         floating = floating_rows.floating_ip(tx, str(values[_UNDER]))
         plain = {name: value for name, value in values.items() if name not in (_UNDER, *_PORTS)}
-        draft = msgspec.structs.replace(
-            self.resource.make(plain),
-            id=str(uuid.uuid4()),
-            floating_ip_id=floating.id,
-            project_id=floating.project_id,
-        )
+        draft = msgspec.structs.replace(self.draft(plain), floating_ip_id=floating.id, project_id=floating.project_id)
         if floating.port_id is not None:
             raise already_associated(floating, draft.internal_port_id, draft.internal_ip_address)
         draft, router_id = self._placed(tx, context, rules.complete(draft, values), floating)
@@ -121,7 +112,7 @@ class PortForwardings(Collection[PortForwarding]):
         def handle(call: Call) -> Answer:
             above = call.path[_UNDER]
             with self.database.read() as tx:
-                self._floating_ips.fetch(tx, call.context, above)
+                self.others[floating_rows.FLOATING_IPS.table.name].known(tx, call.context, above)
                 if "id" in call.path:
                     known = floating_rows.FORWARDINGS.get(tx, call.path["id"])
                     if known is None or known.floating_ip_id != above:

@@ -13,13 +13,14 @@ from nebula.model.port import DHCP, SERVICE_OWNED, Port
 from nebula.rules import ports as rules
 from nebula.rules import security_groups
 from nebula.view.records import FixedIp
-from nebula_controller.api.collection import PROJECT, Collection, Row
+from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.policy import Target
 from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import groups, ports, qos, rows
+from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, network_owner
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables.security import port_security_groups
 
@@ -50,9 +51,10 @@ _MOST_PARTS = 100
 _OWNER = "not rule:network_device or rule:admin_or_net_owner_member"
 
 
-class Ports(Collection[Port]):
+class Ports(Limited[Port]):
     """A project sees its own ports, and all that are on its networks."""
 
+    of = (rows.PORTS,)
     rule_texts = {
         "get": "rule:admin_or_net_owner_reader or rule:admin_or_project_reader",
         "delete": "rule:admin_or_net_owner_member or rule:admin_or_project_member",
@@ -61,9 +63,6 @@ class Ports(Collection[Port]):
         "create:fixed_ips:ip_address": "rule:admin_or_net_owner_member",
         "update:fixed_ips:ip_address": "rule:admin_or_net_owner_member",
     }
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, rows.PORTS)
 
     def visible(self) -> ColumnElement[bool]:
         mine = select(tables.networks.c.id).where(tables.networks.c.project_id == PROJECT)
@@ -84,6 +83,9 @@ class Ports(Collection[Port]):
 
     def touch(self, tx: Transaction, record: Port) -> None:
         ports.touch(tx, record)
+
+    def limit(self, tx: Transaction, projects: Sequence[str]) -> None:
+        """They are counted wherever they are made."""
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> Port:
         network_for(tx, context, str(values["network_id"]))

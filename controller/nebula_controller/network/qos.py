@@ -26,12 +26,12 @@ from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables import qos
 from nebula_controller.store.tables.floating import floating_ips
 
-POLICIES = RecordTable[QosPolicy](qos.qos_policies, QOS_POLICY)
+POLICIES = RecordTable(QOS_POLICY)
 RULES = (
-    RecordTable[QosRule](qos.bandwidth_limit_rules, BANDWIDTH_LIMIT),
-    RecordTable[QosRule](qos.dscp_marking_rules, DSCP_MARKING),
-    RecordTable[QosRule](qos.minimum_bandwidth_rules, MINIMUM_BANDWIDTH),
-    RecordTable[QosRule](qos.minimum_packet_rate_rules, MINIMUM_PACKET_RATE),
+    RecordTable(BANDWIDTH_LIMIT),
+    RecordTable(DSCP_MARKING),
+    RecordTable(MINIMUM_BANDWIDTH),
+    RecordTable(MINIMUM_PACKET_RATE),
 )
 
 _default_of = select(qos.qos_policies.c.id).where(

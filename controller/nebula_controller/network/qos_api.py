@@ -5,7 +5,6 @@ By Neutron's default policy, administrators make and change them, and whoever se
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
 import msgspec
@@ -18,14 +17,14 @@ from nebula.model.qos import DSCP_MARKS, QOS_RULES, QosPolicy, QosRule, rule_typ
 from nebula.rules import qos as rules
 from nebula_controller.api import query as queries
 from nebula_controller.api.authority import ADMIN
-from nebula_controller.api.collection import Collection, Row, wrapped
+from nebula_controller.api.collection import Row, wrapped
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.api.query import FilterMaker
-from nebula_controller.network import qos, sharing
+from nebula_controller.network import qos
+from nebula_controller.network.limited import Limited
 from nebula_controller.network.sharing import Shareable
-from nebula_controller.store.database import Database, Transaction
-from nebula_controller.store.records import RecordTable
+from nebula_controller.store.database import Transaction
 
 _UNDER = "policy_id"
 _ALL_OF = ("all_supported", "all_rules")
@@ -38,39 +37,23 @@ _CHANGED_BY_ADMINS = dict.fromkeys(("create", "update", "delete"), ADMIN)
 class QosPolicies(Shareable[QosPolicy]):
     """A project sees its own policies, and those that are shared with it."""
 
-    object_type = "qos_policy"
-    prefix = "/qos"
-    rule_noun = "policy"
+    of = (qos.POLICIES,)
     rule_texts = _CHANGED_BY_ADMINS
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, qos.POLICIES)
 
     def not_found(self, key: str) -> NotFound:
         return qos.not_found(key)
 
-    def limit(self, tx: Transaction, projects: Sequence[str]) -> None:
-        """As many as one wants: Neutron has no quota for them."""
-
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> QosPolicy:
-        del context
-        policy = msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
-        qos.refuse_second_default(tx, policy)
-        made = qos.POLICIES.insert(tx, policy)
-        self.share(tx, made, values)
-        return made
+        qos.refuse_second_default(tx, self.resource.make(values))
+        return super().create(tx, context, values)
 
     def update(self, tx: Transaction, context: RequestContext, old: QosPolicy, values: Row) -> None:
-        del context
-        new = self.resource.change(old, values)
-        qos.refuse_second_default(tx, new)
-        qos.POLICIES.save(tx, old, new, always=self.share(tx, old, values))
+        qos.refuse_second_default(tx, self.resource.change(old, values))
+        super().update(tx, context, old, values)
 
     def delete(self, tx: Transaction, context: RequestContext, old: QosPolicy) -> None:
-        del context
         qos.refuse_in_use(tx, old.id)
-        qos.POLICIES.delete(tx, old.id)
-        sharing.forget(tx, old.id)
+        super().delete(tx, context, old)
 
     def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
         found = qos.rules_among(tx, [str(row["id"]) for row in shown])
@@ -78,20 +61,18 @@ class QosPolicies(Shareable[QosPolicy]):
             row["rules"] = [_in_policy(rule) for rule in found[str(row["id"])]]
 
 
-class QosRules(Collection[QosRule]):
+class QosRules(Limited[QosRule]):
     """One kind of rules, below its policy; also under Neutron's alias path, without the policy."""
 
+    of = qos.RULES
     rule_texts = {**_CHANGED_BY_ADMINS, "get": "role:admin or role:reader"}
 
-    def __init__(self, database: Database, rows: RecordTable[QosRule], policies: QosPolicies) -> None:
-        self.rule_noun = f"policy_{rows.resource.singular}"
-        super().__init__(database, rows)
-        self._policies = policies
-        self._alias = f"alias_{self.resource.singular}"
+    def noun(self) -> str:
+        return f"policy_{self.resource.singular}"
 
     def operations(self) -> list[Operation]:
         path = f"/v2.0/qos/policies/{{{_UNDER}}}/{self.resource.plural}"
-        alias = f"/v2.0/qos/{self._alias}s/{{id}}"
+        alias = f"/v2.0/qos/alias_{self.resource.plural}/{{id}}"
         return [
             *self.plain_operations(path, self._under, bulk=False),
             Operation("GET", alias, self._aliased(self._show)),
@@ -109,8 +90,8 @@ class QosRules(Collection[QosRule]):
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> QosRule:
         del context
         policy_id = str(values[_UNDER])
-        draft = self.resource.make({name: value for name, value in values.items() if name != _UNDER})
-        rule = msgspec.structs.replace(draft, id=str(uuid.uuid4()), qos_policy_id=policy_id)
+        draft = self.draft({name: value for name, value in values.items() if name != _UNDER})
+        rule = msgspec.structs.replace(draft, qos_policy_id=policy_id)
         raise_all(rules.check(rule, qos.rules_among(tx, [policy_id])[policy_id]))
         made = self.rows.insert(tx, rule)
         qos.bump(tx, policy_id)
@@ -125,8 +106,7 @@ class QosRules(Collection[QosRule]):
             qos.bump(tx, old.qos_policy_id)
 
     def delete(self, tx: Transaction, context: RequestContext, old: QosRule) -> None:
-        del context
-        self.rows.delete(tx, old.id)
+        super().delete(tx, context, old)
         qos.bump(tx, old.qos_policy_id)
 
     def _create(self, call: Call) -> Answer:
@@ -149,7 +129,7 @@ class QosRules(Collection[QosRule]):
         def handle(call: Call) -> Answer:
             above = call.path[_UNDER]
             with self.database.read() as tx:
-                self._policies.fetch(tx, call.context, above)
+                self.others[qos.POLICIES.table.name].known(tx, call.context, above)
                 if "id" in call.path:
                     known = self.rows.get(tx, call.path["id"])
                     if known is None or known.qos_policy_id != above:
@@ -164,19 +144,19 @@ class QosRules(Collection[QosRule]):
         """As below the rule's policy, with the alias for the rule's name in both bodies."""
 
         def handle(call: Call) -> Answer:
-            key = call.path["id"]
+            key, singular = call.path["id"], self.resource.singular
             with self.database.read() as tx:
                 rule = self.rows.get(tx, key)
             if rule is None:
                 raise _rule_not_found(key, "")
             call = msgspec.structs.replace(call, path={**call.path, _UNDER: rule.qos_policy_id})
             if call.context.method == "PUT":
-                body = {self.resource.singular: wrapped(call.json(), self._alias)}
+                body = {singular: wrapped(call.json(), f"alias_{singular}")}
                 call = msgspec.structs.replace(call, raw=msgspec.json.encode(body))
             answer = self._under(handler)(call)
             if not isinstance(answer.body, dict):
                 return answer
-            return msgspec.structs.replace(answer, body={self._alias: answer.body[self.resource.singular]})
+            return msgspec.structs.replace(answer, body={f"alias_{singular}": answer.body[singular]})
 
         return handle
 

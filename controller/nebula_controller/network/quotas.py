@@ -13,28 +13,18 @@ from sqlalchemy import Table, bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from nebula.errors import Conflict
+from nebula.model.registry import of_network
 from nebula_controller.store.database import Transaction
-from nebula_controller.store.tables import network as tables
-from nebula_controller.store.tables.floating import floating_ips
-from nebula_controller.store.tables.pools import subnet_pools
+from nebula_controller.store.metadata import table
 from nebula_controller.store.tables.quotas import quotas
-from nebula_controller.store.tables.rbac import rbac_policies
-from nebula_controller.store.tables.security import address_groups, security_group_rules, security_groups
 
 UNLIMITED = -1
 PORT = "port"
 
 COUNTED: Mapping[str, Table] = {
-    "address_group": address_groups,
-    "floatingip": floating_ips,
-    "network": tables.networks,
-    PORT: tables.ports,
-    "rbac_policy": rbac_policies,
-    "router": tables.routers,
-    "security_group": security_groups,
-    "security_group_rule": security_group_rules,
-    "subnet": tables.subnets,
-    "subnetpool": subnet_pools,
+    resource.singular: table(resource)
+    for resource in sorted(of_network(), key=lambda resource: resource.singular)
+    if resource.limited
 }
 """Each resource that has a limit, under the API's name of one."""
 

@@ -5,22 +5,18 @@ Effects: SQL in a transaction.
 
 from __future__ import annotations
 
-import uuid
-
 import msgspec
-from sqlalchemy import ColumnElement, String, bindparam, select
+from sqlalchemy import String, bindparam, select
 
 from nebula.errors import BadRequest, Conflict, Forbidden, NotFound
 from nebula.ids import Owner, OwnerKind
 from nebula.model.rbac import EXTERNAL, RbacPolicy
-from nebula_controller.api.collection import PROJECT, Row
+from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
-from nebula_controller.api.endpoint import Operation
 from nebula_controller.network import rows, sharing
 from nebula_controller.network.limited import Limited
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.network import routers
-from nebula_controller.store.tables.rbac import rbac_policies
 
 _OWNERS = {
     name: select(kind.table.c.project_id).where(kind.table.c.id == bindparam("key", type_=String))
@@ -32,22 +28,14 @@ _gateways = select(routers.c.id).where(routers.c.gateway_network_id == bindparam
 class RbacPolicies(Limited[RbacPolicy]):
     """A project sees the policies that it made, not those that are made for it."""
 
+    of = (sharing.POLICIES,)
     rule_texts = dict.fromkeys(("create:target_tenant", "update:target_tenant"), "rule:restrict_wildcard")
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, sharing.POLICIES)
-
-    def operations(self) -> list[Operation]:
-        return [operation for operation in super().operations() if "/tags" not in operation.path]
-
-    def visible(self) -> ColumnElement[bool]:
-        return rbac_policies.c.project_id == PROJECT
 
     def not_found(self, key: str) -> NotFound:
         return NotFound(f"RBAC policy of type unknown with ID {key[:100]} not found", type_name="RbacPolicyNotFound")
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> RbacPolicy:
-        policy = msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
+        policy = self.draft(values)
         _may_make_external(context, "create", policy)
         if policy.object_type not in sharing.TYPES:
             raise _invalid(f"'{policy.object_type}' is not a valid RBAC object type")
@@ -79,10 +67,9 @@ class RbacPolicies(Limited[RbacPolicy]):
         _reached(tx, new)
 
     def delete(self, tx: Transaction, context: RequestContext, old: RbacPolicy) -> None:
-        del context
         owner = tx.execute(_OWNERS[old.object_type], {"key": old.object_id}).scalar_one()
         sharing.refuse_in_use(tx, old, owner)
-        sharing.POLICIES.delete(tx, old.id)
+        super().delete(tx, context, old)
         _reached(tx, old)
 
     def _owner(self, tx: Transaction, context: RequestContext, policy: RbacPolicy) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
-from nebula.errors import BadRequest, InvalidAttribute, NotFound
+from nebula.errors import BadRequest, InvalidAttribute
 from nebula.ids import Owner, OwnerKind
 from nebula.model import accept
 from nebula.model.attribute import raise_all
@@ -16,13 +15,13 @@ from nebula.model.port import Port
 from nebula.model.router import Router
 from nebula.rules import routers as rules
 from nebula_controller.api.authority import ADMIN, MEMBER
-from nebula_controller.api.collection import PROJECT, Row
+from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.network import qos, routers, rows, zones
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, subnet_for
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 
 table = tables.routers
@@ -59,13 +58,11 @@ _placed = (
 class Routers(Limited[Router]):
     """A project sees its own routers."""
 
+    of = (rows.ROUTERS,)
     rule_texts = {
         **{f"{verb}:{GATEWAY}:{name}": ADMIN for verb in ("create", "update") for name in _FOR_ADMINS},
         **dict.fromkeys(_ACTIONS, MEMBER),
     }
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, rows.ROUTERS)
 
     def operations(self) -> list[Operation]:
         path = "/v2.0/routers/{id}"
@@ -77,15 +74,12 @@ class Routers(Limited[Router]):
             Operation("PUT", f"{path}/remove_extraroutes", self._remove_routes),
         ]
 
-    def visible(self) -> ColumnElement[bool]:
-        return table.c.project_id == PROJECT
-
     def touch(self, tx: Transaction, record: Router) -> None:
         tx.touch(Owner(OwnerKind.ROUTER, record.id))
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> Router:
         plain = {name: value for name, value in values.items() if name != GATEWAY}
-        draft = msgspec.structs.replace(self.resource.make(plain), id=str(uuid.uuid4()))
+        draft = self.draft(plain)
         raise_all(zones.check(draft.availability_zone_hints))
         router = rows.ROUTERS.insert(tx, draft)
         self.touch(tx, router)
@@ -114,10 +108,9 @@ class Routers(Limited[Router]):
             self.touch(tx, new)
 
     def delete(self, tx: Transaction, context: RequestContext, old: Router) -> None:
-        del context
         raise_all(rules.in_use(old.id, [port.id for port in routers.interfaces(tx, old.id)]))
         routers.clear_gateway(tx, msgspec.structs.replace(old, routes=()))
-        rows.ROUTERS.delete(tx, old.id)
+        super().delete(tx, context, old)
         self.touch(tx, old)
 
     def expand(self, tx: Transaction, shown: Sequence[Row]) -> None:
@@ -210,7 +203,7 @@ def _port_for(tx: Transaction, context: RequestContext, port_id: str) -> Port:
     port = rows.port(tx, port_id)
     if context.is_admin or port.project_id == context.project_id:
         return port
-    raise NotFound(f"Port {port_id} could not be found.", type_name="PortNotFound")
+    raise rows.PORTS.resource.not_found(port_id)
 
 
 def _shown(router: Router, port: Port) -> dict[str, object]:

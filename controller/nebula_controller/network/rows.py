@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from sqlalchemy import Column, ColumnElement, Integer, Text, bindparam, func, literal_column, select
 
-from nebula.errors import NotFound
 from nebula.model.network import NETWORK, Network
 from nebula.model.port import PORT, Port
 from nebula.model.router import ROUTER, Router
@@ -18,10 +17,10 @@ from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables.security import port_security_groups
 
-NETWORKS = RecordTable[Network](tables.networks, NETWORK)
-SUBNETS = RecordTable[Subnet](tables.subnets, SUBNET)
-PORTS = RecordTable[Port](tables.ports, PORT, derived=lambda port: {"key": port.id[:8]})
-ROUTERS = RecordTable[Router](tables.routers, ROUTER)
+NETWORKS = RecordTable(NETWORK)
+SUBNETS = RecordTable(SUBNET)
+PORTS = RecordTable(PORT, derived=lambda port: {"key": port.id[:8]})
+ROUTERS = RecordTable(ROUTER)
 
 OLDEST_SUBNET_FIRST: ColumnElement[int] = literal_column("subnets.rowid", Integer)
 """SQLite numbers rows as they come; ``created_at`` is too coarse to tell two subnets of one second apart."""
@@ -37,10 +36,7 @@ _key_taken = select(tables.ports.c.id).where(tables.ports.c.key == bindparam("ke
 
 def network(tx: Transaction, network_id: str) -> Network:
     """Raises ``NotFound``."""
-    found = NETWORKS.get(tx, network_id)
-    if found is None:
-        raise NotFound(f"Network {network_id} could not be found.", type_name="NetworkNotFound")
-    return found
+    return NETWORKS.one(tx, network_id)
 
 
 def subnets_of(tx: Transaction, network_id: str) -> list[Subnet]:
@@ -50,27 +46,20 @@ def subnets_of(tx: Transaction, network_id: str) -> list[Subnet]:
 
 def subnet(tx: Transaction, subnet_id: str) -> Subnet:
     """With its pools. Raises ``NotFound``."""
-    found = SUBNETS.get(tx, subnet_id)
-    if found is None:
-        raise NotFound(f"Subnet {subnet_id} could not be found.", type_name="SubnetNotFound")
+    found = SUBNETS.one(tx, subnet_id)
     return msgspec.structs.replace(found, allocation_pools=addresses.pools(tx, subnet_id))
 
 
 def port(tx: Transaction, port_id: str) -> Port:
     """With its addresses and groups. Raises ``NotFound``."""
-    found = PORTS.get(tx, port_id)
-    if found is None:
-        raise NotFound(f"Port {port_id} could not be found.", type_name="PortNotFound")
+    found = PORTS.one(tx, port_id)
     groups = tuple(tx.execute(_groups_of_port, {"port": port_id}).scalars())
     return msgspec.structs.replace(found, fixed_ips=addresses.of_port(tx, port_id), security_groups=groups)
 
 
 def router(tx: Transaction, router_id: str) -> Router:
     """Without ``external_gateway_info``. Raises ``NotFound``."""
-    found = ROUTERS.get(tx, router_id)
-    if found is None:
-        raise NotFound(f"Router {router_id} could not be found.", type_name="RouterNotFound")
-    return found
+    return ROUTERS.one(tx, router_id)
 
 
 def key_is_taken(tx: Transaction, port_id: str) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, literal_column, or_, select
 
 from nebula.errors import Conflict, NotFound
 from nebula.model.attribute import raise_all
@@ -16,10 +16,10 @@ from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call
 from nebula_controller.api.policy import Target
-from nebula_controller.network import groups, rows, sharing
+from nebula_controller.network import groups, rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.sharing import Shareable
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import security as tables
 
 group_table = tables.security_groups
@@ -32,17 +32,17 @@ _oldest_first: ColumnElement[int] = literal_column("security_group_rules.rowid")
 class SecurityGroupRules(Limited[SecurityGroupRule]):
     """A project sees its own rules, and all of its groups'. Rules are made and deleted, never changed."""
 
+    of = (groups.RULES,)
     rule_texts = {
         "create": "rule:admin_or_sg_owner_member",
         "get": "rule:admin_or_sg_owner_reader or rule:admin_or_project_reader",
         "delete": "rule:admin_or_sg_owner_member or rule:admin_or_project_member",
     }
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, groups.RULES)
-        self._of_groups = self._select.where(rows.among(rule_table.c.security_group_id)).order_by(
-            rule_table.c.security_group_id, _oldest_first
-        )
+    @cached_property
+    def _of_groups(self) -> Select[Any]:
+        among = rows.among(rule_table.c.security_group_id)
+        return self._select.where(among).order_by(rule_table.c.security_group_id, _oldest_first)
 
     def visible(self) -> ColumnElement[bool]:
         mine = select(group_table.c.id).where(group_table.c.project_id == PROJECT)
@@ -60,7 +60,7 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
         return {"security_group:project_id": project}
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> SecurityGroupRule:
-        rule = rules.complete(msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4())))
+        rule = rules.complete(self.draft(values))
         raise_all(rules.check(rule))
         group = groups.group_for(tx, context, rule.security_group_id)
         if rule.remote_group_id is not None:
@@ -80,8 +80,7 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
         return super()._create_all(context, items)
 
     def update(self, tx: Transaction, context: RequestContext, old: SecurityGroupRule, values: Row) -> None:
-        del context
-        groups.RULES.save(tx, old, self.resource.change(old, values))
+        super().update(tx, context, old, values)
         groups.touch(tx, old.security_group_id)
 
     def delete(self, tx: Transaction, context: RequestContext, old: SecurityGroupRule) -> None:
@@ -109,11 +108,11 @@ class SecurityGroupRules(Limited[SecurityGroupRule]):
 class SecurityGroups(Shareable[SecurityGroup]):
     """A project's default group is made when it first asks for any."""
 
-    object_type = "security_group"
+    of = (groups.GROUPS,)
 
-    def __init__(self, database: Database, of_rules: SecurityGroupRules) -> None:
-        super().__init__(database, groups.GROUPS)
-        self._rules = of_rules
+    @cached_property
+    def _rules(self) -> SecurityGroupRules:
+        return SecurityGroupRules(self.database)
 
     def not_found(self, key: str) -> NotFound:
         return groups.not_found(key[:100])
@@ -123,7 +122,7 @@ class SecurityGroups(Shareable[SecurityGroup]):
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> SecurityGroup:
         del context
-        group = msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
+        group = self.draft(values)
         raise_all(rules.check_name(group.name))
         groups.ensure_default(tx, group.project_id)
         return groups.create(tx, group)
@@ -145,8 +144,7 @@ class SecurityGroups(Shareable[SecurityGroup]):
         if old.is_default and not context.is_admin:
             raise Conflict("Removing default security group not allowed.", type_name="SecurityGroupCannotRemoveDefault")
         others = groups.referring(tx, old.id) - {old.id}
-        groups.GROUPS.delete(tx, old.id)
-        sharing.forget(tx, old.id)
+        super().delete(tx, context, old)
         self.touch(tx, old)
         for other in others:
             groups.bump(tx, groups.group(tx, other))

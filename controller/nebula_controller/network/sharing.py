@@ -6,8 +6,8 @@ A kind of object that can be shared is one line in ``TYPES``, and a collection t
 from __future__ import annotations
 
 import uuid
-from abc import ABC
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -28,6 +28,7 @@ from sqlalchemy.sql.selectable import ScalarSelect
 
 from nebula.errors import Conflict, InvalidAttribute
 from nebula.model import accept
+from nebula.model.address_scope import ADDRESS_SCOPE
 from nebula.model.rbac import EVERYBODY, EXTERNAL, RBAC_POLICY, SHARED, RbacPolicy
 from nebula.model.standard import Nameless
 from nebula_controller.api.collection import PROJECT, Row
@@ -36,6 +37,7 @@ from nebula_controller.api.query import FilterMaker
 from nebula_controller.network import rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.store.database import Transaction
+from nebula_controller.store.metadata import table as table_of
 from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables import network as tables
 from nebula_controller.store.tables import pools, security
@@ -45,7 +47,7 @@ from nebula_controller.store.tables.rbac import rbac_policies
 
 S = TypeVar("S", bound=Nameless)
 
-POLICIES = RecordTable[RbacPolicy](rbac_policies, RBAC_POLICY)
+POLICIES = RecordTable(RBAC_POLICY)
 
 _policy = rbac_policies.c
 _OBJECT: BindParameter[str] = bindparam("object", type_=String)
@@ -74,7 +76,7 @@ TYPES: Mapping[str, SharedType] = {
     "address_group": SharedType(
         security.address_groups, {SHARED: _users(security.security_group_rules, "remote_address_group_id")}
     ),
-    "address_scope": SharedType(pools.address_scopes, {SHARED: _users(pools.subnet_pools, "address_scope_id")}),
+    "address_scope": SharedType(table_of(ADDRESS_SCOPE), {SHARED: _users(pools.subnet_pools, "address_scope_id")}),
     "network": SharedType(
         tables.networks,
         {SHARED: _users(tables.ports, "network_id"), EXTERNAL: _users(tables.routers, "gateway_network_id")},
@@ -192,15 +194,32 @@ def in_use(policy: RbacPolicy, details: str) -> Conflict:
     )
 
 
-class Shareable(Limited[S], ABC):
+class Shareable(Limited[S]):
     """A collection whose objects can be shared: a project sees its own, and those that are shared with it.
 
     ``shared`` says so to each caller (of its own project, or of all); it is no column.
     """
 
-    object_type: ClassVar[str]
     seen_by: ClassVar[tuple[str, ...]] = (SHARED,)
     """By these actions an object is seen."""
+
+    @cached_property
+    def object_type(self) -> str:
+        """The key in ``TYPES``."""
+        return next(name for name, kind in TYPES.items() if kind.table is self.rows.table)
+
+    def create(self, tx: Transaction, context: RequestContext, values: Row) -> S:
+        made = super().create(tx, context, values)
+        self.share(tx, made, values)
+        return made
+
+    def update(self, tx: Transaction, context: RequestContext, old: S, values: Row) -> None:
+        reshared = self.share(tx, old, values)
+        self.rows.save(tx, old, self.resource.change(old, values), always=reshared)
+
+    def delete(self, tx: Transaction, context: RequestContext, old: S) -> None:
+        super().delete(tx, context, old)
+        forget(tx, old.id)
 
     def visible(self) -> ColumnElement[bool]:
         table = self.rows.table

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from nebula.errors import BadRequest, Conflict, NotFound
-from nebula.model import accept
+from nebula.errors import BadRequest, Conflict
 from nebula.model.address_scope import ADDRESS_SCOPE, AddressScope
 from nebula.model.attribute import raise_all
 from nebula.model.subnet import Subnet
@@ -22,8 +21,8 @@ from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables import pools as tables
 from nebula_controller.store.tables.network import subnets
 
-POOLS = RecordTable[SubnetPool](tables.subnet_pools, SUBNET_POOL)
-SCOPES = RecordTable[AddressScope](tables.address_scopes, ADDRESS_SCOPE)
+POOLS = RecordTable(SUBNET_POOL)
+SCOPES = RecordTable(ADDRESS_SCOPE)
 
 _of_scope = POOLS.query(tables.subnet_pools.c.address_scope_id == bindparam("scope"), tables.subnet_pools.c.id)
 _default = select(tables.subnet_pools.c.id).where(
@@ -54,21 +53,11 @@ _strangers = (
 )
 
 
-def pool_not_found(pool_id: str) -> NotFound:
-    """Neutron's words."""
-    return NotFound(f"Subnet pool {accept.shown(pool_id)} could not be found.", type_name="SubnetPoolNotFound")
-
-
-def scope_not_found(scope_id: str) -> NotFound:
-    """Neutron's words."""
-    return NotFound(f"Address scope {accept.shown(scope_id)} could not be found.", type_name="AddressScopeNotFound")
-
-
 def pool_for(tx: Transaction, context: RequestContext, pool_id: str) -> SubnetPool:
     """The pool, where the caller may cut from it; raises ``NotFound``."""
     found = POOLS.get(tx, pool_id)
     if found is None or not _is_user(tx, context, found):
-        raise pool_not_found(pool_id)
+        raise SUBNET_POOL.not_found(pool_id)
     return found
 
 
@@ -76,7 +65,7 @@ def scope_for(tx: Transaction, context: RequestContext, scope_id: str) -> Addres
     """The scope, where the caller may put pools into it; raises ``NotFound``."""
     found = SCOPES.get(tx, scope_id)
     if found is None or not _is_user(tx, context, found):
-        raise scope_not_found(scope_id)
+        raise ADDRESS_SCOPE.not_found(scope_id)
     return found
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
 import msgspec
 
-from nebula.errors import BadRequest, InvalidAttribute, NebulaError, NotFound
+from nebula.errors import BadRequest, InvalidAttribute, NebulaError
 from nebula.ids import Owner, OwnerKind
 from nebula.model import accept
 from nebula.model.attribute import raise_all
@@ -18,20 +17,17 @@ from nebula_controller.api.authority import MEMBER
 from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
-from nebula_controller.network import prefixes, rows, sharing, subnet_pools
+from nebula_controller.network import prefixes, rows, subnet_pools
 from nebula_controller.network.sharing import Shareable
 from nebula_controller.network.visibility import network_for
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 
 
 class SubnetPools(Shareable[SubnetPool]):
     """A project sees its own, and those that are shared with it."""
 
-    object_type = "subnetpool"
+    of = (subnet_pools.POOLS,)
     rule_texts = dict.fromkeys(("add_prefixes", "remove_prefixes", "onboard_network_subnets"), MEMBER)
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, subnet_pools.POOLS)
 
     def operations(self) -> list[Operation]:
         path = "/v2.0/subnetpools/{id}"
@@ -42,13 +38,10 @@ class SubnetPools(Shareable[SubnetPool]):
             Operation("PUT", f"{path}/onboard_network_subnets", self._onboard),
         ]
 
-    def not_found(self, key: str) -> NotFound:
-        return subnet_pools.pool_not_found(key)
-
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> SubnetPool:
-        draft = self.resource.make(values)
+        draft = self.draft(values)
         raise_all(rules.check_prefixes(draft.prefixes))
-        pool = rules.complete(msgspec.structs.replace(draft, id=str(uuid.uuid4())), values.keys())
+        pool = rules.complete(draft, values.keys())
         raise_all([*rules.check_lengths(pool), *_check_default(tx, pool), *_check_scope(tx, context, pool)])
         made = self.rows.insert(tx, pool)
         prefixes.give_back(tx, made.id, made.prefixes)
@@ -62,13 +55,11 @@ class SubnetPools(Shareable[SubnetPool]):
         self._change(tx, context, old, new)
 
     def delete(self, tx: Transaction, context: RequestContext, old: SubnetPool) -> None:
-        del context
         if subnet_pools.allocated(tx, old.id):
             raise BadRequest(
                 "Unable to delete subnet pool: Subnet pool has existing allocations.", type_name="SubnetPoolDeleteError"
             )
-        self.rows.delete(tx, old.id)
-        sharing.forget(tx, old.id)
+        super().delete(tx, context, old)
 
     def _change(self, tx: Transaction, context: RequestContext, old: SubnetPool, new: SubnetPool) -> SubnetPool:
         """Check and write a pool that has not lost prefixes; those that it has won are free."""

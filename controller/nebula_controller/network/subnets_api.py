@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
 import msgspec
@@ -22,7 +21,7 @@ from nebula_controller.api.policy import Target
 from nebula_controller.network import addresses, ports, routers, rows, sharing, subnet_pools
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, network_owner
-from nebula_controller.store.database import Database, Transaction
+from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables import network as tables
 
 table = tables.subnets
@@ -53,15 +52,13 @@ _pools_of = (
 class Subnets(Limited[Subnet]):
     """A project sees its own subnets, and those of its networks and of shared ones."""
 
+    of = (rows.SUBNETS,)
     rule_texts = {
         "create": "rule:admin_or_net_owner_member",
         "get": "rule:admin_or_net_owner_reader or rule:admin_or_project_reader",
         "update": "rule:admin_or_net_owner_member or rule:admin_or_project_member",
         "delete": "rule:admin_or_net_owner_member or rule:admin_or_project_member",
     }
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, rows.SUBNETS)
 
     def visible(self) -> ColumnElement[bool]:
         network = tables.networks.c
@@ -101,7 +98,7 @@ class Subnets(Limited[Subnet]):
     def _draft(self, tx: Transaction, context: RequestContext, values: Row) -> Subnet:
         """The subnet that is asked for, with the CIDR that its pool gives it."""
         wanted = {name: value for name, value in values.items() if name != "cidr" or value is not None}
-        draft = msgspec.structs.replace(self.resource.make(wanted), id=str(uuid.uuid4()))
+        draft = self.draft(wanted)
         pool = subnet_pools.chosen(tx, context, draft)
         subnet_pools.check_network(tx, draft.network_id, draft.ip_version, pool)
         return draft if pool is None else subnet_pools.allocate(tx, pool, draft)
@@ -128,14 +125,13 @@ class Subnets(Limited[Subnet]):
         self.touch(tx, saved)
 
     def delete(self, tx: Transaction, context: RequestContext, old: Subnet) -> None:
-        del context
         key = {"subnet": old.id}
         holding = _interfaces if ipv6.is_auto_address(old) else _blocking
         raise_all(rules.in_use(old.id, tx.execute(holding, key).scalars().all()))
         for port_id, device_owner in tx.execute(_users, key).all():
             if not ports.leave_subnet(tx, port_id, old.id).fixed_ips and device_owner in AUTO_DELETED:
                 ports.delete(tx, port_id)
-        rows.SUBNETS.delete(tx, old.id)
+        super().delete(tx, context, old)
         subnet_pools.release(tx, old)
         rows.bump(tx, rows.network(tx, old.network_id))
         self.touch(tx, old)

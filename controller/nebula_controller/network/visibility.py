@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from nebula.errors import NotFound
-from nebula.model.network import Network
-from nebula.model.port import Port
+from nebula.model.network import NETWORK, Network
+from nebula.model.port import PORT, Port
 from nebula.model.rbac import EXTERNAL
-from nebula.model.subnet import Subnet
+from nebula.model.subnet import SUBNET, Subnet
 from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.policy import Target
@@ -19,7 +18,7 @@ def network_for(tx: Transaction, context: RequestContext, network_id: str) -> Ne
     network = rows.network(tx, network_id)
     if is_user(tx, context, network) or sharing.is_granted(tx, network.id, context.project_id, EXTERNAL):
         return network
-    raise NotFound(f"Network {network_id} could not be found.", type_name="NetworkNotFound")
+    raise NETWORK.not_found(network_id)
 
 
 def network_owner(tx: Transaction, context: RequestContext, values: Row) -> Target:
@@ -46,7 +45,7 @@ def subnet_for(tx: Transaction, context: RequestContext, subnet_id: str) -> Subn
     subnet = rows.subnet(tx, subnet_id)
     if subnet.project_id == context.project_id or is_user(tx, context, rows.network(tx, subnet.network_id)):
         return subnet
-    raise NotFound(f"Subnet {subnet_id} could not be found.", type_name="SubnetNotFound")
+    raise SUBNET.not_found(subnet_id)
 
 
 def port_for(tx: Transaction, context: RequestContext, port_id: str) -> Port:
@@ -55,4 +54,4 @@ def port_for(tx: Transaction, context: RequestContext, port_id: str) -> Port:
     mine = context.is_admin or port.project_id == context.project_id
     if mine or rows.network(tx, port.network_id).project_id == context.project_id:
         return port
-    raise NotFound(f"Port {port_id} could not be found.", type_name="PortNotFound")
+    raise PORT.not_found(port_id)

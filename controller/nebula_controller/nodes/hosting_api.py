@@ -14,7 +14,6 @@ from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.network import rows
 from nebula_controller.network.networks_api import Networks
 from nebula_controller.network.routers_api import Routers
-from nebula_controller.network.settings import NetworkSettings
 from nebula_controller.nodes.agent_kinds import DHCP_AGENT, L3_AGENT, agent_id
 from nebula_controller.nodes.agents import agent, agents
 from nebula_controller.store.database import Database, Transaction
@@ -28,7 +27,7 @@ class Hosting:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._networks = Networks(database, NetworkSettings())
+        self._networks = Networks(database)
         self._routers = Routers(database)
 
     def operations(self) -> list[Operation]:

@@ -13,6 +13,7 @@ from sqlalchemy import JSON, Boolean, Column, Dialect, ForeignKey, Integer, Meta
 from sqlalchemy.schema import SchemaItem
 
 from nebula.model.attribute import BoundAttribute, Resource
+from nebula.model.registry import declared
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -64,6 +65,11 @@ def table_of(resource: Resource[Any], *special: SchemaItem | str) -> Table:
     return Table(resource.table, metadata, *[_column(a) for name, a in known.items() if name not in placed], *items)
 
 
+def table(resource: Resource[Any]) -> Table:
+    """The table of a resource, once ``store.tables`` is imported."""
+    return metadata.tables[resource.table]
+
+
 def _column(bound: BoundAttribute) -> Column[Any]:
     if bound.type is tuple:
         return json_list(bound.field)
@@ -73,11 +79,11 @@ def _column(bound: BoundAttribute) -> Column[Any]:
     default = attribute.null_is if bound.default is None else bound.default
     has_default = not is_key and default not in (msgspec.NODEFAULT, msgspec.UNSET)
     on_delete = None if attribute.on_delete == "NO ACTION" else attribute.on_delete
-    reference = [ForeignKey(f"{attribute.refers_to}.id", ondelete=on_delete)] if attribute.refers_to else []
+    other = declared(attribute.refers_to).table if attribute.refers_to else ""
     return Column(
         bound.field,
         _TYPES[bound.type] if bound.type in _TYPES else String(attribute.length) if attribute.length else Text(),
-        *reference,
+        *([ForeignKey(f"{other}.id", ondelete=on_delete)] if other else []),
         primary_key=is_key,
         nullable=bound.optional and not is_key and attribute.null_is is None,
         default=default if has_default else None,

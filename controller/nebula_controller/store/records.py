@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, insert, select, update
 
 from nebula.model.attribute import Resource
 from nebula.model.standard import Nameless
+from nebula_controller.store import metadata as tables
 from nebula_controller.store.database import Transaction
 
 S = TypeVar("S", bound=Nameless)
@@ -25,12 +26,10 @@ def now() -> str:
 
 
 class RecordTable(Generic[S]):
-    """One table of records. ``derived`` gives the values of columns that no field has."""
+    """The table of a resource's records. ``derived`` gives the values of columns that no field has."""
 
-    def __init__(
-        self, table: Table, resource: Resource[S], derived: Callable[[S], Mapping[str, object]] | None = None
-    ) -> None:
-        self.table = table
+    def __init__(self, resource: Resource[S], derived: Callable[[S], Mapping[str, object]] | None = None) -> None:
+        self.table = table = tables.table(resource)
         self.resource = resource
         self._derived = derived
         stored = [a for a in resource.attributes.values() if a.attribute.stored]
@@ -46,6 +45,13 @@ class RecordTable(Generic[S]):
         """The record with this id."""
         row = tx.execute(self._select_one, {"key": key}).one_or_none()
         return None if row is None else self.resource.make(dict(zip(self._names, row, strict=True)))
+
+    def one(self, tx: Transaction, key: str) -> S:
+        """The same; raises ``NotFound``."""
+        found = self.get(tx, key)
+        if found is None:
+            raise self.resource.not_found(key)
+        return found
 
     def query(self, condition: ColumnElement[bool], order: ColumnElement[Any]) -> Select[Any]:
         """A statement for ``all``: build it once, with ``bindparam`` for what varies."""

@@ -19,8 +19,8 @@ from nebula_controller.store.schema import MIGRATIONS
 
 
 def main(arguments: list[str]) -> int:
-    """``arguments``: the message, or ``--first``."""
-    if len(arguments) != 1:
+    """``arguments``: what it does in words, or ``--first``."""
+    if len(arguments) != 1 or not arguments[0]:
         print(__doc__, file=sys.stderr)
         return 2
     versions = MIGRATIONS / "versions"

@@ -16,10 +16,15 @@ from nebula.errors import ConfigError
 from nebula_controller.store.metadata import metadata
 from nebula_controller.store.tables.requests import database_state
 
-HEAD = "0004"
-"""The newest migration in ``migrations/versions``."""
-
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def _known_versions() -> set[str]:
+    return {file.name.split("_", 1)[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py")}
+
+
+HEAD = max(_known_versions())
+"""The newest migration."""
 
 
 def prepare(engine: Engine, path: Path) -> str:
@@ -73,7 +78,3 @@ def _version(connection: Connection, path: Path) -> str | None:
     if "alembic_version" not in tables:
         raise ConfigError(f"{path} is a database of something else. Choose another state folder.")
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
-
-
-def _known_versions() -> set[str]:
-    return {file.name.split("_", 1)[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py")}

@@ -8,7 +8,7 @@ packed (4 or 16 bytes, big-endian, so that they sort) where they are searched.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, text
 
 from nebula.model.network import NETWORK
 from nebula.model.port import PORT
@@ -59,7 +59,7 @@ free_addresses = Table(
 ports = table_of(
     PORT,
     Column("key", String(8), nullable=False, unique=True),
-    Column("status_error", Text, nullable=False, server_default=""),
+    Column("status_error", Text, nullable=False, server_default=text("''")),
     UniqueConstraint("network_id", "mac_address"),
     Index("ix_ports_network_id_device_owner", "network_id", "device_owner"),
     Index("ix_ports_host_status", "host", "status"),

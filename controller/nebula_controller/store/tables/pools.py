@@ -1,14 +1,11 @@
-"""Tables of subnet pools and address scopes. Pure declaration."""
+"""Tables of subnet pools. Pure declaration."""
 
 from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 
-from nebula.model.address_scope import ADDRESS_SCOPE
 from nebula.model.subnet_pool import SUBNET_POOL
 from nebula_controller.store.metadata import metadata, table_of
-
-address_scopes = table_of(ADDRESS_SCOPE)
 
 subnet_pools = table_of(SUBNET_POOL)
 

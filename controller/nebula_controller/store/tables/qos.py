@@ -1,10 +1,10 @@
-"""Tables of QoS policies and their rules: a table for each kind of rule. Pure declaration."""
+"""The table of QoS policies; each kind of their rules has its own, by its declaration alone. Pure declaration."""
 
 from __future__ import annotations
 
 from sqlalchemy import Index
 
-from nebula.model.qos import BANDWIDTH_LIMIT, DSCP_MARKING, MINIMUM_BANDWIDTH, MINIMUM_PACKET_RATE, QOS_POLICY
+from nebula.model.qos import QOS_POLICY
 from nebula_controller.store.metadata import table_of
 
 qos_policies = table_of(QOS_POLICY)
@@ -16,8 +16,3 @@ Index(
     unique=True,
     sqlite_where=qos_policies.c.is_default.is_(True),
 )
-
-bandwidth_limit_rules = table_of(BANDWIDTH_LIMIT)
-dscp_marking_rules = table_of(DSCP_MARKING)
-minimum_bandwidth_rules = table_of(MINIMUM_BANDWIDTH)
-minimum_packet_rate_rules = table_of(MINIMUM_PACKET_RATE)
