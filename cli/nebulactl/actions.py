@@ -24,7 +24,7 @@ def create(cloud: Api, noun: Noun, attributes: JsonObject) -> JsonObject:
     """The new resource. Tags are a resource of their own, set after it."""
     tags = attributes.get("tags")
     body = {name: value for name, value in attributes.items() if name != "tags"}
-    resource = as_object(cloud.post(noun.service, noun.path, {noun.item_key: body}).get(noun.item_key))
+    resource = as_object(cloud.post(noun.service, noun.route, {noun.item_key: body}).get(noun.item_key))
     warn(resource)
     return resource | (_set_tags(cloud, noun, str(resource.get("id")), tags) if tags else {})
 
@@ -75,11 +75,9 @@ def merged(current: JsonObject, given: Given) -> JsonObject:
     return attributes
 
 
-def add_list(
-    group: click.Group, noun: Noun, *filters: Setting, names: str = "", on_agent: str = "", example: str = ""
-) -> None:
-    """``names``: the declared attributes that are filters too. ``on_agent``: where an agent's are, below the agent."""
-    asked = plain_settings.of_list(noun, names, filters) if noun.has_plain_options else filters
+def add_list(group: click.Group, noun: Noun, *filters: Setting, on_agent: str = "", example: str = "") -> None:
+    """``filters`` beside the declared ones. ``on_agent``: where an agent's are, below the agent."""
+    asked = plain_settings.of_list(noun, filters) if noun.has_plain_options else filters
 
     @settings(*asked)
     @paged
@@ -95,7 +93,7 @@ def add_list(
         run = click.option("--long", is_flag=True, help="More columns.")(run)
     if on_agent:
         run = click.option("--agent", metavar="ID", help="Those of this agent (by id), whatever else is asked.")(run)
-    group.command("list", help=_help(f"List {noun.name}s.", example))(run)
+    group.command("list", help=_help(f"List {noun.plural}.", example))(run)
 
 
 def _in_domain(noun: Noun, run: Callable[..., None]) -> Callable[..., None]:
@@ -116,7 +114,7 @@ def add_show(group: click.Group, noun: Noun, addition: Callable[[Api, JsonObject
         warn(resource)
         output.resource(noun, resource | (addition(api(), resource) if addition is not None else {}))
 
-    group.command("show", help=f"Show one {noun.name}, by name or id.")(_in_domain(noun, run))
+    group.command("show", help=f"Show one {noun.words}, by name or id.")(_in_domain(noun, run))
 
 
 def add_create(
@@ -133,19 +131,21 @@ def add_create(
     ``complete`` adds what the API needs and the options leave open. ``or_show``: there may be one by that name already.
     """
     items = plain_settings.of_create(noun, special, without) if noun.has_plain_options else special
+    usual = plain_settings.usual(noun) if noun.has_plain_options else {}
 
-    @click.argument("name")
     @settings(*items)
     @changes
     @shows
-    def run(output: Output, given: Given, name: str, or_show: bool = False) -> None:
-        attributes = complete({"name": name, **given.attributes})
+    def run(output: Output, given: Given, or_show: bool = False, **named: str) -> None:
+        attributes = complete({**usual, **named, **given.attributes})
         make = create_or_find if or_show else create
         output.resource(noun, make(api(), noun, attributes))
 
+    if noun.known_by == "name":
+        run = click.argument("name")(run)
     if or_show:
         run = OR_SHOW(run)
-    group.command("create", help=_help(f"Create a {noun.name}.", example))(run)
+    group.command("create", help=_help(f"Create {noun.one}.", example))(run)
 
 
 def add_set(
@@ -168,7 +168,7 @@ def add_set(
             raise click.UsageError("Nothing to set: give at least one option.")
         update(api(), noun, str(resource.get("id")), settle(merged(resource, given), resource))
 
-    group.command("set", help=_help(f"Change a {noun.name}.", example))(_in_domain(noun, run))
+    group.command("set", help=_help(f"Change {noun.one}.", example))(_in_domain(noun, run))
 
 
 def without(noun: Noun, current: JsonObject, given: Given) -> JsonObject:
@@ -182,7 +182,7 @@ def without(noun: Noun, current: JsonObject, given: Given) -> JsonObject:
         left = dict(here) if isinstance(here, dict) else [] if name in given.cleared else list(as_list(here))
         for item in value if left else ():
             if item not in left:
-                raise BadRequest(f"The {noun.name}'s {name} do not hold {item}.")
+                raise BadRequest(f"The {noun.words}'s {name} do not hold {item}.")
             if isinstance(left, dict):
                 del left[str(item)]
             else:
@@ -209,7 +209,7 @@ def add_unset(group: click.Group, noun: Noun, *items: Setting, blank: dict[str, 
 
     for flag in reversed(blank):
         run = click.option(flag, _parameter(flag), is_flag=True, help=f"Clear the {flag.removeprefix('--')}.")(run)
-    group.command("unset", help=f"Take values out of a {noun.name}.")(run)
+    group.command("unset", help=f"Take values out of {noun.one}.")(run)
 
 
 def _parameter(flag: str) -> str:
@@ -222,7 +222,7 @@ def add_delete(group: click.Group, noun: Noun) -> None:
     def run(names: tuple[str, ...], domain: str | None = None) -> None:
         delete_all(noun, names, functools.partial(find_id, domain=domain))
 
-    group.command("delete", help=f"Delete {noun.name}s, by name or id.")(_in_domain(noun, run))
+    group.command("delete", help=f"Delete {noun.plural}, by name or id.")(_in_domain(noun, run))
 
 
 def delete_all(noun: Noun, names: tuple[str, ...], identify: Callable[[Api, Noun, str], str] = find_id) -> None:
@@ -240,7 +240,7 @@ def delete_all(noun: Noun, names: tuple[str, ...], identify: Callable[[Api, Noun
             failed.append(name)
             click.echo(f"nebulactl: {name}: {error.message}", err=True)
     if failed:
-        raise BadRequest(f"{len(failed)} of {len(names)} {noun.name}s could not be deleted.")
+        raise BadRequest(f"{len(failed)} of {len(names)} {noun.plural} could not be deleted.")
 
 
 def _help(text: str, example: str) -> str:

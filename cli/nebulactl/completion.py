@@ -32,7 +32,7 @@ _PATIENCE_S = 1.0
 def names(ctx: click.Context, nouns: Sequence[Noun]) -> list[str]:
     """The names of all resources of these kinds; of one kind alone the id where one has no name."""
     found = [
-        str(resource.get(noun.name_attribute) or (resource.get("id") if len(nouns) == 1 else ""))
+        str(resource.get(noun.known_by) or (resource.get("id") if len(nouns) == 1 else ""))
         for noun, resource in _resources(ctx, nouns)
     ]
     return sorted(set(filter(None, found)))

@@ -5,7 +5,6 @@ Pure. A declaration is imported when it is first asked for: a call needs that of
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,9 +15,9 @@ _UPPER = {"dhcp", "dns", "id", "ip", "mac", "mtu", "url"}
 
 def resource(declared: str) -> Resource[Any]:
     """``network:NETWORK`` is ``nebula.model.network.NETWORK``."""
-    module, _, name = declared.partition(":")
-    found: Resource[Any] = getattr(importlib.import_module(f"nebula.model.{module}"), name)
-    return found
+    from nebula.model import registry
+
+    return registry.declared(declared)
 
 
 def title(resource: Resource[Any], name: str) -> str:

@@ -18,12 +18,12 @@ _ID_CHARACTERS = frozenset(string.hexdigits + "-")
 
 def item_path(noun: Noun, identifier: str) -> str:
     """``/networks/<id>``, whatever characters the id has."""
-    return f"{noun.path}/{quote(identifier, safe='')}"
+    return f"{noun.route}/{quote(identifier, safe='')}"
 
 
 def list_resources(api: Api, noun: Noun, query: Query | None = None, *, most: int | None = None) -> list[JsonObject]:
     """All (or the first ``most``) that the caller may see and the query (the API's filters) lets through, by pages."""
-    path = f"{noun.path}/detail" if noun.service == COMPUTE else noun.path
+    path = f"{noun.route}/detail" if noun.service == COMPUTE else noun.route
     asked: Query | None = dict(query or {})
     found: list[JsonObject] = []
     while asked is not None and (most is None or len(found) < most):
@@ -50,7 +50,7 @@ def find(api: Api, noun: Noun, name_or_id: str, *, domain: str | None = None) ->
 
     Raises NotFound, or BadRequest where several bear the name.
     """
-    if looks_like_id(name_or_id) or (noun.path, name_or_id) == ("/domains", "default"):  # the one id that is a word
+    if looks_like_id(name_or_id) or (noun.route, name_or_id) == ("/domains", "default"):  # the one id that is a word
         try:
             return as_object(api.get(noun.service, item_path(noun, name_or_id)).get(noun.item_key))
         except NotFound:
@@ -58,16 +58,16 @@ def find(api: Api, noun: Noun, name_or_id: str, *, domain: str | None = None) ->
     found: list[JsonObject] = []
     if name_or_id:
         # Nova reads ?name= as a pattern, so equality is checked here too.
-        query = {noun.name_attribute: [name_or_id]}
+        query = {noun.known_by: [name_or_id]}
         if domain is not None:
             query["domain_id"] = [find_id(api, DOMAIN, domain)]
         found = list_resources(api, noun, query)
-        found = [resource for resource in found if resource.get(noun.name_attribute) == name_or_id]
+        found = [resource for resource in found if resource.get(noun.known_by) == name_or_id]
     if not found:
-        raise NotFound(f"No {noun.name} has the name or id {name_or_id!r}.")
+        raise NotFound(f"No {noun.words} has the name or id {name_or_id!r}.")
     if len(found) > 1:
         ids = ", ".join(str(resource.get("id")) for resource in found)
-        raise BadRequest(f"{len(found)} {noun.name}s are called {name_or_id!r}; give the id of the one: {ids}.")
+        raise BadRequest(f"{len(found)} {noun.plural} are called {name_or_id!r}; give the id of the one: {ids}.")
     return found[0]
 
 

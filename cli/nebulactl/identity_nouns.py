@@ -10,20 +10,16 @@ def _plain(names: str) -> tuple[Column, ...]:
     return tuple(Column(name, name) for name in names.split())
 
 
-GROUP = Noun(in_domain=True, name="group", path="/groups", service=IDENTITY, declared="identity:GROUP")
+GROUP = Noun(in_domain=True, declared="identity:GROUP")
 
-SERVICE = Noun(name="service", path="/services", service=IDENTITY, declared="identity:SERVICE")
+SERVICE = Noun(declared="identity:SERVICE")
 
 REGION = Noun(
-    name="region",
-    path="/regions",
-    service=IDENTITY,
     declared="identity:REGION",
     renamed={"id": "region", "parent_region_id": "parent_region"},
-    name_attribute="id",
 )
 
-ENDPOINT = Noun(name="endpoint", path="/endpoints", service=IDENTITY, declared="identity:ENDPOINT")
+ENDPOINT = Noun(declared="identity:ENDPOINT")
 
 _APPLICATION_CREDENTIAL = titled(
     ID="id",
@@ -72,28 +68,15 @@ CREDENTIAL = Noun(
 )
 
 LIMIT = Noun(
-    name="limit",
-    path="/limits",
-    service=IDENTITY,
     declared="identity:LIMIT",
     unknown=frozenset({"domain_id"}),
-    name_attribute="id",
 )
 
 REGISTERED_LIMIT = Noun(
-    name="registered limit",
-    key="registered_limit",
-    path="/registered_limits",
-    service=IDENTITY,
     declared="identity:REGISTERED_LIMIT",
-    name_attribute="id",
 )
 
 POLICY = Noun(
-    name="policy",
-    path="/policies",
-    service=IDENTITY,
     declared="identity:POLICY",
     renamed={"blob": "rules"},
-    name_attribute="id",
 )

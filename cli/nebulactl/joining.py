@@ -68,7 +68,7 @@ def create_token(output: Output, host: str | None, lifetime: int, description: s
     body: JsonObject = {"lifetime_s": lifetime, "description": description}
     if host is not None:
         body["host"] = host
-    made = as_object(api().post(NEBULA, TOKEN.path, body).get("join_token"))
+    made = as_object(api().post(NEBULA, TOKEN.route, body).get("join_token"))
     output.resource(TOKEN, made)
     if output.format == "table":
         click.echo(f"On the node, as root:  nebula-agent join {made.get('url')} {made.get('token')}", err=True)
@@ -78,7 +78,7 @@ def create_token(output: Output, host: str | None, lifetime: int, description: s
 @lists
 def list_tokens(output: Output) -> None:
     """List the tokens: unused, used (by whom), expired. A token is forgotten a week after its time."""
-    output.resources(TOKEN, as_objects(api().get(NEBULA, TOKEN.path).get("join_tokens")), TOKEN.columns)
+    output.resources(TOKEN, as_objects(api().get(NEBULA, TOKEN.route).get("join_tokens")), TOKEN.columns)
 
 
 @token.command("delete")
@@ -87,7 +87,7 @@ def list_tokens(output: Output) -> None:
 def delete_token(identities: tuple[str, ...]) -> None:
     """Delete tokens: who has one can no longer join by it."""
     for identity in identities:
-        api().delete(NEBULA, f"{TOKEN.path}/{identity}")
+        api().delete(NEBULA, f"{TOKEN.route}/{identity}")
 
 
 @click.command()

@@ -64,7 +64,7 @@ COMMANDS: dict[str, str] = {
     "bench": "Measurements on this machine.",
     "completion": "Print the completion script of a shell.",
 }
-"""Each is a module of ``nebulactl.commands`` with the command of the same name in it."""
+"""Each is a module of ``nebulactl.commands`` with the command of the same name in it; what else is declared follows."""
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -91,6 +91,7 @@ def _os_options(command: click.Command) -> click.Command:
 @click.group(
     cls=Deferred,
     deferred=COMMANDS,
+    completed=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Without OS_* variables the running lab is meant (NEBULA_LAB, else 'nebula').",
 )

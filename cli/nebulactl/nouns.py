@@ -9,11 +9,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nebulactl import declared
 from nebulactl.api import COMPUTE, IDENTITY, NETWORK, Json
+
+if TYPE_CHECKING:
+    from nebula.model.attribute import Resource
 
 
 class Form(enum.Enum):
@@ -46,15 +50,17 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Noun(msgspec.Struct, frozen=True, dict=True):
-    """A kind of resource. ``path`` is under the service's version; its name is the JSON key of the collection.
+    """A kind of resource.
 
-    ``declared``: its declaration, ``network:NETWORK`` in ``nebula.model``, from which columns, fields and (but for
-    identity's, whose words are the client's own) plain options follow. Then ``shown`` are fields beside the declared
-    ones, which the client prints though nothing here has them; ``renamed`` are titles of fields by attribute,
-    ``placed`` what some are sorted by instead of their titles, and ``unknown`` are attributes that the client does not
-    know.
+    ``declared``: its declaration, ``network:NETWORK`` in ``nebula.model``, which is imported when it is first asked
+    for. From it follow its words and place in the API, columns, fields and (but for identity's, whose words are the
+    client's own) plain options. Then ``shown`` are fields beside the declared ones, which the client prints though
+    nothing here has them; ``renamed`` are titles of fields by attribute, ``placed`` what some are sorted by instead of
+    their titles, and ``unknown`` are attributes that the client does not know.
 
-    Without a declaration ``shown`` are the fields and ``listed`` a list's columns; ``listed_more`` those of ``--long``.
+    Without a declaration ``name`` is the word for it, ``path`` its place under the service's version, whose last part
+    is the JSON key of the collection, ``key`` (if not ``name``) the key of one, ``shown`` are the fields and ``listed``
+    a list's columns; ``listed_more`` are those of ``--long``. What is given here goes before the declaration.
 
     ``open_ended`` nouns show attributes beyond their fields too (the client's way with unknown ones), except the
     ``hidden``. ``forms`` go by attribute, or by title where a list and ``show`` differ; ``absent`` are values of what
@@ -62,10 +68,10 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     a domain only.
     """
 
-    name: str
-    path: str
-    service: str
     declared: str = ""
+    name: str = ""
+    path: str = ""
+    service: str = ""
     listed: tuple[Column, ...] = ()
     listed_more: tuple[Column, ...] = ()
     shown: tuple[Column, ...] = ()
@@ -78,18 +84,53 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     forms: Mapping[str, Form] = {}
     absent: Mapping[str, Json] = {}
     key: str = ""
-    name_attribute: str = "name"
+    name_attribute: str = ""
     in_domain: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.service:
+            of_identity = self.declared.startswith("identity:")
+            msgspec.structs.force_setattr(self, "service", IDENTITY if of_identity else NETWORK)
+
+    @property
+    def words(self) -> str:
+        """People's for one."""
+        return self.name or self._resource.words
+
+    @property
+    def one(self) -> str:
+        """With its article: an RBAC policy."""
+        return f"an {self.words}" if self.words[0] in "aeioER" else f"a {self.words}"
+
+    @property
+    def plural(self) -> str:
+        """People's for several."""
+        return f"{self.words[:-1]}ies" if self.words.endswith("y") else f"{self.words}s"
+
+    @property
+    def route(self) -> str:
+        """Its path under the service's version."""
+        return self.path or self._resource.path
 
     @property
     def item_key(self) -> str:
         """The JSON key around one resource."""
-        return self.key or self.name
+        return self.key or (self._resource.singular if self.declared else self.name)
 
     @property
     def list_key(self) -> str:
         """The JSON key around several."""
-        return self.path.rpartition("/")[2].replace("-", "_")
+        return self.route.rpartition("/")[2].replace("-", "_")
+
+    @property
+    def known_by(self) -> str:
+        """The attribute by which people name one."""
+        nameless = self.declared and "name" not in self._resource.attributes
+        return self.name_attribute or ("id" if nameless else "name")
+
+    @property
+    def _resource(self) -> Resource[Any]:
+        return declared.resource(self.declared)
 
     @property
     def has_plain_options(self) -> bool:
@@ -99,12 +140,12 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """Those of a list."""
-        return self.listed or self._columns(declared.resource(self.declared).listed)
+        return self.listed or self._columns(self._resource.listed)
 
     @cached_property
     def columns_long(self) -> tuple[Column, ...]:
         """Those of a list with ``--long``."""
-        columns = self.listed or self._columns(declared.resource(self.declared).listed_long)
+        columns = self.listed or self._columns(self._resource.listed_long)
         return columns + self.listed_more
 
     @cached_property
@@ -112,7 +153,7 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
         """Those of one resource."""
         if not self.declared:
             return self.shown
-        resource = declared.resource(self.declared)
+        resource = self._resource
         if resource.shown:
             return tuple(Column(self.renamed.get(name, name), name) for name in resource.shown)
         sent = (a.name for a in resource.attributes.values() if a.attribute.sent)
@@ -120,7 +161,7 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
         return tuple(sorted((*known, *self.shown), key=lambda column: self.placed.get(column.attribute, column.title)))
 
     def _columns(self, names: Iterable[str]) -> tuple[Column, ...]:
-        resource = declared.resource(self.declared)
+        resource = self._resource
         return tuple(Column(declared.title(resource, name), name, name in self.optional) for name in names)
 
     def form(self, column: Column) -> Form:
@@ -140,9 +181,6 @@ def named(names: str, **renamed: str) -> tuple[Column, ...]:
 
 
 NETWORK_NOUN = Noun(
-    name="network",
-    path="/networks",
-    service=NETWORK,
     declared="network:NETWORK",
     shown=named("pvlan segments", is_vlan_qinq="vlan_qinq", is_vlan_transparent="vlan_transparent"),
     hidden=frozenset({"tenant_id"}),
@@ -158,9 +196,6 @@ NETWORK_NOUN = Noun(
 )
 
 SUBNET = Noun(
-    name="subnet",
-    path="/subnets",
-    service=NETWORK,
     declared="subnet:SUBNET",
     shown=named("segment_id"),
     hidden=frozenset({"tenant_id", "prefixlen", "use_default_subnetpool"}),
@@ -175,9 +210,6 @@ SUBNET = Noun(
 )
 
 PORT = Noun(
-    name="port",
-    path="/ports",
-    service=NETWORK,
     declared="port:PORT",
     listed_more=titled(Trunk_subports="trunk_details"),
     shown=named(
@@ -210,9 +242,6 @@ PORT = Noun(
 )
 
 ROUTER = Noun(
-    name="router",
-    path="/routers",
-    service=NETWORK,
     declared="router:ROUTER",
     shown=named("enable_ndp_proxy"),
     unknown=frozenset({"distributed", "ha"}),
@@ -269,13 +298,10 @@ INSTANCE = Noun(
     forms={"addresses": Form.ADDRESSES},
 )
 
-DOMAIN = Noun(name="domain", path="/domains", service=IDENTITY, declared="identity:DOMAIN")
+DOMAIN = Noun(declared="identity:DOMAIN")
 
 PROJECT = Noun(
     in_domain=True,
-    name="project",
-    path="/projects",
-    service=IDENTITY,
     declared="identity:PROJECT",
     hidden=frozenset({"links"}),
     open_ended=True,
@@ -283,11 +309,8 @@ PROJECT = Noun(
 
 USER = Noun(
     in_domain=True,
-    name="user",
-    path="/users",
-    service=IDENTITY,
     declared="identity:USER",
     absent={"options": {}},
 )
 
-ROLE = Noun(in_domain=True, name="role", path="/roles", service=IDENTITY, declared="identity:ROLE")
+ROLE = Noun(in_domain=True, declared="identity:ROLE")

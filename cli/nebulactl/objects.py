@@ -75,4 +75,4 @@ class Names:
             found = as_object(self._cloud.get(noun.service, item_path(noun, identity)).get(noun.item_key))
         except NebulaError:
             return ""
-        return str(found.get(noun.name_attribute) or "")
+        return str(found.get(noun.known_by) or "")

@@ -6,32 +6,20 @@ Pure. ``special`` settings take the place of the made ones of the same attribute
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
+from nebula.model import accept
 from nebulactl import declared
+from nebulactl.api import JsonObject
 from nebulactl.common_settings import EXTRA, TAG, TAGS
-from nebulactl.nouns import NETWORK_NOUN, PORT, PROJECT, ROUTER, SUBNET, Noun
+from nebulactl.nouns import PROJECT, Noun
 from nebulactl.options import Setting
-from nebulactl.pool_nouns import ADDRESS_SCOPE, QOS_POLICY, SUBNET_POOL
-from nebulactl.security_nouns import ADDRESS_GROUP, SECURITY_GROUP
 
 if TYPE_CHECKING:
     from nebula.model.attribute import BoundAttribute
-
-_BY_TABLE = {
-    "address_groups": ADDRESS_GROUP,
-    "address_scopes": ADDRESS_SCOPE,
-    "networks": NETWORK_NOUN,
-    "ports": PORT,
-    "qos_policies": QOS_POLICY,
-    "routers": ROUTER,
-    "security_groups": SECURITY_GROUP,
-    "subnet_pools": SUBNET_POOL,
-    "subnets": SUBNET,
-}
 
 
 def of_create(noun: Noun, special: Iterable[Setting] = (), without: str = "") -> list[Setting]:
@@ -47,11 +35,16 @@ def of_set(noun: Noun, special: Iterable[Setting] = (), without: str = "") -> li
     return _with([*found, *_tags(noun), EXTRA], special)
 
 
-def of_list(noun: Noun, names: str, special: Iterable[Setting] = ()) -> list[Setting]:
-    """Filters by these attributes."""
-    known = {a.name: a for a in _attributes(noun)}
-    found = [_filter(known[name]) for name in names.split() if name != "tags"]
-    return _with([*found, *(TAGS if "tags" in names.split() else ())], special)
+def of_list(noun: Noun, special: Iterable[Setting] = ()) -> list[Setting]:
+    """The filters that are asked for."""
+    resource = declared.resource(noun.declared)
+    found = [_filter(resource.attributes[name]) for name in resource.asked if name != "tags"]
+    return _with([*found, *(TAGS if "tags" in resource.asked else ())], special)
+
+
+def usual(noun: Noun) -> JsonObject:
+    """What is sent of a new one where nothing is said."""
+    return {a.name: a.attribute.usual for a in _attributes(noun) if a.attribute.usual is not None}
 
 
 def of_attribute(noun: Noun, name: str) -> Setting:
@@ -68,17 +61,28 @@ def _tags(noun: Noun) -> list[Setting]:
 
 
 def _made(bound: BoundAttribute) -> Setting:
-    noun = PROJECT if bound.name == "project_id" else _BY_TABLE.get(bound.attribute.refers_to)
-    about = bound.attribute.about
+    about, other = bound.attribute.about, bound.attribute.refers_to
+    noun = PROJECT if bound.name == "project_id" else Noun(declared=other) if other else None
+    if noun is not None:
+        about = f"{about.removesuffix('.')} (name or id)."
+    elif bound.attribute.usual is not None:
+        about = f"{about} {bound.attribute.usual} by default."
     return Setting(
         flag=declared.flag(bound),
         attribute=bound.name,
-        help=f"{about.removesuffix('.')} (name or id)." if noun is not None else about,
-        type=click.INT if bound.type is int else None,
+        help=about,
+        type=_type(bound),
         noun=noun,
         many=bound.type is tuple,
-        required=bound.attribute.required,
+        required=bound.attribute.required and bound.attribute.usual is None,
     )
+
+
+def _type(bound: BoundAttribute) -> click.ParamType[Any] | None:
+    accepted = bound.attribute.accept
+    if isinstance(accepted, accept.choice):
+        return click.Choice(accepted.allowed)
+    return click.INT if bound.type is int else None
 
 
 def _clearable(bound: BoundAttribute) -> Setting:

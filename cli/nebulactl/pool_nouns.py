@@ -6,37 +6,18 @@ from nebulactl.api import NETWORK
 from nebulactl.nouns import Form, Noun, named, titled
 
 SUBNET_POOL = Noun(
-    name="subnet pool",
-    key="subnetpool",
-    path="/subnetpools",
-    service=NETWORK,
     declared="subnet_pool:SUBNET_POOL",
     forms={"prefixes": Form.SORTED_LIST, "tags": Form.SORTED_LIST},
 )
 
-ADDRESS_SCOPE = Noun(
-    name="address scope",
-    key="address_scope",
-    path="/address-scopes",
-    service=NETWORK,
-    declared="address_scope:ADDRESS_SCOPE",
-)
+ADDRESS_SCOPE = Noun(declared="address_scope:ADDRESS_SCOPE")
 
 RBAC = Noun(
-    name="RBAC policy",
-    key="rbac_policy",
-    path="/rbac-policies",
-    service=NETWORK,
     declared="rbac:RBAC_POLICY",
     renamed={"target_tenant": "target_project_id"},
-    name_attribute="id",
 )
 
 QOS_POLICY = Noun(
-    name="QoS policy",
-    key="policy",
-    path="/qos/policies",
-    service=NETWORK,
     declared="qos:QOS_POLICY",
     forms={"rules": Form.RULES_OF_QOS},
 )

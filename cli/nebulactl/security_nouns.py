@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from nebulactl.api import NETWORK
 from nebulactl.nouns import Form, Noun, named, titled
 
 SECURITY_GROUP = Noun(
-    name="security group",
-    key="security_group",
-    path="/security-groups",
-    service=NETWORK,
     declared="security_group:SECURITY_GROUP",
     renamed={"shared": "is_shared", "security_group_rules": "rules"},
     hidden=frozenset({"tenant_id"}),
@@ -19,10 +14,6 @@ SECURITY_GROUP = Noun(
 )
 
 RULE = Noun(
-    name="security group rule",
-    key="security_group_rule",
-    path="/security-group-rules",
-    service=NETWORK,
     declared="security_group:SECURITY_GROUP_RULE",
     listed=titled(
         ID="id",
@@ -44,18 +35,10 @@ RULE_LIST_ALL = RULE.listed + titled(Security_Group="security_group_id")
 """Without a group in the command, the list says which each is of."""
 
 ADDRESS_GROUP = Noun(
-    name="address group",
-    key="address_group",
-    path="/address-groups",
-    service=NETWORK,
     declared="security_group:ADDRESS_GROUP",
 )
 
 FLOATING_IP = Noun(
-    name="floating IP",
-    key="floatingip",
-    path="/floatingips",
-    service=NETWORK,
     declared="floating_ip:FLOATING_IP",
     shown=named("subnet_id", name="floating_ip_address"),
     unknown=frozenset({"port_forwardings", "qos_network_policy_id"}),
@@ -68,10 +51,6 @@ FLOATING_IP = Noun(
 _SPANS = ("external_first", "external_last", "internal_first", "internal_last")
 
 FORWARDING = Noun(
-    name="port forwarding",
-    key="port_forwarding",
-    path="/floatingips",
-    service=NETWORK,
     declared="floating_ip:PORT_FORWARDING",
     shown=named("name"),
     hidden=frozenset({"created_at", "floating_ip_id", "project_id", "revision_number", "tags", "updated_at", *_SPANS}),
@@ -80,4 +59,4 @@ FORWARDING = Noun(
 
 def forwardings_of(floating_ip_id: str) -> Noun:
     """The forwardings of one floating IP."""
-    return msgspec.structs.replace(FORWARDING, path=f"{FLOATING_IP.path}/{floating_ip_id}/port_forwardings")
+    return msgspec.structs.replace(FORWARDING, path=f"{FLOATING_IP.route}/{floating_ip_id}/port_forwardings")

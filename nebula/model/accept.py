@@ -9,7 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 Accept = Callable[[object], object]
 """From JSON to the attribute's value; raises ``ValueError`` with neutron-lib's words for what is wrong."""
@@ -103,17 +105,17 @@ def integer(first: int, last: int) -> Accept:
     return accept
 
 
-def choice(allowed: Collection[object]) -> Accept:
+class choice(msgspec.Struct, frozen=True):
     """One of a few values."""
 
-    def accept(value: object) -> object:
+    allowed: Sequence[object]
+
+    def __call__(self, value: object) -> object:
         number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 9 else value
         for candidate in (value, number):
-            if not isinstance(candidate, bool | list | dict) and candidate in allowed:
+            if not isinstance(candidate, bool | list | dict) and candidate in self.allowed:
                 return candidate
-        raise ValueError(f"'{shown(value)}' is not in {list(allowed)}")
-
-    return accept
+        raise ValueError(f"'{shown(value)}' is not in {list(self.allowed)}")
 
 
 def identifier(value: object) -> object:

@@ -12,7 +12,7 @@ from nebula.model.standard import Shared, Standard, fixed
 class AddressScope(Standard, frozen=True, kw_only=True):
     """The pools of one IP version that share no address."""
 
-    ip_version: Annotated[int, fixed(accept.choice((4, 6)), "4 or 6.", required=True)]
+    ip_version: Annotated[int, fixed(accept.choice((4, 6)), "4 or 6.", required=True, usual=4)]
     shared: Annotated[bool, Shared] = False
 
 
@@ -24,4 +24,5 @@ ADDRESS_SCOPE = describe(
         "address-scope", "Address scope", "Pools that share no address, and what follows for networks."
     ),
     listed="id name ip_version shared project_id",
+    asked="name ip_version shared project_id",
 )

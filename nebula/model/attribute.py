@@ -42,7 +42,8 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     this row when that one goes, in SQL's words (RESTRICT refuses it at once, NO ACTION when the statement ends).
 
     For people: ``about`` is one line of help; ``title`` its title in lists and ``flag`` its option
-    (``--enable/--disable``), both made from its name where they are empty.
+    (``--enable/--disable``), both made from its name where they are empty; ``usual`` is what nebulactl sends of what is
+    required, where nothing is said.
     """
 
     accept: Accept | None = None
@@ -64,6 +65,7 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     title: str = ""
     flag: str = ""
+    usual: str | int | None = None
 
 
 class BoundAttribute(msgspec.Struct, frozen=True):
@@ -78,6 +80,11 @@ class BoundAttribute(msgspec.Struct, frozen=True):
     default: object
     type: type
     optional: bool
+
+    @property
+    def is_filter(self) -> bool:
+        """Of lists, by a column of the record's own table."""
+        return self.attribute.filtered and self.attribute.stored
 
 
 class Extension(msgspec.Struct, frozen=True):
@@ -95,7 +102,8 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     ``limited``: there is a quota of how many a project may have. ``extension``: the one that it is of.
 
     ``listed`` is what people see in a list, ``listed_long`` where they ask for more, ``shown`` what they see of one, in
-    this order (empty: all that is sent). They may name what the answer has beside the declared attributes.
+    this order (empty: all that is sent). They may name what the answer has beside the declared attributes. ``asked``
+    are the attributes by which the openstack client can ask for a list, fewer than the API's filters.
     """
 
     record: type[R]
@@ -109,6 +117,7 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     listed: tuple[str, ...]
     listed_long: tuple[str, ...]
     shown: tuple[str, ...]
+    asked: tuple[str, ...]
     attributes: Mapping[str, BoundAttribute]
 
     @property
@@ -203,11 +212,13 @@ def describe(
     listed: str = "",
     listed_long: str = "",
     shown: str = "",
+    asked: str = "",
 ) -> Resource[R]:
     """Read the declaration of ``record``; raises ``TypeError`` where a field has no ``Attribute``.
 
     ``words``, ``path`` and ``table`` are made of ``singular`` and ``plural`` where they are empty. ``listed``,
-    ``listed_long``, ``shown``: API names.
+    ``listed_long``, ``shown``, ``asked``: API names; a list is asked for by the project and what it shows, where
+    nothing else is said.
     """
     hints: dict[str, Any] = get_type_hints(record, include_extras=True)
     bound = {}
@@ -234,6 +245,7 @@ def describe(
         short,
         long,
         tuple(shown.split()),
+        tuple(asked.split()) or tuple(n for n in (*short, "project_id") if n in bound and bound[n].is_filter),
         bound,
     )
 

@@ -132,6 +132,7 @@ FLOATING_IP = describe(
     listed="id floating_ip_address fixed_ip_address port_id floating_network_id project_id",
     listed_long="id floating_ip_address fixed_ip_address port_id floating_network_id project_id router_id status "
     "description tags dns_name dns_domain",
+    asked="fixed_ip_address floating_ip_address status project_id tags",
 )
 PORT_FORWARDING = describe(
     PortForwarding,

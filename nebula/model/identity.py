@@ -251,6 +251,7 @@ REGISTERED_LIMIT = describe(
     RegisteredLimit,
     "registered_limit",
     "registered_limits",
+    path="/registered_limits",
     listed="id service_id resource_name default_limit description region_id",
 )
 LIMIT = describe(

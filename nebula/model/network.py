@@ -91,4 +91,6 @@ NETWORK = describe(
     listed="id name subnets",
     listed_long="id name status project_id admin_state_up shared subnets provider:network_type router:external "
     "availability_zones tags",
+    asked="router:external name admin_state_up project_id shared status provider:network_type "
+    "provider:physical_network provider:segmentation_id tags",
 )

@@ -167,4 +167,5 @@ PORT = describe(
     limited=True,
     listed="id name mac_address fixed_ips status",
     listed_long="id name mac_address fixed_ips status security_groups device_owner tags",
+    asked="network_id device_owner binding:host_id mac_address name status project_id tags",
 )

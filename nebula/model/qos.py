@@ -86,6 +86,7 @@ QOS_POLICY = describe(
         "qos", "Quality of Service", "Policies with rules for ports, networks, floating IPs and gateways."
     ),
     listed="id name shared is_default project_id",
+    asked="project_id shared",
 )
 
 

@@ -54,4 +54,5 @@ RBAC_POLICY = describe(
     extension=Extension("rbac-policies", "RBAC Policies", "Objects can be shared with projects, or with all."),
     listed="id object_type object_id",
     listed_long="id object_type object_id action",
+    asked="action",
 )

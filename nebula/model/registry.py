@@ -1,4 +1,4 @@
-"""The declarations of resources, found by looking through this package: a file with one in it is enough.
+"""The declarations of resources. Those of the network API are found by looking through this package: a file is enough.
 
 Pure but for the imports.
 """
@@ -13,6 +13,9 @@ import nebula.model
 from nebula.model.attribute import Resource
 from nebula.model.standard import Nameless
 
+_WITHOUT = frozenset({"accept", "attribute", "dhcp_option", "identity", "registry", "snapshot", "standard"})
+"""Files that have no resource of the network API: they need not be imported to know."""
+
 
 def declared(name: str) -> Resource[Any]:
     """``network:NETWORK`` is ``nebula.model.network.NETWORK``."""
@@ -22,15 +25,17 @@ def declared(name: str) -> Resource[Any]:
 
 
 def files() -> list[str]:
-    """The names of the package's modules."""
-    return [module.name for module in pkgutil.iter_modules(nebula.model.__path__)]
+    """The names of the package's modules in which resources of the network API are to be found."""
+    return [found.name for found in pkgutil.iter_modules(nebula.model.__path__) if found.name not in _WITHOUT]
+
+
+def of_file(file: str) -> dict[str, Resource[Any]]:
+    """Those of the network API that a module has, by the names of its variables."""
+    variables = vars(importlib.import_module(f"nebula.model.{file}"))
+    resources = {name: value for name, value in variables.items() if isinstance(value, Resource)}
+    return {name: resource for name, resource in resources.items() if issubclass(resource.record, Nameless)}
 
 
 def of_network() -> list[Resource[Any]]:
     """All of the network API, by the names of their files and in their order there."""
-    found = {}
-    for file in files():
-        for value in vars(importlib.import_module(f"nebula.model.{file}")).values():
-            if isinstance(value, Resource) and issubclass(value.record, Nameless):
-                found[value.table] = value
-    return list(found.values())
+    return list({found.table: found for file in files() for found in of_file(file).values()}.values())

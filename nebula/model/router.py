@@ -98,4 +98,5 @@ ROUTER = describe(
     listed="id name status admin_state_up project_id distributed ha",
     listed_long="id name status admin_state_up project_id distributed ha routes external_gateway_info "
     "availability_zones tags",
+    asked="name admin_state_up project_id tags",
 )

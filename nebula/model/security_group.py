@@ -168,6 +168,7 @@ SECURITY_GROUP = describe(
     limited=True,
     extension=Extension("security-group", "security-group", "Security groups: what a port lets in and out."),
     listed="id name description project_id tags shared",
+    asked="project_id shared tags",
 )
 SECURITY_GROUP_RULE = describe(
     SecurityGroupRule,
@@ -185,4 +186,5 @@ ADDRESS_GROUP = describe(
         "address-group", "Address group", "Named sets of addresses that rules of security groups can name."
     ),
     listed="id name description project_id addresses",
+    asked="name project_id",
 )

@@ -138,4 +138,5 @@ SUBNET = describe(
     listed="id name network_id cidr",
     listed_long="id name network_id cidr project_id enable_dhcp dns_nameservers allocation_pools host_routes "
     "ip_version gateway_ip service_types tags",
+    asked="network_id name cidr enable_dhcp ip_version gateway_ip subnetpool_id project_id tags",
 )

@@ -77,4 +77,5 @@ SUBNET_POOL = describe(
     extension=Extension("subnet_allocation", "Subnet Allocation", "Enables allocation of subnets from a subnet pool."),
     listed="id name prefixes",
     listed_long="id name prefixes default_prefixlen address_scope_id is_default shared tags",
+    asked="name address_scope_id is_default shared project_id tags",
 )

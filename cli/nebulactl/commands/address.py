@@ -1,26 +1,17 @@
-"""``nebulactl address group`` and ``address scope``. Effects: through the verbs of ``actions``."""
+"""``nebulactl address group``; ``address scope`` is as declared. Effects: through the verbs of ``actions``."""
 
 from __future__ import annotations
 
 import click
-import msgspec
 
-from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
+from nebulactl.actions import add_create, add_delete, add_list, add_show
 from nebulactl.find import find_id, item_path
 from nebulactl.invocation import api
 from nebulactl.options import Given, changes, names_of, settings
 from nebulactl.plain_settings import of_attribute, of_set
-from nebulactl.pool_nouns import ADDRESS_SCOPE
 from nebulactl.security_nouns import ADDRESS_GROUP
 
 _ADDRESS = of_attribute(ADDRESS_GROUP, "addresses")
-_VERSION = msgspec.structs.replace(
-    of_attribute(ADDRESS_SCOPE, "ip_version"),
-    type=click.Choice(["4", "6"]),
-    convert=lambda _api, value: int(value),
-    required=False,
-    help="4 (default) or 6.",
-)
 
 
 @click.group()
@@ -34,7 +25,7 @@ def group() -> None:
 
 
 add_create(group, ADDRESS_GROUP, example="nebulactl address group create office --address 192.0.2.0/24")
-add_list(group, ADDRESS_GROUP, names="name project_id")
+add_list(group, ADDRESS_GROUP)
 add_show(group, ADDRESS_GROUP)
 add_delete(group, ADDRESS_GROUP)
 
@@ -67,21 +58,3 @@ def _change(name: str, given: Given, action: str) -> None:
         api().put(ADDRESS_GROUP.service, path, {ADDRESS_GROUP.item_key: attributes})
     if addresses:
         api().put(ADDRESS_GROUP.service, f"{path}/{action}", {ADDRESS_GROUP.item_key: {"addresses": addresses}})
-
-
-@address.group("scope")
-def scope() -> None:
-    """Address scopes: subnet pools that share no address."""
-
-
-add_create(
-    scope,
-    ADDRESS_SCOPE,
-    _VERSION,
-    example="nebulactl address scope create campus",
-    complete=lambda attributes: {"ip_version": 4, **attributes},
-)
-add_list(scope, ADDRESS_SCOPE, _VERSION, names="name project_id shared")
-add_show(scope, ADDRESS_SCOPE)
-add_set(scope, ADDRESS_SCOPE)
-add_delete(scope, ADDRESS_SCOPE)

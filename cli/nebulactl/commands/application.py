@@ -46,7 +46,7 @@ def credential() -> None:
 
 def _of(user_id: str) -> Noun:
     return msgspec.structs.replace(
-        APPLICATION_CREDENTIAL, path=f"{item_path(USER, user_id)}{APPLICATION_CREDENTIAL.path}"
+        APPLICATION_CREDENTIAL, path=f"{item_path(USER, user_id)}{APPLICATION_CREDENTIAL.route}"
     )
 
 

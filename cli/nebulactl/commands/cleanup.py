@@ -114,7 +114,7 @@ def _goes_with_network(port: JsonObject, servers: set[str]) -> bool:
 
 def _row(kind: str, item: JsonObject) -> tuple[Cell, ...]:
     title, noun = _NOUNS[kind]
-    return cell(title), cell(item["id"]), cell(item.get(noun.name_attribute))
+    return cell(title), cell(item["id"]), cell(item.get(noun.known_by))
 
 
 def _before(created: datetime.datetime | None, updated: datetime.datetime | None) -> Fits:

@@ -54,7 +54,7 @@ def create_credentials(
     """
     noun = _of(user, user_domain)
     project_id = api().grant.project_id if project is None else find_id(api(), PROJECT, project, domain=project_domain)
-    made = api().post(noun.service, noun.path, {"tenant_id": project_id})
+    made = api().post(noun.service, noun.route, {"tenant_id": project_id})
     output.resource(noun, as_object(made.get(noun.item_key)))
 
 
@@ -64,7 +64,7 @@ def create_credentials(
 def list_credentials(output: Output, user: str | None, user_domain: str | None) -> None:
     """List access keys and secrets."""
     noun = _of(user, user_domain)
-    found = as_objects(api().get(noun.service, noun.path).get("credentials"))
+    found = as_objects(api().get(noun.service, noun.route).get("credentials"))
     output.resources(noun, found, noun.columns)
 
 

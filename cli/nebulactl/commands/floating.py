@@ -59,7 +59,6 @@ add_list(
     FLOATING_IP,
     *(_several(of_attribute(FLOATING_IP, name)) for name in ("floating_network_id", "port_id", "router_id")),
     STATUS,
-    names="fixed_ip_address floating_ip_address status project_id tags",
 )
 add_show(ip, FLOATING_IP)
 add_set(ip, FLOATING_IP, _ROUTER, example="nebulactl floating ip set 203.0.113.5 --port web0")

@@ -116,6 +116,6 @@ def contains_user(name: str, paths: dict[str, str]) -> None:
 @lists
 def list_groups(output: Output, given: Given, user: str | None, user_domain: str | None, long: bool) -> None:
     """List groups."""
-    path = GROUP.path if user is None else f"/users/{find_id(api(), USER, user, domain=user_domain)}/groups"
+    path = GROUP.route if user is None else f"/users/{find_id(api(), USER, user, domain=user_domain)}/groups"
     found = list_resources(api(), msgspec.structs.replace(GROUP, path=path), given.query)
     output.resources(GROUP, found, GROUP.columns_long if long else GROUP.columns)

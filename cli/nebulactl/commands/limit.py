@@ -29,7 +29,7 @@ def _needed(setting: Setting) -> Setting:
 
 def _create(noun: Noun, attributes: JsonObject) -> JsonObject:
     """The API takes several at a time."""
-    made = as_objects(api().post(noun.service, noun.path, {noun.list_key: [attributes]}).get(noun.list_key))
+    made = as_objects(api().post(noun.service, noun.route, {noun.list_key: [attributes]}).get(noun.list_key))
     return made[0] if made else {}
 
 

@@ -36,8 +36,6 @@ add_list(
     network,
     NETWORK_NOUN,
     STATUS,
-    names="router:external name admin_state_up project_id shared status provider:network_type "
-    "provider:physical_network provider:segmentation_id tags",
     on_agent="dhcp-networks",
     example="nebulactl network list --long\nnebulactl network list --external -f value -c ID",
 )

@@ -134,7 +134,6 @@ add_list(
         many=True,
         help="With such an address.",
     ),
-    names="network_id device_owner binding:host_id mac_address name status project_id tags",
     example="nebulactl port list --network nebula_net\nnebulactl port list --router nebula_router -f value -c ID",
 )
 add_show(port, PORT)

@@ -82,7 +82,7 @@ def list_projects(
     output: Output, given: Given, page: Page, *, user: str | None, my_projects: bool, sort: str | None, long: bool
 ) -> None:
     """List projects."""
-    query, path = {**given.query, **page.query}, PROJECT.path
+    query, path = {**given.query, **page.query}, PROJECT.route
     if my_projects:
         query, path = {}, f"{item_path(USER, api().grant.user_id)}/projects"
     elif user is not None:

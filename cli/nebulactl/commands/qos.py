@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
 from nebulactl.commands.qos_rule import rule
+from nebulactl.plain_verbs import plain_group
 from nebulactl.pool_nouns import QOS_POLICY
 
 
@@ -14,14 +14,5 @@ def qos() -> None:
     """Quality of service."""
 
 
-@qos.group("policy")
-def policy() -> None:
-    """QoS policies: sets of rules for networks, ports and floating IPs."""
-
-
-add_create(policy, QOS_POLICY, example="nebulactl network qos policy create gold")
-add_list(policy, QOS_POLICY, names="project_id shared")
-add_show(policy, QOS_POLICY)
-add_set(policy, QOS_POLICY)
-add_delete(policy, QOS_POLICY)
+qos.add_command(plain_group("policy", QOS_POLICY))
 qos.add_command(rule)

@@ -61,7 +61,7 @@ def create_rbac(output: Output, given: Given, name: str, kind: str, target_all_p
     output.resource(RBAC, made)
 
 
-add_list(rbac, RBAC, _TYPE, _TARGET, names="action")
+add_list(rbac, RBAC, _TYPE, _TARGET)
 add_show(rbac, RBAC)
 add_set(rbac, RBAC, _TARGET)
 add_delete(rbac, RBAC)

@@ -249,6 +249,6 @@ def _interfaces(cloud: Api, resource: JsonObject) -> JsonObject:
     return {"interfaces_info": [dict(item) for item in found]}
 
 
-add_list(router, ROUTER, names="name admin_state_up project_id tags", on_agent="l3-routers")
+add_list(router, ROUTER, on_agent="l3-routers")
 add_show(router, ROUTER, _interfaces)
 add_delete(router, ROUTER)

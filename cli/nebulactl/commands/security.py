@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset, create
+from nebulactl.actions import add_delete, add_show, create
 from nebulactl.api import Api, JsonObject
-from nebulactl.common_settings import OWNER, TAG_OUT
+from nebulactl.common_settings import OWNER
 from nebulactl.find import find_id, list_resources
 from nebulactl.invocation import api
 from nebulactl.options import Given, Page, Setting, changes, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
 from nebulactl.plain_settings import of_create
+from nebulactl.plain_verbs import add_plain
 from nebulactl.security_nouns import RULE, RULE_LIST_ALL, SECURITY_GROUP
 
 _ICMP = ("icmp", "icmpv6", "ipv6-icmp", "1", "58")
@@ -52,16 +53,7 @@ def rule() -> None:
     """Rules of security groups."""
 
 
-add_create(
-    group,
-    SECURITY_GROUP,
-    example="nebulactl security group create web --description 'what servers let in'",
-)
-add_list(group, SECURITY_GROUP, names="project_id shared tags")
-add_show(group, SECURITY_GROUP)
-add_set(group, SECURITY_GROUP)
-add_unset(group, SECURITY_GROUP, TAG_OUT, blank={})
-add_delete(group, SECURITY_GROUP)
+add_plain(group, SECURITY_GROUP, example="nebulactl security group create web --description 'what servers let in'")
 
 
 def _span(_api: Api, value: str) -> JsonObject:

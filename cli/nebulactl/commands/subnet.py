@@ -13,6 +13,7 @@ from nebulactl.invocation import api
 from nebulactl.nouns import NETWORK_NOUN, SUBNET
 from nebulactl.options import KeyValues, Setting, changes, names_of
 from nebulactl.plain_settings import of_attribute
+from nebulactl.plain_verbs import add_plain
 from nebulactl.pool_nouns import SUBNET_POOL
 
 
@@ -24,11 +25,7 @@ _GATEWAY = msgspec.structs.replace(
     of_attribute(SUBNET, "gateway_ip"), convert=_gateway, help="An address, 'auto' (the first one) or 'none'."
 )
 _VERSION = msgspec.structs.replace(
-    of_attribute(SUBNET, "ip_version"),
-    type=click.Choice(["4", "6"]),
-    convert=lambda _api, value: int(value),
-    required=False,
-    help="4 or 6; by default what the range is.",
+    of_attribute(SUBNET, "ip_version"), required=False, help="4 or 6; by default what the range is."
 )
 _POOL = Setting(
     flag="--allocation-pool",
@@ -88,7 +85,6 @@ add_list(
     _VERSION,
     _GATEWAY,
     _one(_SERVICE),
-    names="network_id name cidr enable_dhcp ip_version gateway_ip subnetpool_id project_id tags",
 )
 add_show(subnet, SUBNET)
 add_set(
@@ -111,16 +107,11 @@ def pool() -> None:
     """Subnet pools: where subnets get their range from."""
 
 
-add_create(
+add_plain(
     pool,
     SUBNET_POOL,
     example="nebulactl subnet pool create campus --pool-prefix 10.8.0.0/16 --default-prefix-length 24",
 )
-add_list(pool, SUBNET_POOL, names="name address_scope_id is_default shared project_id tags")
-add_show(pool, SUBNET_POOL)
-add_set(pool, SUBNET_POOL)
-add_unset(pool, SUBNET_POOL, TAG_OUT, blank={})
-add_delete(pool, SUBNET_POOL)
 
 
 @pool.group("add")

@@ -78,7 +78,7 @@ def list_users(output: Output, given: Given, page: Page, *, group: str | None, p
     if project is not None:
         found = _of_project(find_id(api(), PROJECT, project))
     else:
-        path = USER.path if group is None else f"{item_path(GROUP, find_id(api(), GROUP, group))}/users"
+        path = USER.route if group is None else f"{item_path(GROUP, find_id(api(), GROUP, group))}/users"
         found = list_resources(api(), msgspec.structs.replace(USER, path=path), query, most=page.most)
     output.resources(USER, found, USER.columns_long if long else USER.columns)
 

@@ -70,7 +70,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_list(resource: Resource[Any], filters: Sequence[str]) -> About:
     """``filters``: those that are no plain attribute."""
-    plain = [name for name, bound in resource.attributes.items() if bound.attribute.filtered and bound.attribute.stored]
+    plain = [name for name, bound in resource.attributes.items() if bound.is_filter]
     query = list(dict.fromkeys([*plain, *filters, *_PAGING]))
     return About(query=query, answer=lambda components: _object({resource.plural: _many(_shown(resource, components))}))
 
