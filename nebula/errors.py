@@ -89,6 +89,10 @@ class Untrusted(Unavailable):
     """Who answers there shows a certificate of nobody that is trusted here, or out of its time."""
 
 
+class UnknownAuthority(Untrusted):
+    """The certificate is of an authority that is not trusted here."""
+
+
 class ConfigError(NebulaError):
     """A configuration file, flag or the machine itself does not allow the program to start."""
 

@@ -23,7 +23,7 @@ from nebula.errors import (
     PreconditionFailed,
     Unauthorized,
     Unavailable,
-    Untrusted,
+    UnknownAuthority,
 )
 from nebulactl.cache import Cache, Grant
 from nebulactl.credentials import Credentials
@@ -76,7 +76,7 @@ class Api:
         self._plan = plan
         self._timeout_s = timeout_s
         self._clients: dict[str, Client] = {}
-        self._trust = Trust(credentials.cacert)
+        self._trust = Trust(credentials.cacert, anybody=credentials.insecure)
         self._grant: Grant | None = None
         self._logged_in_s = float("-inf")
 
@@ -182,7 +182,7 @@ class Api:
             return client.request(method, url[len(origin) :], headers=sent, body=content)
         except Unavailable as error:
             hint = " See 'nebulactl lab status'." if self._credentials.source.startswith("lab") else ""
-            if isinstance(error, Untrusted):
+            if isinstance(error, UnknownAuthority):
                 hint = " Give its authority's file with --os-cacert or OS_CACERT."
             raise Unavailable(f"{error.message} (credentials from {self._credentials.source}).{hint}") from error
 

@@ -47,6 +47,8 @@ class Credentials(msgspec.Struct, frozen=True):
     source: str
     cacert: str = ""
     """The file with the authorities to trust over https; empty: the machine's."""
+    insecure: bool = False
+    """Who answers over https is not checked at all."""
 
     @property
     def identity_url(self) -> str:
@@ -65,7 +67,8 @@ def find_credentials(flags: Mapping[str, str]) -> Credentials:
 
     Raises ConfigError with what to do where something is missing.
     """
-    variables = {name: os.environ[f"OS_{name.upper()}"] for name in FIELDS if os.environ.get(f"OS_{name.upper()}")}
+    named = {name: os.environ.get(f"OS_{name.upper()}", "") for name in (*FIELDS, "insecure")}
+    variables = {name: value for name, value in named.items() if value}
     given = variables | {name: value for name, value in flags.items() if value}
     if cloud := given.pop("cloud", ""):
         return _complete(_from_clouds_yaml(cloud) | given, f"cloud {cloud!r}")
@@ -97,6 +100,7 @@ def _complete(given: Mapping[str, str], source: str) -> Credentials:
         token=given.get("token", ""),
         source=source,
         cacert=given.get("cacert", ""),
+        insecure=given.get("insecure", "").lower() == "true",  # as openstacksdk reads it
     )
 
 
@@ -125,8 +129,10 @@ def _from_clouds_yaml(cloud: str) -> dict[str, str]:
         clouds = content.get("clouds") if isinstance(content, dict) else None
         entry = clouds.get(cloud) if isinstance(clouds, dict) else None
         if isinstance(entry, dict) and isinstance(entry.get("auth"), dict):
-            trust = {"cacert": entry["cacert"]} if entry.get("cacert") else {}
-            return {str(name): str(value) for name, value in {**entry["auth"], **trust}.items() if name in FIELDS}
+            given = {str(name): str(value) for name, value in entry["auth"].items() if name in FIELDS}
+            trust = {"cacert": str(entry["cacert"])} if entry.get("cacert") else {}
+            insecure = entry.get("verify") is False or str(entry.get("insecure", "")).lower() == "true"
+            return given | trust | {"insecure": str(insecure)}
     raise ConfigError(f"No clouds.yaml has a cloud {cloud!r}; looked at {', '.join(map(str, places))}.")
 
 

@@ -85,6 +85,11 @@ def _os_options(command: click.Command) -> click.Command:
             name, "Login"
         )
         command.params.append(click.Option([flag, f"os_{name}"], help=f"{meaning}; else OS_{name.upper()}."))
+    for flag, value, text in (
+        ("--insecure", "true", "Trust whoever answers over https; else OS_INSECURE=true."),
+        ("--verify", "false", "Do not, whatever OS_INSECURE and clouds.yaml say."),
+    ):
+        command.params.append(click.Option([flag, "os_insecure"], flag_value=value, help=text))
     return command
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from nebula.errors import BadRequest, ConfigError, Unavailable, Untrusted
+from nebula.errors import BadRequest, ConfigError, Unavailable, UnknownAuthority, Untrusted
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -56,15 +56,22 @@ class Tls(Protocol):
 
 
 class Trust:
-    """Trust in what the machine trusts, or in the authority in a file alone. Raises ConfigError."""
+    """Trust in what the machine trusts, or in the authorities in a file alone. ``anybody``: in who ever answers.
+
+    Raises ConfigError.
+    """
 
     server_name = ""
 
-    def __init__(self, authority_file: str = "") -> None:
+    def __init__(self, authority_file: str = "", *, anybody: bool = False) -> None:
         self._file = authority_file
+        self._anybody = anybody
         self._context: ssl.SSLContext | None = None
 
     def context(self) -> ssl.SSLContext:
+        if self._context is None and self._anybody:
+            self._context = ssl.create_default_context()
+            self._context.check_hostname, self._context.verify_mode = False, ssl.CERT_NONE
         if self._context is None:
             try:
                 self._context = ssl.create_default_context(cafile=self._file or None)
@@ -147,7 +154,9 @@ class Client:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> Unavailable:
-        kind = Untrusted if isinstance(error, ssl.SSLCertVerificationError) else Unavailable
+        kind: type[Unavailable] = Unavailable
+        if isinstance(error, ssl.SSLCertVerificationError):
+            kind = UnknownAuthority if error.verify_code in _OF_AUTHORITY else Untrusted
         return kind(f"{self.url} does not answer: {_reason(error)}")
 
     def _choose_context(self) -> None:
@@ -181,11 +190,20 @@ class Client:
 _OF_TIME = (9, 10)
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
 
+_OF_AUTHORITY = (18, 19, 20, 21)
+"""X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, SELF_SIGNED_CERT_IN_CHAIN, UNABLE_TO_GET_ISSUER_CERT_LOCALLY and
+UNABLE_TO_VERIFY_LEAF_SIGNATURE."""
+
+_OF_NAME = (62, 64)
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+
 _ALERTS = {
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it says that the certificate shown to it has expired",
     "SSLV3_ALERT_BAD_CERTIFICATE": "it does not accept the certificate shown to it",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not accept the certificate shown to it",
     "TLSV1_ALERT_UNKNOWN_CA": "the certificate shown to it is of another authority than its own",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it and this machine have no kind of TLS in common",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it and this machine have no version of TLS in common",
     "WRONG_VERSION_NUMBER": "it does not speak TLS there (http:// instead of https://, or another port?)",
 }
 
@@ -194,8 +212,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
-        clock = time.strftime(" (the clock here says %Y-%m-%d %H:%M UTC)", time.gmtime())
-        return f"its certificate is not to be trusted: {error.verify_message}" + clock * (error.verify_code in _OF_TIME)
+        why = error.verify_message
+        if error.verify_code in _OF_AUTHORITY:
+            why = "it is of an authority that is not trusted here"
+        elif error.verify_code in _OF_NAME:
+            why = f"{why.rstrip('.')}: call it by a name that is in it, or let it have this one (tls_name)"
+        elif error.verify_code in _OF_TIME:
+            why += time.strftime(" (the clock here says %Y-%m-%d %H:%M UTC)", time.gmtime())
+        return f"its certificate is not to be trusted: {why}"
     if isinstance(error, ssl.SSLError):
         return _ALERTS.get(error.reason or "", f"TLS: {error.reason or error}")
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

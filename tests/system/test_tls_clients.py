@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.system.openstack_cloud import BIN, PASSWORD, Controller
+
+_NEBULACTL = (sys.executable, "-m", "nebulactl")
+_CLIENTS = pytest.mark.parametrize("client", [(str(BIN / "openstack"),), _NEBULACTL], ids=["openstack", "nebulactl"])
 
 
 class Tls:
@@ -61,7 +65,8 @@ def test_the_openstack_client_with_its_authority(tls: Tls) -> None:
 def test_who_does_not_trust_it_sends_nothing(tls: Tls) -> None:
     """Without the authority there is no login, and the line says what to do; a file that holds none is named."""
     refused = tls.run(*_NEBULACTL, "network", "list")
-    assert (refused.returncode, "OS_CACERT" in refused.stderr) == (1, True), refused.stderr
+    assert (refused.returncode, "authority that is not trusted here" in refused.stderr) == (1, True), refused.stderr
+    assert "OS_CACERT" in refused.stderr
     broken = tls.run(*_NEBULACTL, "network", "list", OS_CACERT="/etc/hostname")
     assert (broken.returncode, "no certificates in PEM" in broken.stderr) == (1, True), broken.stderr
     flag = tls.run(*_NEBULACTL, "--os-cacert", str(tls.authority), "network", "list")
@@ -71,10 +76,39 @@ def test_who_does_not_trust_it_sends_nothing(tls: Tls) -> None:
 def test_http_on_the_tls_port_is_told(tls: Tls) -> None:
     """And TLS on the plain one."""
     wrong = tls.run(*_NEBULACTL, "network", "list", OS_AUTH_URL=tls.url.replace("https", "http") + "/identity")
-    assert (wrong.returncode, "closed the connection" in wrong.stderr) == (1, True), wrong.stderr
+    assert (wrong.returncode, "call https:// instead of http://" in wrong.stderr) == (1, True), wrong.stderr
+    theirs = tls.run(
+        str(BIN / "openstack"), "token", "issue", OS_AUTH_URL=tls.url.replace("https", "http") + "/identity"
+    )
+    assert "call https:// instead of http://" in theirs.stderr
     plain = tls.controller.url.replace("http://", "https://")
     other = tls.run(*_NEBULACTL, "network", "list", OS_AUTH_URL=f"{plain}/identity", OS_CACERT=str(tls.authority))
     assert (other.returncode, "does not speak TLS there" in other.stderr) == (1, True), other.stderr
 
 
-_NEBULACTL = (sys.executable, "-m", "nebulactl")
+@_CLIENTS
+def test_who_does_not_want_to_check_does_not(tls: Tls, tmp_path: Path, client: tuple[str, ...]) -> None:
+    """--insecure, OS_INSECURE=true, and clouds.yaml let both in, whatever OS_CACERT says; other words do not."""
+    auth = {"auth_url": f"{tls.url}/identity", "username": "admin", "password": PASSWORD, "project_name": "admin"}
+    auth |= {"user_domain_name": "Default", "project_domain_name": "Default"}
+    clouds = {"plain": {}, "insecure": {"insecure": True}, "unverified": {"verify": False}}
+    (tmp_path / "clouds.yaml").write_text(json.dumps({"clouds": {name: {"auth": auth, **more}
+                                                                 for name, more in clouds.items()}}))  # fmt: skip
+    wrong = "/etc/hostname"
+
+    def lets_in(*flags: str, **variables: str) -> bool:
+        return tls.run(*client, *flags, "network", "list", **variables).returncode == 0
+
+    def cloud(name: str, *flags: str) -> bool:
+        variables = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml"),
+        }
+        line = (*client, "--os-cloud", name, *flags, "network", "list")
+        return subprocess.run(line, env=variables, capture_output=True, check=False, timeout=60).returncode == 0
+
+    assert lets_in("--insecure", OS_CACERT=wrong) and lets_in(OS_INSECURE="true", OS_CACERT=wrong)
+    assert not lets_in() and not lets_in(OS_INSECURE="1") and not lets_in("--verify")
+    assert cloud("insecure") and cloud("unverified")
+    assert not cloud("plain") and not cloud("unverified", "--verify")

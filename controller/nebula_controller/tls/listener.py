@@ -22,6 +22,7 @@ from nebula.errors import ConfigError
 from nebula_controller.state import write_private
 from nebula_controller.tls.authorities import Authorities
 from nebula_controller.tls.authority import RENEW_SHARE, Authority, private_pem
+from nebula_controller.tls.handshake import Context
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Listener:
 
 def _context(trusted: str) -> ssl.SSLContext:
     """``trusted``: the certificates, in PEM, of the authorities whose clients are let in."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made = Context(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.verify_mode = ssl.CERT_OPTIONAL
     made.verify_flags |= _NO_CHECK_TIME  # the gate looks, and says what to do
