@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ansible containers demo test test-vagrant test-reachability unit model lint bench migration golden deb lock clean
+.PHONY: help setup ansible containers watching demo test test-vagrant test-reachability unit model lint bench migration golden deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -25,10 +25,13 @@ $(VENV)/ansible/.done: tests/system/ansible/setup.sh tests/system/ansible/requir
 containers: setup ## Docker's programs, for the tests; nothing of them is started
 	tests/system/containers/setup.sh
 
+watching: setup ## Prometheus's programs, for the tests; nothing is installed
+	tests/system/watching/setup.sh
+
 demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 	$(BIN)/python -m nebula_lab.demo $(if $(KEEP),--keep)
 
-test: setup lint ansible containers ## every test of the project
+test: setup lint ansible containers watching ## every test of the project
 	$(PYTEST) tests -n 2 --dist loadfile -rs $(ARGS)
 
 test-vagrant: ## the case study on virtual machines, which are made and destroyed (EMULATED=1: without KVM and a box)

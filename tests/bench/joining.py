@@ -10,7 +10,7 @@ import time
 
 from tests.bench.figures import Figure
 from tests.netns.lab_machine import Machine
-from tests.system.test_join_to_first_packet import AGENT, URL, Site, python
+from tests.system.joined_site import AGENT, URL, Site, python
 
 RUNS = 3
 
@@ -20,8 +20,8 @@ def figures() -> list[Figure]:
     machine = Machine()
     try:
         site = Site(machine, lifetime_s=3600)
-        site.join("net1", 10, site.first_token(), "network")
-        site.join("compute1", 11, site.first_token(), "compute")
+        site.join("net1", site.first_token(), "network")
+        site.join("compute1", site.first_token(), "compute")
         site.until(lambda: site.alive("net1") == site.alive("compute1") == {"True"})
         site.ctl("network", "create", "n")
         site.ctl("subnet", "create", "s", "--network", "n", "--subnet-range", "192.168.50.0/24")

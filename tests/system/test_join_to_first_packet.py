@@ -1,109 +1,21 @@
 """Nodes that join by tokens, as real hosts do: real daemons in a lab's namespaces, a controller that listens with TLS.
 
-The lab lends its nodes: its own agents are stopped and cleaned, a controller with short certificates runs on net1.
+What is said of revocation and of another authority is shown here with packets and with the real programs.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.netns.lab_machine import Machine
+from tests.system.joined_site import AGENT, CONTROLLER, LIFETIME_S, URL, Site, metrics_of, python
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plays a whole machine, which needs root")
-
-LIFETIME_S = 20
-URL = "https://10.200.0.10:9697"
-METRICS = "127.0.0.1:9698"
-AGENT, CONTROLLER = "from nebula_agent.main import main", "from nebula_controller.main import main"
-
-
-class Site:
-    """Two nodes and their controller."""
-
-    def __init__(self, machine: Machine, lifetime_s: int = LIFETIME_S) -> None:
-        self.machine = machine
-        machine.nebulactl("lab", "up", "--nodes", "2")
-        for node in ("net1", "compute1"):
-            self.on(
-                node,
-                "sh",
-                "-c",
-                "kill $(cat /run/nebula/agent.pid); while [ -e /run/nebula/agent.pid ]; do sleep 0.02; done",
-            )
-            self.on(node, *python(AGENT), "clean", "--config=/run/nebula-agent.toml")
-        self.on("net1", "sh", "-c", "umask 077; mkdir /var/lib/c; echo sesame > /var/lib/c/password")
-        argv = [*python(CONTROLLER), "--state-dir=/var/lib/c/state", "--listen-tls=10.200.0.10:9697"]
-        argv += ["--metrics-listen=127.0.0.1:9699"]
-        argv += ["--admin-password-file=/var/lib/c/password", f"--certificate-lifetime-s={lifetime_s}"]
-        self.on("net1", "sh", "-c", 'setsid --fork "$@" > /var/log/controller.log 2>&1', "sh", *argv)
-        self.until(lambda: "listening" in self.on("net1", "cat", "/var/log/controller.log"))
-
-    def stop(self, node: str, config: str) -> None:
-        """End the agent, and take away all that it made."""
-        pid = "/run/nebula/agent.pid"
-        self.on(node, "sh", "-c", f"kill $(cat {pid}); while [ -e {pid} ]; do sleep 0.02; done")
-        self.on(node, *python(AGENT), "clean", f"--config={config}")
-
-    def on(self, node: str, *argv: str) -> str:
-        """Output of a program on a node, which must succeed."""
-        return self.machine.nebulactl("lab", "exec", node, "--", *argv)
-
-    def ctl(self, *argv: str) -> str:
-        """nebulactl at compute1, over TLS: it trusts the authority that the node got when it joined."""
-        variables = {
-            "OS_AUTH_URL": f"{URL}/identity",
-            "OS_CACERT": "/var/lib/nebula/identity/authority.pem",
-            "OS_USERNAME": "admin",
-            "OS_PASSWORD": "sesame",
-            "OS_PROJECT_NAME": "admin",
-        }
-        line = ["env", *(f"{name}={value}" for name, value in variables.items()), sys.executable, "-m", "nebulactl"]
-        return self.on("compute1", *line, *argv).strip()
-
-    def first_token(self) -> str:
-        """Made where the controller runs, before any node knows its authority."""
-        script = "import sys; from nebulactl.main import main; main()"
-        line = ["env", "OS_AUTH_URL=http://127.0.0.1:9696/identity", "OS_USERNAME=admin", "OS_PASSWORD=sesame"]
-        line += ["OS_PROJECT_NAME=admin", sys.executable, "-c", script]
-        return self.on("net1", *line, "node", "token", "create", "-f", "value", "-c", "token").strip()
-
-    def join(self, node: str, number: int, token: str, *roles: str) -> None:
-        """Join and start the agent, as an administrator does with the package."""
-        settings = {
-            "host": node,
-            "vtep_ip": f"10.201.0.{number}",
-            "role": list(roles),
-            "metrics_listen": METRICS,
-            "bridge_mapping": ["provider:br-ex:provider0"] if "network" in roles else [],
-        }
-        text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
-        self.on(node, "sh", "-c", 'echo "$1" > /run/joined.toml', "sh", text)
-        self.on(node, *python(AGENT), "join", URL, token, "--config=/run/joined.toml")
-        start = 'setsid --fork "$@" > /var/log/agent.log 2>&1'
-        self.on(node, "sh", "-c", start, "sh", *python(AGENT), "--config=/run/joined.toml")
-
-    def log(self, node: str) -> str:
-        return self.on(node, "cat", "/var/log/agent.log")
-
-    def alive(self, host: str) -> set[str]:
-        return set(self.ctl("agent", "list", "--host", host, "-f", "value", "-c", "Alive").split())
-
-    @staticmethod
-    def until(reached: Callable[[], bool], timeout_s: float = 40) -> None:
-        end = time.monotonic() + timeout_s
-        while not reached():
-            assert time.monotonic() < end
-            time.sleep(0.1)
-
-
-def python(program: str) -> list[str]:
-    return [sys.executable, "-c", f"import sys; {program}; sys.exit(main())"]
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +30,8 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def pinged(site: Site) -> str:
     """Two nodes joined, a network over both, an instance with an address by DHCP: it and its network's DHCP server."""
-    site.join("net1", 10, site.first_token(), "network")
-    site.join("compute1", 11, site.first_token(), "compute")
+    site.join("net1", site.first_token(), "network")
+    site.join("compute1", site.first_token(), "compute")
     site.until(lambda: site.alive("net1") == site.alive("compute1") == {"True"})
     site.ctl("network", "create", "n")
     site.ctl("subnet", "create", "s", "--network", "n", "--subnet-range", "192.168.50.0/24")
@@ -142,7 +54,7 @@ def test_packets_flow_between_nodes_that_joined(site: Site, pinged: str) -> None
 
 def test_both_daemons_tell_prometheus_how_they_are(site: Site, pinged: str) -> None:
     """The port is ACTIVE for both, each node is up and not behind, flows are counted, the end of certificates told."""
-    agent = scraped(site, "compute1", METRICS)
+    agent = scraped(site, "compute1", metrics_of("compute1"))
     assert agent['nebula_agent_ports{status="ACTIVE"}'] == 1
     assert agent['nebula_agent_flows{bridge="br-int"}'] > 10
     assert agent["nebula_agent_problems"] == agent["nebula_agent_held"] == 0
@@ -153,7 +65,7 @@ def test_both_daemons_tell_prometheus_how_they_are(site: Site, pinged: str) -> N
     assert controller['nebula_node_up{host="net1"}'] == controller['nebula_node_up{host="compute1"}'] == 1
     assert controller['nebula_ports{status="ACTIVE"}'] == 2  # the instance's and the DHCP server's
     for host in ("net1", "compute1"):
-        own = scraped(site, host, METRICS)["nebula_agent_certificate_expiry_timestamp_seconds"]
+        own = scraped(site, host, metrics_of(host))["nebula_agent_certificate_expiry_timestamp_seconds"]
         told = controller[f'nebula_node_certificate_expiry_timestamp_seconds{{host="{host}"}}']
         assert abs(own - told) <= LIFETIME_S  # one may have been renewed meanwhile
     listed = json.loads(site.ctl("node", "list", "--long", "-f", "json"))
