@@ -39,6 +39,32 @@ ovs-vsctl add-br br-phy -- set bridge br-phy datapath_type=netdev fail_mode=stan
 ip address add 10.0.0.1/24 dev br-phy && ip link set br-phy up
 ip link add inet0 type veth peer name inet1
 cp "$2" /run/view.json
+
+# What is somebody else's on this machine, of each kind that the agent makes itself.
+ip netns add somebodys
+for chain in INPUT FORWARD; do iptables -A $chain -s 192.0.2.0/24 -m comment --comment theirs -j DROP; done
+iptables -t raw -N THEIRS && iptables -t raw -A PREROUTING -p udp --dport 4789 -j THEIRS
+iptables -t nat -A POSTROUTING -s 192.0.2.0/24 -j MASQUERADE
+ip netns exec somebodys iptables -A INPUT -j ACCEPT
+ip link add vxlan77 type vxlan id 77 dstport 4789 local 10.0.0.1 && ip link add tapa type veth peer name tapb
+bridge fdb append 00:00:00:00:00:00 dev vxlan77 dst 192.0.2.1
+ovs-vsctl add-br br-theirs -- set bridge br-theirs datapath_type=netdev -- add-port br-theirs tapa tag=7 \
+    -- set Open_vSwitch . external_ids:theirs=yes
+ovs-ofctl add-flow br-theirs "cookie=0x7,priority=7,ip,actions=drop"
+ovs-ofctl add-flow br-phy "cookie=0x7,priority=7,ip,nw_src=192.0.2.1,actions=drop"
+ip rule add from 192.0.2.0/24 table 77 && ip route add default dev br-phy table 77
+ip netns exec somebodys dnsmasq --conf-file=/dev/null --port=5353 --user= --group= --pid-file=/run/theirs.pid
+theirs() {
+    ip -br link | sed 's/[@ ].*//' | sort && ip -o address show scope global && ip rule && ip -4 route show table all
+    bridge fdb show dev vxlan77
+    for tool in iptables-save ip6tables-save "ip netns exec somebodys iptables-save"; do $tool | grep '^-' || true; done
+    ip netns list && pgrep -xa dnsmasq
+    ovs-vsctl get Open_vSwitch . external_ids other_config
+    for bridge in $(ovs-vsctl list-br); do
+        echo "$bridge" && ovs-vsctl list-ports "$bridge" && ovs-ofctl --no-stats dump-flows "$bridge"
+    done
+}
+theirs > /tmp/theirs
 cat > /etc/nebula/agent.toml <<'EOF'
 host = "net1"
 vtep_ip = "10.0.0.1"
@@ -61,17 +87,18 @@ state() {
     ovs-vsctl list-br
     for bridge in $(ovs-vsctl list-br); do ovs-ofctl -O OpenFlow14 --no-stats dump-flows "$bridge" | sort; done
     pgrep -x dnsmasq
+    iptables-save | grep '^[-:]'
 }
 state > /tmp/before
-say "made: $(count qrouter < /tmp/before) router, $(pgrep -xc dnsmasq) dnsmasq"
+say "made: $(count qrouter < /tmp/before) router, $(pgrep -fc "^dnsmasq.*/var/lib/nebula/") dnsmasq"
 
 kill $agent && wait $agent || true
 dpkg -r nebula-agent > /tmp/remove.log 2>&1
 state > /tmp/after
 say "removed: $(cmp -s /tmp/before /tmp/after && echo all goes on || diff /tmp/before /tmp/after)"
-ip netns add somebodys
 dpkg -P nebula-agent > /tmp/purge.log 2>&1 || { cat /tmp/purge.log; exit 1; }
-say "purged: namespaces $(ip netns list | tr '\n' ' ')bridges $(ovs-vsctl list-br | tr '\n' ' ')dnsmasq $(pgrep -xc dnsmasq || true)"
+theirs > /tmp/theirs.after
+say "purged: $(cmp -s /tmp/theirs /tmp/theirs.after && echo what is others is as it was || diff /tmp/theirs /tmp/theirs.after)"
 say "left behind: $(ls -d /etc/nebula/agent.toml /var/lib/nebula /var/lib/nebula-agent.clean /run/nebula 2> /dev/null | tr '\n' ' ')"
 dpkg -P nebulactl nebula-controller nebula-common > /tmp/purge.log 2>&1 || { cat /tmp/purge.log; exit 1; }
 say "all purged: $(ls -d /usr/lib/nebula /etc/nebula /var/lib/nebula-controller 2> /dev/null | tr '\n' ' ')"
