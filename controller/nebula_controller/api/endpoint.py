@@ -55,6 +55,9 @@ BODY_LIMIT_BYTES = 1024 * 1024
 OPEN_LIMIT_BYTES = 112 * 1024
 """The largest of those that anybody may send (Keystone's ``max_request_body_size``)."""
 
+RETRY_AFTER_S = 1
+"""What a 503 asks clients to wait before they try again."""
+
 QUERY_LIMIT = 500
 """Parameters of one query: each may be a term of an expression of the database, which takes 1,000."""
 
@@ -73,6 +76,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The request's URL without its query, as the client wrote it."""
     node: NodeCertificate | None = None
     """The node that is at the other end of the connection."""
+    source: str = ""
+    """The address that the connection comes from; "" where it has none (a socket in a folder)."""
 
     def json(self) -> object:
         """The decoded body; raises ``BadRequest`` where there is none or it is broken."""
@@ -278,6 +283,8 @@ class Endpoint:
         if isinstance(error, Unauthorized):
             return Answer(401, keystone_shape(error), {"www-authenticate": "Keystone"})
         headers = {"allow": ", ".join(sorted(self._operations))} if isinstance(error, MethodNotAllowed) else {}
+        if isinstance(error, Unavailable):
+            headers = {"retry-after": str(RETRY_AFTER_S)}  # RFC 9110, section 10.2.3
         return Answer(error.status, self._shape(error), headers)
 
 
@@ -313,6 +320,7 @@ async def _run(
         raw=await _read(headers, receive, operation.limit_bytes),
         url=_url(scope, headers),
         node=scope.get(NODE),
+        source=(scope.get("client") or ("",))[0],
     )
     answer = operation.handler(call)
     return await answer if inspect.isawaitable(answer) else answer

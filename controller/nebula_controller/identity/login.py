@@ -52,11 +52,11 @@ class Login:
         now = self.site.clock()
         proofs: list[Proof] = []
         if wanted.password is not None:
-            proofs.append(await by_password(self.site, wanted.password, now))
+            proofs.append(await by_password(self.site, wanted.password, now, call.source))
         if wanted.token is not None:
             proofs.append(by_token(self.site, wanted.token))
         if wanted.application_credential is not None:
-            proofs.append(await by_application_credential(self.site, wanted.application_credential, now))
+            proofs.append(await by_application_credential(self.site, wanted.application_credential, now, call.source))
         if len({proof.user_id for proof in proofs}) != 1:
             raise Unauthorized(REFUSED)
         base_url = self.site.base_url(call)

@@ -37,7 +37,7 @@ class OwnPassword:
         user_id = call.path["id"]
         with self.site.database.read() as tx:
             standing = user_standing(tx, user_id)
-        standing = await checked_password(self.site, standing, wanted.original_password)
+        standing = await checked_password(self.site, standing, wanted.original_password, call.source, user_id)
         rules = self.site.rules
         if standing.password.options.get("lock_password"):
             raise Forbidden(f"The password of user {user_id} is locked; an administrator changes it.")

@@ -1,7 +1,7 @@
 """Password hashing: bcrypt over a salted HMAC-SHA-256, in threads of its own.
 
-Not here: who may change a password, and what a good one is. Effects: CPU time in at most two threads, so that
-a burst of logins never blocks the event loop (bcrypt frees the interpreter's lock).
+Not here: who may change a password, what a good one is, whose turn it is. Effects: CPU time in at most two threads, so
+that a burst of logins never blocks the event loop (bcrypt frees the interpreter's lock).
 
 bcrypt reads at most 72 bytes and stops at a NUL; the HMAC in front lifts both limits, and its key, the salt,
 keeps a stolen plain SHA-256 list from being tried directly (the construction of Keystone's ``bcrypt_sha256``).
@@ -17,6 +17,10 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
+
+from nebula_controller.identity.turns import Turns
+
+THREADS = 2
 
 MAX_PASSWORD_BYTES = 4096
 """As Keystone's ``max_password_length``; a longer one never matches."""
@@ -60,7 +64,8 @@ class Passwords:
 
     def __init__(self, rounds: int = DEFAULT_ROUNDS) -> None:
         self._rounds = rounds
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="password")
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="password")
+        self._turns = Turns(THREADS)
         salt = bcrypt.gensalt(rounds)
         self._nobody = (salt + b"." * 31).decode("ascii")
 
@@ -68,10 +73,15 @@ class Passwords:
         """As ``hash_password`` with the rounds of the configuration."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, hash_password, password, self._rounds)
 
-    async def check(self, password: str, hashed: str | None) -> bool:
-        """True when right; False when wrong or when there is no hash, in the same time."""
+    async def check(self, password: str, hashed: str | None, *, source: str = "", name: str = "") -> bool:
+        """True when right; False when wrong or when there is no hash, in the same time.
+
+        ``source`` and ``name`` are where the request comes from and whom it names: those who wait take turns by them.
+        Unavailable where too many of these wait already.
+        """
         loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(self._threads, password_matches, password, hashed or self._nobody)
+        async with self._turns.turn(source, name):
+            right = await loop.run_in_executor(self._threads, password_matches, password, hashed or self._nobody)
         return right and hashed is not None
 
     def close(self) -> None:

@@ -37,15 +37,18 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     application_credential_id: str = ""
 
 
-async def by_password(site: Site, wanted: PasswordUser, now: float) -> Proof:
-    """Unauthorized unless the password is the user's, now and after it was checked, and has not expired."""
+async def by_password(site: Site, wanted: PasswordUser, now: float, source: str) -> Proof:
+    """Unauthorized unless the password is the user's, now and after it was checked, and has not expired.
+
+    ``source`` is where the request comes from.
+    """
     with site.database.read() as tx:
         standing = find_user(tx, wanted)
         domain_id = standing.party.domain_id if standing is not None else named_domain(tx, wanted)
         directory = site.directories.domain_name(tx, domain_id)
     if directory is not None:
         return await _by_directory(site, directory, wanted, now)
-    after = await checked_password(site, standing, wanted.password)
+    after = await checked_password(site, standing, wanted.password, source, wanted.id or wanted.name or "")
     if has_expired(after.password, now):
         raise Unauthorized(f"The password is expired and needs to be changed for user: {after.party.id}.")
     return Proof(
@@ -71,12 +74,13 @@ async def _by_directory(site: Site, domain: str, wanted: PasswordUser, now: floa
     )
 
 
-async def checked_password(site: Site, standing: Standing | None, password: str) -> Standing:
+async def checked_password(site: Site, standing: Standing | None, password: str, source: str, name: str) -> Standing:
     """The user as it is after the check. Unauthorized for a wrong password, a locked or disabled user, and for None.
 
     Whatever it is, the same work is done: the time does not tell either.
     """
-    right = await site.passwords.check(password, standing.password.hash if standing else None)
+    hashed = standing.password.hash if standing else None
+    right = await site.passwords.check(password, hashed, source=source, name=name)
     now = site.clock()
     user_id = standing.party.id if standing is not None else ""
     with site.database.read() as tx:
@@ -117,11 +121,12 @@ def by_token(site: Site, token: str) -> Proof:
     )
 
 
-async def by_application_credential(site: Site, wanted: ApplicationCredential, now: float) -> Proof:
+async def by_application_credential(site: Site, wanted: ApplicationCredential, now: float, source: str) -> Proof:
     """Unauthorized unless the secret is the credential's and it has not expired."""
     with site.database.read() as tx:
         found = find_application_credential(tx, wanted)
-    right = await site.passwords.check(wanted.secret, found.secret_hash if found is not None else None)
+    hashed = found.secret_hash if found is not None else None
+    right = await site.passwords.check(wanted.secret, hashed, source=source, name=wanted.id or wanted.name or "")
     if not right or found is None:
         raise Unauthorized(REFUSED)
     with site.database.read() as tx:
