@@ -99,6 +99,14 @@ def test_zones(api: Api) -> None:
     found = api.get("/availability_zones?resource=router&name=nova&state=available&fields=name")
     assert found == {"availability_zones": [{"name": "nova"}]}
     assert api.get("/availability_zones?name=other")["availability_zones"] == []
+    sorted_down = api.get("/availability_zones?sort_key=resource&sort_dir=desc")["availability_zones"]
+    assert [zone["resource"] for zone in sorted_down] == ["router", "network"]
+    page = api.get("/availability_zones?limit=1")
+    assert [zone["resource"] for zone in page["availability_zones"]] == ["network"]
+    (following,) = page["availability_zones_links"]
+    rest = api.get(f"/availability_zones?{following['href'].partition('?')[2]}")["availability_zones"]
+    assert [zone["resource"] for zone in rest] == ["router"]
+    assert api.call("GET", "/availability_zones?sort_key=colour").status == 400
     assert api.call("GET", "/availability_zones?colour=red").status == 400
     for noun in ("network", "router"):
         assert api.make(noun, availability_zone_hints=["nova"])["availability_zone_hints"] == ["nova"]

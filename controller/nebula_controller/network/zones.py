@@ -37,5 +37,7 @@ def _zones(call: Call) -> Answer:
     if unknown:
         raise BadRequest(f"{unknown} is invalid attribute for filtering", type_name="HTTPBadRequest")
     found = [zone for zone in shown if all(zone[name] in values for name, values in query.filters.items())]
+    found, links = queries.page(found, query, call.url, call.query, key="resource")
     only = query.fields or frozenset(shown[0])
-    return Answer(200, {"availability_zones": [{n: v for n, v in zone.items() if n in only} for zone in found]})
+    rows = [{name: value for name, value in zone.items() if name in only} for zone in found]
+    return Answer(200, {"availability_zones": rows} | ({"availability_zones_links": links} if links else {}))
