@@ -120,6 +120,25 @@ def test_a_new_subnet_reaches_the_ports_that_are_there(api: Api) -> None:
     assert gone["revision_number"] > after["revision_number"]
 
 
+def test_a_gateway_makes_its_address_too(api: Api) -> None:
+    """Coming and going change what the router shows, so its revision rises; a stateful subnet still gives one more."""
+    public, _ = api.external()
+    router = api.make("router", external_gateway_info={"network_id": public["id"]})
+    shown = [router]
+
+    def outside() -> list[str]:
+        shown.append(api.get(f"/routers/{router['id']}")["router"])
+        assert shown[-1]["revision_number"] > shown[-2]["revision_number"]
+        return [fixed["ip_address"] for fixed in shown[-1]["external_gateway_info"]["external_fixed_ips"]]
+
+    own = subnet(api, public)
+    assert len(outside()) == 2
+    subnet(api, public, "fd01::/64", None)
+    assert outside()[2:] == ["fd01::2"]
+    assert api.call("DELETE", f"/subnets/{own['id']}", token="admin").status == 204
+    assert outside() == ["203.0.113.2", "fd01::2"]
+
+
 def test_a_subnet_with_a_router_stays(api: Api) -> None:
     """An interface's address holds it; it is the gateway's, and no one makes it for itself."""
     network, _ = api.network(None)

@@ -65,11 +65,12 @@ def test_what_a_router_holds(api: Api) -> None:
         assert (path, answer.status, answer.kind) == (path, 409, kind)
     answer = api.put("network", public["id"], "admin", router__external=False)
     assert (answer.status, answer.kind) == (409, "ExternalNetworkInUse")
-    answer = api.put("subnet", subnet["id"], gateway_ip=None)
+    answer = api.put("subnet", subnet["id"], gateway_ip="192.168.50.254", allocation_pools=[])
     assert (answer.status, answer.kind) == (409, "GatewayIpInUse")
     assert api.put("port", port, device_id="").status == 400
     assert api.tables() == before
 
+    assert api.put("subnet", subnet["id"], gateway_ip=None).json["subnet"]["gateway_ip"] is None, "none is no other one"
     assert detach(api, router, subnet_id=subnet["id"]).status == 200
     assert api.call("DELETE", f"/routers/{router['id']}").status == 204
     assert api.get("/ports", "admin")["ports"] == []
@@ -207,6 +208,8 @@ def test_interface_by_port(api: Api) -> None:
     assert (answer.status, answer.kind) == (400, "SubnetMismatchForPort")
     assert detach(api, router, port_id=free["id"]).json["subnet_id"] == subnet["id"]
     assert api.call("GET", f"/ports/{free['id']}").status == 404
+    assert api.put("port", used["id"], device_id="").status == 200
+    assert attach(api, router, port_id=used["id"]).status == 200, "it is its device that uses a port"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from nebula.model.network import Network
 from nebula.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
 from nebula.model.router import Router
 from nebula.model.subnet import Subnet
+from nebula.rules import ipv6
 from nebula.rules import routers as rules
 from nebula.view.capability import Capability
 from nebula_controller.network import floating_rows, node_parts, ports, rows
@@ -119,11 +120,16 @@ def clear_gateway(tx: Transaction, router: Router) -> Router:
 def extend_gateways(tx: Transaction, subnet: Subnet) -> None:
     """Gateways without an address of the IP version of this new subnet of their network get one, as in Neutron.
 
-    A router that has an overlapping subnet inside, or comes when no address is left, stays as it is.
+    A router that has an overlapping subnet inside, or comes when no address is left, stays as it is. Of a subnet whose
+    hosts make their own addresses they have one already.
     """
-    same_version = {s.id for s in rows.subnets_of(tx, subnet.network_id) if s.ip_version == subnet.ip_version}
+    beside = [s for s in rows.subnets_of(tx, subnet.network_id) if s.ip_version == subnet.ip_version]
+    same_version = {s.id for s in beside if not ipv6.is_auto_address(s)}
     for router_id, port_id in tx.execute(_gateways_on, {"network": subnet.network_id}).all():
         port = rows.port(tx, port_id)
+        if ipv6.is_auto_address(subnet):
+            rows.bump(tx, rows.router(tx, router_id))
+            continue
         if any(fixed.subnet_id in same_version for fixed in port.fixed_ips):
             continue
         wanted = [{"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address} for fixed in port.fixed_ips]
@@ -159,10 +165,10 @@ def add_subnet(tx: Transaction, router: Router, subnet: Subnet) -> Port:
 
 def add_port(tx: Transaction, router: Router, port: Port) -> Port:
     """An existing port, with the addresses that it has, becomes an interface."""
-    if port.device_id or port.device_owner:
+    if port.device_id:
         raise Conflict(
             f"Unable to complete operation on port {port.id} for network {port.network_id}. Port already has an "
-            f"attached device {port.device_id or port.device_owner}.",
+            f"attached device {port.device_id}.",
             type_name="PortInUse",
         )
     if not port.fixed_ips:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, or_, select
 from nebula.errors import Conflict
 from nebula.ids import Owner, OwnerKind
 from nebula.model.attribute import raise_all
-from nebula.model.port import AUTO_DELETED, ROUTER_INTERFACE
+from nebula.model.port import AUTO_DELETED, ROUTER_GATEWAY, ROUTER_INTERFACE
 from nebula.model.subnet import Subnet
 from nebula.rules import ipv6
 from nebula.rules import subnets as rules
@@ -109,7 +109,7 @@ class Subnets(Limited[Subnet]):
         if new == old:
             return
         problems = rules.check(new, [])
-        if old.gateway_ip is not None and new.gateway_ip != old.gateway_ip:
+        if old.gateway_ip is not None and new.gateway_ip not in (None, old.gateway_ip):
             holder = addresses.holder(tx, old.id, old.gateway_ip)
             if holder is not None and rows.port(tx, holder).device_owner == ROUTER_INTERFACE:
                 problems.append(
@@ -129,7 +129,10 @@ class Subnets(Limited[Subnet]):
         holding = _interfaces if ipv6.is_auto_address(old) else _blocking
         raise_all(rules.in_use(old.id, tx.execute(holding, key).scalars().all()))
         for port_id, device_owner in tx.execute(_users, key).all():
-            if not ports.leave_subnet(tx, port_id, old.id).fixed_ips and device_owner in AUTO_DELETED:
+            left = ports.leave_subnet(tx, port_id, old.id)
+            if device_owner == ROUTER_GATEWAY:
+                rows.bump(tx, rows.router(tx, left.device_id))  # its ``external_gateway_info`` is another
+            if not left.fixed_ips and device_owner in AUTO_DELETED:
                 ports.delete(tx, port_id)
         super().delete(tx, context, old)
         subnet_pools.release(tx, old)
