@@ -77,6 +77,11 @@ class Walk:
         self._actors = {"users": self.user_id, "groups": group}
         self._targets = {"projects": project_id, "domains": "default"}
 
+    @property
+    def known(self) -> dict[str, str]:
+        """The object of each kind, by what attributes that name one are called: ``user_id``."""
+        return {f"{path[1:-1]}_id": key for path, key in self._ids.items() if path.count("/") == 1}
+
     def rows(self) -> list[str]:
         """The table's rows, in the order of the paths."""
         operations = sorted(self.cloud.service.operations, key=lambda operation: (operation.path, operation.method))

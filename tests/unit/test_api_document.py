@@ -117,7 +117,7 @@ def test_what_is_random_is_answered_as_written(walk: Walk, document: dict[str, A
         @RANDOM
         @given(operation.as_strategy(generation_mode=mode, path_parameters=place))
         def call(case: schemathesis.Case) -> None:
-            case.body = _with_known(case.body, known)
+            case.body = with_known(case.body, known)
             reply = _sent(walk, case)
             statuses.add(reply.status_code)
             case.validate_response(reply, checks=CHECKS)
@@ -150,14 +150,14 @@ def parameters(path: str, place: str) -> dict[str, str]:
     return found.groupdict()
 
 
-def _with_known(body: Any, known: dict[str, str]) -> Any:
+def with_known(body: Any, known: dict[str, str]) -> Any:
     """The body, with objects that exist where it names objects."""
     if isinstance(body, dict):
         return {
-            name: known[name] if name in known and isinstance(value, str) else _with_known(value, known)
+            name: known[name] if name in known and isinstance(value, str) else with_known(value, known)
             for name, value in body.items()
         }
-    return [_with_known(item, known) for item in body] if isinstance(body, list) else body
+    return [with_known(item, known) for item in body] if isinstance(body, list) else body
 
 
 def _references(part: Any) -> Iterator[str]:

@@ -11,22 +11,14 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis.errors import Unsatisfiable
 from identity_routes import Walk
 from nebula_controller.api import openapi
 from nebula_controller.identity.collection import Collection
 from schemathesis.generation import GenerationMode
-from test_api_document import CHECKS, parameters
+from test_api_document import CHECKS, RANDOM, parameters, with_known
 
-RANDOM = settings(
-    max_examples=2,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 BASE = "/identity"
 
 
@@ -86,6 +78,7 @@ def test_what_is_random_is_answered_as_written(walk: Walk, document: dict[str, A
         @RANDOM
         @given(operation.as_strategy(generation_mode=mode, path_parameters=place))
         def call(case: schemathesis.Case) -> None:
+            case.body = with_known(case.body, walk.known)
             raw = case.as_transport_kwargs(base_url="http://nebula")
             found = {name: raw[name] for name in ("method", "url", "params", "json") if name in raw}
             request = httpx.Request(**found, content=raw.get("data"), headers=dict(raw.get("headers") or {}))

@@ -1,0 +1,232 @@
+"""The records of ``api_model``: what it knows of each object, under the API's words. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+
+Refusals = set[tuple[int, str]]
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+Block = ipaddress.IPv4Network | ipaddress.IPv6Network
+INTERFACE, GATEWAY, FLOATING = "network:router_interface", "network:router_gateway", "network:floatingip"
+DHCP = "network:dhcp"
+SERVICES = {INTERFACE, GATEWAY, FLOATING}
+"""Owners of ports that no call to ports deletes or moves."""
+AUTO_MODES = {"slaac", "dhcpv6-stateless"}
+"""Of subnets whose hosts make their own addresses."""
+FORBIDDEN = (403, "PolicyNotAuthorized")
+OVER = (409, "OverQuota")
+EVERYBODY = "*"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who calls; the token is the name."""
+
+    name: str
+    project: str
+    admin: bool = False
+    writes: bool = True
+
+
+ASKERS = {
+    asker.name: asker
+    for asker in (
+        Asker("alice", "p-alice"),
+        Asker("ann", "p-alice", writes=False),
+        Asker("bob", "p-bob"),
+        Asker("root", "p-admin", admin=True),
+    )
+}
+
+
+@dataclass
+class Network:
+    project: str
+    name: str
+    external: bool = False
+    qos: str | None = None
+
+
+@dataclass
+class Subnet:
+    project: str
+    network: str
+    cidr: str
+    gateway: str | None
+    pool: tuple[str, str]
+    """Of addresses: the first and the last."""
+    dhcp: bool = True
+    cut_from: str | None = None
+    """The subnet pool."""
+    ra_mode: str | None = None
+    address_mode: str | None = None
+
+    @property
+    def block(self) -> Block:
+        return ipaddress.ip_network(self.cidr)
+
+    @property
+    def version(self) -> int:
+        return self.block.version
+
+    @property
+    def auto(self) -> bool:
+        return bool({self.ra_mode, self.address_mode} & AUTO_MODES)
+
+
+@dataclass
+class Port:
+    project: str
+    network: str
+    fixed: set[tuple[str, str]]
+    """Subnets and addresses."""
+    owner: str = ""
+    device: str = ""
+    groups: set[str] = field(default_factory=set)
+    mac: str = ""
+    qos: str | None = None
+
+
+@dataclass
+class Router:
+    project: str
+    gateway: str | None = None
+    """The network."""
+    snat: bool = True
+    qos: str | None = None
+    routes: set[tuple[str, str]] = field(default_factory=set)
+    """Destinations and next hops."""
+
+
+@dataclass
+class Floating:
+    project: str
+    network: str
+    address: str
+    port: str | None = None
+    fixed: str | None = None
+    router: str | None = None
+    qos: str | None = None
+
+
+@dataclass
+class Forwarding:
+    """Ranges of port numbers, both ends included."""
+
+    project: str
+    """The floating IP's."""
+    floating: str
+    port: str
+    address: str
+    protocol: str
+    outer: tuple[int, int]
+    inner: tuple[int, int]
+
+
+@dataclass
+class Group:
+    project: str
+    name: str
+
+
+@dataclass
+class Rule:
+    project: str
+    group: str
+    what: tuple[object, ...]
+    remote: str | None = None
+
+
+@dataclass
+class Pool:
+    """``quota`` counts IPv4 addresses, or IPv6 blocks of /64."""
+
+    project: str
+    version: int
+    prefixes: list[str]
+    lengths: tuple[int, int, int]
+    """The least, the usual and the most."""
+    quota: int | None = None
+    default: bool = False
+    scope: str | None = None
+
+
+@dataclass
+class Scope:
+    project: str
+    version: int
+
+
+@dataclass
+class Policy:
+    """A QoS policy; a rule is its kind, its direction ("" where it has none) and its number."""
+
+    project: str
+    default: bool
+    rules: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+
+
+@dataclass
+class Share:
+    """An RBAC policy ``access_as_shared``; ``kind`` is the object's collection."""
+
+    project: str
+    kind: str
+    key: str
+    target: str
+
+
+class Things:
+    """All that is there, by id."""
+
+    def __init__(self) -> None:
+        self.networks: dict[str, Network] = {}
+        self.subnets: dict[str, Subnet] = {}
+        self.ports: dict[str, Port] = {}
+        self.routers: dict[str, Router] = {}
+        self.floatingips: dict[str, Floating] = {}
+        self.forwardings: dict[str, Forwarding] = {}
+        self.security_groups: dict[str, Group] = {}
+        self.security_group_rules: dict[str, Rule] = {}
+        self.subnetpools: dict[str, Pool] = {}
+        self.address_scopes: dict[str, Scope] = {}
+        self.policies: dict[str, Policy] = {}
+        self.shares: dict[str, Share] = {}
+        self.limits: dict[tuple[str, str], int] = {}
+        """By project and quota's name; -1 is none."""
+
+
+NOT_FOUND = {
+    "networks": "NetworkNotFound",
+    "subnets": "SubnetNotFound",
+    "ports": "PortNotFound",
+    "routers": "RouterNotFound",
+    "floatingips": "FloatingIPNotFound",
+    "security_groups": "SecurityGroupNotFound",
+    "security_group_rules": "SecurityGroupRuleNotFound",
+    "subnetpools": "SubnetPoolNotFound",
+    "address_scopes": "AddressScopeNotFound",
+    "policies": "QosPolicyNotFound",
+    "shares": "RbacPolicyNotFound",
+}
+"""Neutron's error types."""
+PATHS = {"policies": "qos/policies", "shares": "rbac-policies"}
+"""Of collections whose path is not their name."""
+SHARED_TYPES = {
+    "networks": "network",
+    "security_groups": "security_group",
+    "subnetpools": "subnetpool",
+    "address_scopes": "address_scope",
+    "policies": "qos_policy",
+}
+"""RBAC's words for what can be shared."""
+
+
+def path_of(kind: str) -> str:
+    return PATHS.get(kind, kind.replace("_", "-"))
+
+
+def name_of(kind: str) -> str:
+    """The word around a request's body."""
+    return {"policies": "policy", "shares": "rbac_policy"}.get(kind, kind[:-1])
