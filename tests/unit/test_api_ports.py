@@ -153,6 +153,15 @@ def test_refused_ports(api: Api, values: dict[str, object], status: int, words: 
     assert api.tables() == before
 
 
+@pytest.mark.parametrize("written", ["fa:16:3e:aa:aa:aa", "FA:16:3E:AA:AA:AA", "fa-16-3e-aa-aa-aa"])
+def test_a_hardware_address_is_found_as_people_write_it(api: Api, written: str) -> None:
+    """By its usual form, in capitals, with dashes."""
+    network, _ = api.network("10.0.0.0/24")
+    port = api.make("port", network_id=network["id"], mac_address="FA-16-3E-AA-AA-AA")
+    api.make("port", network_id=network["id"])
+    assert [found["id"] for found in api.get(f"/ports?mac_address={written}")["ports"]] == [port["id"]]
+
+
 def test_bulk_is_all_or_nothing(api: Api) -> None:
     """One bad port of three: none is made, no address is taken."""
     network, _ = api.network("10.0.0.0/24")

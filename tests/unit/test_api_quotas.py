@@ -74,7 +74,7 @@ def test_usage_and_reset(api: Api) -> None:
     api.network()
     details = api.get(f"{PATH}/details.json")["quota"]
     assert details["network"] == {"limit": -1, "used": 1, "reserved": 0}
-    assert limit(api, network=0, check_limit=True) == (409, "InvalidQuotaValue")
+    assert limit(api, network=0, check_limit=True) == (400, "HTTPBadRequest")
     assert limit(api, network=0, router=5) == (200, "")
     [listed] = api.get("/quotas", "admin")["quotas"]
     assert (listed["project_id"], listed["network"], listed["router"], listed["port"]) == ("p-alice", 0, 5, -1)

@@ -146,7 +146,11 @@ class Ports(Limited[Port]):
             row["dns_assignment"] = rules.dns_assignment(str(row["dns_name"]), of_port)
 
     def filters(self) -> Mapping[str, FilterMaker]:
-        return {"fixed_ips": _by_fixed_ips, "security_groups": _by_security_groups}
+        return {
+            "fixed_ips": _by_fixed_ips,
+            "mac_address": _by_mac_address,
+            "security_groups": _by_security_groups,
+        }
 
     def _comparable(self, old: Port) -> Row:
         """The port's values as a request would have them."""
@@ -194,6 +198,11 @@ def _by_fixed_ips(values: Sequence[str]) -> ColumnElement[bool]:
         else:
             raise BadRequest(f"['{name}'] is invalid attribute for filtering in fixed_ips", type_name="HTTPBadRequest")
     return table.c.id.in_(select(fixed.port_id).where(and_(*conditions)))
+
+
+def _by_mac_address(values: Sequence[str]) -> ColumnElement[bool]:
+    """In capitals and with dashes too, as in Neutron."""
+    return table.c.mac_address.in_([value.lower().replace("-", ":") for value in values])
 
 
 def _by_security_groups(values: Sequence[str]) -> ColumnElement[bool]:

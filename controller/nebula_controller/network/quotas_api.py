@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nebula.errors import BadRequest, Conflict, Forbidden, InvalidAttribute, NotFound
+from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound
 from nebula.model import accept
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
@@ -98,11 +98,13 @@ def _wanted(body: object) -> tuple[dict[str, int], bool]:
 
 
 def _check_usage(tx: Transaction, project: str, wanted: dict[str, int]) -> None:
-    below = [n for n, limit in wanted.items() if limit != quotas.UNLIMITED and quotas.used(tx, project, n) > limit]
-    if below:
-        raise Conflict(
-            f"Change would make usage less than 0 for the following resources: {below}.", type_name="InvalidQuotaValue"
-        )
+    for name, limit in wanted.items():
+        used = quotas.used(tx, project, name)
+        if limit != quotas.UNLIMITED and used > limit:
+            raise BadRequest(
+                f"Quota limit {limit} for {name} must be greater than or equal to already used {used}",
+                type_name="HTTPBadRequest",
+            )
 
 
 def _require(context: RequestContext, rule: str, project: str) -> None:
