@@ -1,4 +1,4 @@
-"""Settings for all floors.
+"""Settings for all floors, and what faults cost in this run, said at its end.
 
 hypothesis: no ``explain`` phase, which traces every line of every example (before Python 3.12 that is most of the
 time of a test); the same examples in every run of continuous integration, fresh ones by hand.
@@ -7,7 +7,9 @@ time of a test); the same examples in every run of continuous integration, fresh
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
+import pytest
 from hypothesis import Phase, settings
 
 settings.register_profile(
@@ -17,3 +19,27 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("nebula")
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Streams by name, for the lines at the end of the run: what a fault cost."""
+
+    def record(**streams: object) -> None:
+        record_property("lost", ", ".join(f"{name.replace('_', '-')} {stream}" for name, stream in streams.items()))
+
+    return record
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A line for each test that told what was lost."""
+    lost = {
+        report.nodeid.rpartition("/")[2]: str(value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "lost"
+    }
+    if lost:
+        terminalreporter.section("packets lost by faults, of one each 50 ms")
+    for test, value in sorted(lost.items()):
+        terminalreporter.line(f"{test}: {value}")

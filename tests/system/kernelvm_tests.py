@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "netns"))
 import agent_outside  # noqa: F401 - loads scapy, once
 import agent_views  # noqa: F401

@@ -76,9 +76,13 @@ class Cloud:
         said = self.on("controller", "setpriv --reuid nebula --regid nebula --clear-groups nebula-controller bootstrap")
         self.password = said.strip()
         for node in NODES:
-            token = self.nebulactl(f"node token create --host {node} -f value -c token").strip()
-            self.on(node, f"nebula-agent join {_URL} {token}")
+            self.join_node(node)
         self.wait_alive()
+
+    def join_node(self, node: str) -> None:
+        """Also one that had joined before."""
+        token = self.nebulactl(f"node token create --host {node} -f value -c token").strip()
+        self.on(node, f"nebula-agent join {_URL} {token}")
 
     def container(self, node: str) -> str:
         """Its name: compose v2 has hyphens where 1.29 has underscores."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from container_cloud import WEB_IP, Cloud, cloud
@@ -70,7 +70,7 @@ def test_case_study(nodes: Cloud) -> None:
     nodes.nebulactl("audit")
 
 
-def test_a_node_that_reboots_while_the_controller_is_away(nodes: Cloud) -> None:
+def test_a_node_that_reboots_while_the_controller_is_away(nodes: Cloud, tell: Callable[..., None]) -> None:
     """Killed and started again: what is sent to it meanwhile is lost, no more, and it needs nobody to come back."""
     db = nodes.addresses["db"]
     nodes.docker("kill", "controller")
@@ -81,14 +81,15 @@ def test_a_node_that_reboots_while_the_controller_is_away(nodes: Cloud) -> None:
         started = now()
         nodes.answers("web", db)
         ended = now()
-    print(f"reboot of compute2: answers {ended - started:.1f} s after its start, {east_west}")
+    tell(east_west=east_west, north_south=north_south)
+    print(f"compute2 answers {ended - started:.1f} s after its start")
     assert (east_west.lost_outside(began, ended), north_south.lost) == ([], {})
     nodes.docker("start", "controller")
     nodes.wait_alive()
     assert ": 0 changes" in nodes.on("compute2", "nebula-agent plan")
 
 
-def test_a_network_node_that_is_stopped(nodes: Cloud) -> None:
+def test_a_network_node_that_is_stopped(nodes: Cloud, tell: Callable[..., None]) -> None:
     """What goes outside is lost until it is back; what goes between the others is not its business."""
     with nodes.stream("web", nodes.addresses["db"]) as east_west, nodes.stream("web", WEB_IP) as north_south:
         began = now()
@@ -96,11 +97,11 @@ def test_a_network_node_that_is_stopped(nodes: Cloud) -> None:
         nodes.docker("start", "net1")
         nodes.answers("web", WEB_IP)
         ended = now()
-    print(f"net1 stopped and started: {north_south}")
+    tell(east_west=east_west, north_south=north_south)
     assert (north_south.lost_outside(began, ended), east_west.lost) == ([], {})
 
 
-def test_a_node_that_is_paused(nodes: Cloud) -> None:
+def test_a_node_that_is_paused(nodes: Cloud, tell: Callable[..., None]) -> None:
     """It falls silent for two seconds and goes on: at most what was sent to it meanwhile is lost, and no one else's."""
     db = nodes.addresses["db"]
     with nodes.stream("web", db) as east_west, nodes.stream("web", WEB_IP) as north_south:
@@ -110,11 +111,11 @@ def test_a_node_that_is_paused(nodes: Cloud) -> None:
         nodes.docker("unpause", "compute2")
         ended = now()
         nodes.answers("web", db)
-    print(f"compute2 paused: {east_west}")
+    tell(east_west=east_west, north_south=north_south)
     assert (east_west.lost_outside(began, ended), north_south.lost) == ([], {})
 
 
-def test_nodes_that_do_not_reach_each_other(nodes: Cloud) -> None:
+def test_nodes_that_do_not_reach_each_other(nodes: Cloud, tell: Callable[..., None]) -> None:
     """The underlay's device is taken from a node and given back: lost is what was sent meanwhile, no packet more."""
     db = nodes.addresses["db"]
     with nodes.stream("web", db) as east_west, nodes.stream("web", WEB_IP) as north_south:
@@ -124,12 +125,12 @@ def test_nodes_that_do_not_reach_each_other(nodes: Cloud) -> None:
         nodes.mend("underlay", "compute2")
         nodes.answers("web", db)
         ended = now()
-    print(f"compute2 without underlay: {east_west}")
+    tell(east_west=east_west, north_south=north_south)
     assert len(east_west.lost) > 0
     assert (east_west.lost_outside(began, ended), north_south.lost) == ([], {})
 
 
-def test_a_node_that_does_not_reach_the_controller(nodes: Cloud) -> None:
+def test_a_node_that_does_not_reach_the_controller(nodes: Cloud, tell: Callable[..., None]) -> None:
     """No packet is lost; what is asked for meanwhile is made when the network is whole again."""
     with nodes.stream("web", nodes.addresses["db"]) as east_west, nodes.stream("web", WEB_IP) as north_south:
         nodes.cut("mgmt", "compute1")
@@ -138,11 +139,28 @@ def test_a_node_that_does_not_reach_the_controller(nodes: Cloud) -> None:
         assert nodes.on("compute1", "ls /run/netns | wc -l") == "1\n"
         nodes.mend("mgmt", "compute1")
         eventually(lambda: nodes.state("late") == "ACTIVE", "what was asked for meanwhile", 40)
+    tell(east_west=east_west, north_south=north_south)
     assert (east_west.lost, north_south.lost) == ({}, {})
     nodes.nebulactl("instance delete late --wait")
 
 
-def test_a_node_whose_disk_is_full(nodes: Cloud) -> None:
+def test_a_node_that_is_revoked(nodes: Cloud, tell: Callable[..., None]) -> None:
+    """Its agent and Open vSwitch run on, but nothing goes to it or comes from it until it has joined again."""
+    db = nodes.addresses["db"]
+    with nodes.stream("web", db) as east_west, nodes.stream("web", WEB_IP) as north_south:
+        began = now()
+        nodes.nebulactl("node revoke compute2 --wait")
+        assert nodes.inside("web", f"ping -c 2 -i 0.2 -W 1 {db}")[0] != 0
+        assert nodes.inside("db", f"ping -c 2 -i 0.2 -W 1 {nodes.addresses['web']}")[0] != 0
+        nodes.join_node("compute2")
+        nodes.answers("web", db)
+        ended = now()
+    tell(east_west=east_west, north_south=north_south)
+    assert (east_west.lost_outside(began, ended), north_south.lost) == ([], {})
+    nodes.wait_alive()
+
+
+def test_a_node_whose_disk_is_full(nodes: Cloud, tell: Callable[..., None]) -> None:
     """No packet is lost; what cannot be made says why, and is made when there is room; a reboot then has all of it."""
     db = nodes.addresses["db"]
     with nodes.stream("web", db) as east_west:
@@ -156,6 +174,7 @@ def test_a_node_whose_disk_is_full(nodes: Cloud) -> None:
         nodes.empty("compute2")
         eventually(lambda: nodes.state(names[-1]) == "ACTIVE", "the last one is made", 60)
     assert (json.loads(why)["status"], "No space left on device" in why) == ("ERROR", True), why
+    tell(east_west=east_west)
     assert east_west.lost == {}
     spaces = nodes.on("compute2", "ls /run/netns")
     nodes.docker("kill", "controller")
@@ -167,7 +186,7 @@ def test_a_node_whose_disk_is_full(nodes: Cloud) -> None:
     nodes.nebulactl(f"instance delete {' '.join(names)}")
 
 
-def test_a_controller_whose_disk_is_full(nodes: Cloud) -> None:
+def test_a_controller_whose_disk_is_full(nodes: Cloud, tell: Callable[..., None]) -> None:
     """It refuses what it cannot keep and says why, still answers what is asked, and goes on when there is room."""
     made: list[str] = []
     with nodes.stream("web", nodes.addresses["db"]) as east_west:
@@ -184,11 +203,12 @@ def test_a_controller_whose_disk_is_full(nodes: Cloud) -> None:
         assert set(nodes.nebulactl("network list -f value -c Name").split()) == {*listed, "y"}
     assert "disk is full" in said
     assert set(listed) == {"public", "n", *made}
+    tell(east_west=east_west)
     assert east_west.lost == {}
     nodes.nebulactl(f"network delete y {' '.join(made)}")
 
 
-def test_a_controller_that_does_not_answer(nodes: Cloud) -> None:
+def test_a_controller_that_does_not_answer(nodes: Cloud, tell: Callable[..., None]) -> None:
     """It takes connections and says nothing: a node that reboots meanwhile does not wait for it."""
     db = nodes.addresses["db"]
     with nodes.stream("web", WEB_IP) as north_south:
@@ -199,4 +219,5 @@ def test_a_controller_that_does_not_answer(nodes: Cloud) -> None:
         nodes.docker("unpause", "controller")
         nodes.nebulactl("network create z --wait")
         nodes.nebulactl("network delete z")
+    tell(north_south=north_south)
     assert north_south.lost == {}
