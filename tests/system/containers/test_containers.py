@@ -160,6 +160,24 @@ def test_a_node_that_is_revoked(nodes: Cloud, tell: Callable[..., None]) -> None
     nodes.wait_alive()
 
 
+def test_another_authority_takes_over(nodes: Cloud, tell: Callable[..., None]) -> None:
+    """By the packages' own programs, beside a controller that runs as nebula: all nodes renew by themselves."""
+    command = "setpriv --reuid nebula --regid nebula --clear-groups nebula-controller authority"
+
+    def shown_by() -> list[str]:
+        return [line.rpartition(" by ")[2] for line in nodes.on("controller", f"{command} status").splitlines()]
+
+    with nodes.stream("web", nodes.addresses["db"]) as east_west, nodes.stream("web", WEB_IP) as north_south:
+        nodes.on("controller", f"{command} rotate")
+        eventually(lambda: shown_by() == ["no node", "compute1, compute2, net1"], "all nodes have renewed", 40)
+        nodes.on("controller", f"{command} retire")
+        nodes.nebulactl("network create z --wait")
+        nodes.nebulactl("network delete z --wait")
+    tell(east_west=east_west, north_south=north_south)
+    assert (east_west.lost, north_south.lost) == ({}, {})
+    nodes.wait_alive()
+
+
 def test_a_node_whose_disk_is_full(nodes: Cloud, tell: Callable[..., None]) -> None:
     """No packet is lost; what cannot be made says why, and is made when there is room; a reboot then has all of it."""
     db = nodes.addresses["db"]
