@@ -77,7 +77,7 @@ def merged(current: JsonObject, given: Given) -> JsonObject:
 
 def add_list(group: click.Group, noun: Noun, *filters: Setting, on_agent: str = "", example: str = "") -> None:
     """``filters`` beside the declared ones. ``on_agent``: where an agent's are, below the agent."""
-    asked = plain_settings.of_list(noun, filters) if noun.has_plain_options else filters
+    asked = plain_settings.of_list(noun, filters) if noun.declared else filters
 
     @settings(*asked)
     @paged
@@ -89,7 +89,7 @@ def add_list(group: click.Group, noun: Noun, *filters: Setting, on_agent: str = 
             found = as_objects(api().get(noun.service, f"{item_path(AGENT, agent)}/{on_agent}").get(noun.list_key))
         output.resources(noun, found, noun.columns_long if long else noun.columns)
 
-    if noun.has_plain_options or noun.columns_long != noun.columns:
+    if noun.of_network or noun.columns_long != noun.columns:
         run = click.option("--long", is_flag=True, help="More columns.")(run)
     if on_agent:
         run = click.option("--agent", metavar="ID", help="Those of this agent (by id), whatever else is asked.")(run)
@@ -130,8 +130,8 @@ def add_create(
 
     ``complete`` adds what the API needs and the options leave open. ``or_show``: there may be one by that name already.
     """
-    items = plain_settings.of_create(noun, special, without) if noun.has_plain_options else special
-    usual = plain_settings.usual(noun) if noun.has_plain_options else {}
+    items = plain_settings.of_create(noun, special, without) if noun.declared else special
+    usual = plain_settings.usual(noun) if noun.declared else {}
 
     @settings(*items)
     @changes
@@ -157,7 +157,7 @@ def add_set(
     settle: Callable[[JsonObject, JsonObject], JsonObject] = lambda attributes, _current: attributes,
 ) -> None:
     """``special`` and ``without`` as of ``add_create``; ``settle`` makes of the given and the present what is sent."""
-    items = plain_settings.of_set(noun, special, without) if noun.has_plain_options else special
+    items = plain_settings.of_set(noun, special, without) if noun.declared else special
 
     @click.argument("name", shell_complete=names_of(noun))
     @settings(*items)

@@ -53,10 +53,10 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     """A kind of resource.
 
     ``declared``: its declaration, ``network:NETWORK`` in ``nebula.model``, which is imported when it is first asked
-    for. From it follow its words and place in the API, columns, fields and (but for identity's, whose words are the
-    client's own) plain options. Then ``shown`` are fields beside the declared ones, which the client prints though
-    nothing here has them; ``renamed`` are titles of fields by attribute, ``placed`` what some are sorted by instead of
-    their titles, and ``unknown`` are attributes that the client does not know.
+    for. From it follow its words and place in the API, columns, fields and plain options. Then ``shown`` are fields
+    beside the declared ones, which the client prints though nothing here has them; ``renamed`` are titles of fields by
+    attribute, ``placed`` what some are sorted by instead of their titles, and ``unknown`` are attributes that the
+    client does not know.
 
     Without a declaration ``name`` is the word for it, ``path`` its place under the service's version, whose last part
     is the JSON key of the collection, ``key`` (if not ``name``) the key of one, ``shown`` are the fields and ``listed``
@@ -91,6 +91,11 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
         if not self.service:
             of_identity = self.declared.startswith("identity:")
             msgspec.structs.force_setattr(self, "service", IDENTITY if of_identity else NETWORK)
+
+    @property
+    def of_network(self) -> bool:
+        """Declared, and the network service's."""
+        return bool(self.declared) and self.service == NETWORK
 
     @property
     def words(self) -> str:
@@ -131,11 +136,6 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     @property
     def _resource(self) -> Resource[Any]:
         return declared.resource(self.declared)
-
-    @property
-    def has_plain_options(self) -> bool:
-        """Whether options follow from the declaration too."""
-        return bool(self.declared) and self.service == NETWORK
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from nebula.model import accept
 from nebulactl import declared
 from nebulactl.api import JsonObject
 from nebulactl.common_settings import EXTRA, TAG, TAGS
@@ -26,13 +25,13 @@ def of_create(noun: Noun, special: Iterable[Setting] = (), without: str = "") ->
     """What a POST takes, but for the name, which is no option, and those ``without``."""
     named = f"{without} name tags".split()
     found = [_made(a) for a in _attributes(noun) if a.attribute.post and a.name not in named]
-    return _with([*found, *_tags(noun), EXTRA], special)
+    return _with([*found, *_of_network(noun)], special)
 
 
 def of_set(noun: Noun, special: Iterable[Setting] = (), without: str = "") -> list[Setting]:
     """What a PUT takes; ``--no-...`` for none of it."""
     found = [_clearable(a) for a in _attributes(noun) if a.attribute.put and a.name not in without.split()]
-    return _with([*found, *_tags(noun), EXTRA], special)
+    return _with([*found, *_of_network(noun)], special)
 
 
 def of_list(noun: Noun, special: Iterable[Setting] = ()) -> list[Setting]:
@@ -56,13 +55,16 @@ def _attributes(noun: Noun) -> Iterable[BoundAttribute]:
     return declared.resource(noun.declared).attributes.values()
 
 
-def _tags(noun: Noun) -> list[Setting]:
-    return [TAG for a in _attributes(noun) if a.name == "tags" and a.attribute.sent]
+def _of_network(noun: Noun) -> list[Setting]:
+    if not noun.of_network:
+        return []
+    return [*(TAG for a in _attributes(noun) if a.name == "tags" and a.attribute.sent), EXTRA]
 
 
 def _made(bound: BoundAttribute) -> Setting:
     about, other = bound.attribute.about, bound.attribute.refers_to
-    noun = PROJECT if bound.name == "project_id" else Noun(declared=other) if other else None
+    of_project = bound.name == "project_id" or other == PROJECT.declared
+    noun = PROJECT if of_project else Noun(declared=other) if other else None
     if noun is not None:
         about = f"{about.removesuffix('.')} (name or id)."
     elif bound.attribute.usual is not None:
@@ -79,9 +81,8 @@ def _made(bound: BoundAttribute) -> Setting:
 
 
 def _type(bound: BoundAttribute) -> click.ParamType[Any] | None:
-    accepted = bound.attribute.accept
-    if isinstance(accepted, accept.choice):
-        return click.Choice(accepted.allowed)
+    if bound.choices:
+        return click.Choice(bound.choices)
     return click.INT if bound.type is int else None
 
 

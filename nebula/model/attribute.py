@@ -16,7 +16,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, g
 import msgspec
 
 from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound
-from nebula.model.accept import Accept, shown
+from nebula.model.accept import Accept, choice, shown
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -71,7 +71,7 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
 class BoundAttribute(msgspec.Struct, frozen=True):
     """An attribute with its names, type and default. ``field`` is the record's (and column's), ``name`` the API's.
 
-    ``type`` is without its parameters (``tuple``); ``optional``: None is a value too.
+    ``type`` is without its parameters (``tuple``); ``optional``: None is a value too; ``choices``: all values, if few.
     """
 
     field: str
@@ -80,6 +80,7 @@ class BoundAttribute(msgspec.Struct, frozen=True):
     default: object
     type: type
     optional: bool
+    choices: tuple[object, ...] = ()
 
     @property
     def is_filter(self) -> bool:
@@ -227,9 +228,12 @@ def describe(
         found = [a for a in get_args(hint)[1:] if isinstance(a, Attribute)] if get_origin(hint) is Annotated else []
         if not found:
             raise TypeError(f"{record.__name__}.{field.name} has no Attribute")
-        base, optional = _plain(get_args(hint)[0])
+        base, optional, choices = _plain(get_args(hint)[0])
+        accepts = found[0].accept
+        if isinstance(accepts, choice):
+            choices = tuple(accepts.allowed)
         bound[field.encode_name] = BoundAttribute(
-            field.name, field.encode_name, found[0], field.default, base, optional
+            field.name, field.encode_name, found[0], field.default, base, optional, choices
         )
     short = tuple(listed.split())
     long = tuple(listed_long.split()) or short
@@ -250,15 +254,16 @@ def describe(
     )
 
 
-def _plain(hint: Any) -> tuple[type, bool]:
-    """``tuple[str, ...] | None`` is a tuple, or None."""
+def _plain(hint: Any) -> tuple[type, bool, tuple[object, ...]]:
+    """``tuple[str, ...] | None`` is a tuple, or None; of a ``Literal`` the type, and its values."""
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     some = next((kind for kind in kinds if kind is not NoneType), NoneType)
     if get_origin(some) is Annotated:
         some = get_args(some)[0]
-    if get_origin(some) is Literal:
-        some = type(get_args(some)[0])
-    return get_origin(some) or some, NoneType in kinds
+    choices = get_args(some) if get_origin(some) is Literal else ()
+    if choices:
+        some = type(choices[0])
+    return get_origin(some) or some, NoneType in kinds, choices
 
 
 def raise_all(problems: Iterable[BadRequest | Forbidden | Exception]) -> None:

@@ -57,8 +57,10 @@ Named = given("Name.", filtered=True, required=True)
 Words = given("Description.", length=0)
 KeptWords = given("Description.", length=0, null_is="")
 """Those that are never NULL: none is an empty one."""
-Enabled = given("Whether it is in use.", filtered=True)
+Enabled = given("Whether it is in use.", filtered=True, flag="--enable/--disable")
+InCatalogue = given("Whether the catalogue has it.", flag="--enable/--disable")
 InDomain = other("identity:DOMAIN", "Its domain.", null_is=UNSET, title="Domain ID")
+InRegion = other("identity:REGION", "In this region.", length=255, indexed=True, title="Region ID")
 OfService = other("identity:SERVICE", "The service.", required=True, indexed=True, title="Service ID")
 Options = given("What is special about it; null takes one away.")
 
@@ -156,7 +158,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     type: Annotated[Name, given("Type, as network.", filtered=True, required=True)]
     name: Annotated[Name | None, given("Name.", filtered=True)] = None
     description: Annotated[str | None, Words] = None
-    enabled: Annotated[bool, given("Whether the catalogue has it.")] = True
+    enabled: Annotated[bool, InCatalogue] = True
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +170,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     interface: Annotated[Interface, given("For whom it is.", filtered=True, required=True, length=8)]
     url: Annotated[Url, given("Its URL.", required=True, length=0)]
     region: Annotated[RegionId | None, given("Its region.", stored=False)] = None
-    enabled: Annotated[bool, given("Whether the catalogue has it.")] = True
+    enabled: Annotated[bool, InCatalogue] = True
 
 
 class RegisteredLimit(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,9 +178,7 @@ class RegisteredLimit(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Key] = ""
     service_id: Annotated[Id, OfService]
-    region_id: Annotated[
-        RegionId | None, other("identity:REGION", "In this region.", length=255, indexed=True, title="Region ID")
-    ] = None
+    region_id: Annotated[RegionId | None, InRegion] = None
     resource_name: Annotated[Name, given("The resource.", filtered=True, required=True)]
     default_limit: Annotated[Amount, given("So many; -1: any.", required=True)]
     description: Annotated[str | None, Words] = None
@@ -188,9 +188,11 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """A project's or domain's own limit, in place of the registered one, which service, region and name tell."""
 
     id: Annotated[str, Key] = ""
-    service_id: Annotated[Id, fixed("The service.", required=True, stored=False)]
+    service_id: Annotated[Id, msgspec.structs.replace(OfService, put=False, filtered=False, stored=False)]
     resource_name: Annotated[Name, fixed("The resource.", required=True, stored=False)]
-    region_id: Annotated[RegionId | None, fixed("In this region.", stored=False)] = None
+    region_id: Annotated[
+        RegionId | None, msgspec.structs.replace(InRegion, put=False, filtered=False, stored=False)
+    ] = None
     project_id: Annotated[Id | None, holder("identity:PROJECT", "Of this project.", title="Project ID")] = None
     domain_id: Annotated[Id | None, holder("identity:DOMAIN", "Of this domain.", title="Domain ID")] = None
     resource_limit: Annotated[Amount, given("So many; -1: any.", required=True)]
@@ -211,6 +213,7 @@ DOMAIN = describe(
     "domains",
     listed="id name enabled description",
     shown="id name enabled description options",
+    asked="name",
 )
 PROJECT = describe(
     Project, "project", "projects", listed="id name", listed_long="id name domain_id description enabled"
@@ -224,13 +227,14 @@ USER = describe(
     shown="default_project_id domain_id email enabled id name description password_expires_at options",
 )
 GROUP = describe(Group, "group", "groups", listed="id name", listed_long="id name domain_id description")
-ROLE = describe(Role, "role", "roles", listed="id name", shown="id name domain_id description")
+ROLE = describe(Role, "role", "roles", listed="id name", shown="id name domain_id description", asked="domain_id")
 REGION = describe(
     Region,
     "region",
     "regions",
     listed="id parent_region_id description",
     shown="id description parent_region_id",
+    asked="parent_region_id",
 )
 SERVICE = describe(
     Service,
@@ -246,6 +250,7 @@ ENDPOINT = describe(
     "endpoints",
     listed="id region_id service_name service_type enabled interface url",
     shown="enabled id interface region region_id service_id url service_name service_type",
+    asked="service_id interface region_id",
 )
 REGISTERED_LIMIT = describe(
     RegisteredLimit,
@@ -253,11 +258,13 @@ REGISTERED_LIMIT = describe(
     "registered_limits",
     path="/registered_limits",
     listed="id service_id resource_name default_limit description region_id",
+    asked="service_id resource_name region_id",
 )
 LIMIT = describe(
     Limit,
     "limit",
     "limits",
     listed="id project_id service_id resource_name resource_limit description region_id",
+    asked="service_id resource_name region_id project_id",
 )
 POLICY = describe(Policy, "policy", "policies", listed="id type", listed_long="id type blob")

@@ -242,13 +242,14 @@ WIDGET = describe(Widget, "widget", "widgets", listed="id name", listed_long="id
 
 
 def test_a_declaration_says_what_people_see_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``shown`` is the fields in its order, of which one may be beside the attributes; options need not follow."""
+    """``shown`` is the fields in its order, of which one may be beside the attributes; identity has no extra ones."""
     widget = describe(Widget, "widget", "widgets", listed="id shop_name", shown="weight id shop_name colours")
     monkeypatch.setattr(declared, "resource", lambda _name: widget)
     noun = Noun(name="widget", path="/widgets", service=IDENTITY, declared="w:W", renamed={"weight": "grams"})
     assert [column.title for column in noun.columns] == ["ID", "Shop Name"]
     assert [column.title for column in noun.fields] == ["grams", "id", "shop_name", "colours"]
-    assert not noun.has_plain_options
+    assert {"--name", "--colour"} < {setting.flag for setting in plain_settings.of_set(noun)}
+    assert not {"--tag", "--extra-property"} & {setting.flag for setting in plain_settings.of_create(noun)}
 
 
 def test_a_declaration_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import click
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
-from nebulactl.common_settings import DESCRIPTION, NAME
 from nebulactl.identity_settings import ENABLED_ONLY, IMMUTABLE
 from nebulactl.nouns import DOMAIN
-from nebulactl.options import Setting
-
-_ENABLE = Setting(flag="--enable/--disable", attribute="enabled", help="Whether its users may log in.")
 
 
 @click.group()
@@ -18,8 +14,8 @@ def domain() -> None:
     """Domains: the walls between sets of projects, users and groups."""
 
 
-add_create(domain, DOMAIN, DESCRIPTION, _ENABLE, IMMUTABLE, or_show=True, example="nebulactl domain create hall")
-add_list(domain, DOMAIN, NAME, *ENABLED_ONLY)
+add_create(domain, DOMAIN, IMMUTABLE, or_show=True, example="nebulactl domain create hall")
+add_list(domain, DOMAIN, *ENABLED_ONLY)
 add_show(domain, DOMAIN)
-add_set(domain, DOMAIN, NAME, DESCRIPTION, _ENABLE, IMMUTABLE)
+add_set(domain, DOMAIN, IMMUTABLE)
 add_delete(domain, DOMAIN)

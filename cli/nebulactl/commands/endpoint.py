@@ -7,16 +7,11 @@ import click
 from nebulactl.actions import add_delete, add_set, add_show, create
 from nebulactl.api import Api, JsonObject
 from nebulactl.find import find, list_resources
-from nebulactl.identity_nouns import ENDPOINT, REGION, SERVICE
+from nebulactl.identity_nouns import ENDPOINT, SERVICE
 from nebulactl.invocation import api
-from nebulactl.options import Given, Setting, changes, lists, names_of, settings, shows
+from nebulactl.options import Given, changes, lists, names_of, settings, shows
 from nebulactl.output import Output
-
-_FACES = click.Choice(["admin", "internal", "public"])
-_REGION = Setting(flag="--region", attribute="region_id", noun=REGION, help="Its region.")
-_ENABLE = Setting(flag="--enable/--disable", attribute="enabled", help="Whether the catalogue has it.")
-_SERVICE = Setting(flag="--service", attribute="service_id", noun=SERVICE, help="Of this service (name or id).")
-_INTERFACE = Setting(flag="--interface", attribute="interface", type=_FACES, help="For whom it is.")
+from nebulactl.plain_settings import of_attribute, of_create, of_list
 
 
 @click.group()
@@ -34,9 +29,9 @@ def _service(cloud: Api, resource: JsonObject) -> JsonObject:
 
 @endpoint.command("create")
 @click.argument("service", shell_complete=names_of(SERVICE))
-@click.argument("interface", type=_FACES)
+@click.argument("interface", type=of_attribute(ENDPOINT, "interface").type)
 @click.argument("url")
-@settings(_REGION, _ENABLE)
+@settings(*of_create(ENDPOINT, without="service_id interface url region"))
 @changes
 @shows
 def create_endpoint(output: Output, given: Given, service: str, interface: str, url: str) -> None:
@@ -52,7 +47,7 @@ def create_endpoint(output: Output, given: Given, service: str, interface: str, 
 
 
 @endpoint.command("list")
-@settings(_SERVICE, _INTERFACE, _REGION)
+@settings(*of_list(ENDPOINT))
 @lists
 def list_endpoints(output: Output, given: Given) -> None:
     """List endpoints."""
@@ -62,7 +57,5 @@ def list_endpoints(output: Output, given: Given) -> None:
 
 
 add_show(endpoint, ENDPOINT, _service)
-add_set(
-    endpoint, ENDPOINT, _REGION, _INTERFACE, _SERVICE, Setting(flag="--url", attribute="url", help="Its URL."), _ENABLE
-)
+add_set(endpoint, ENDPOINT, without="region")
 add_delete(endpoint, ENDPOINT)

@@ -11,7 +11,6 @@ import msgspec
 from nebula.errors import Forbidden, NotFound
 from nebulactl.actions import add_create, add_delete, add_set, add_show
 from nebulactl.api import IDENTITY
-from nebulactl.common_settings import DESCRIPTION, NAME
 from nebulactl.find import find_id, list_resources
 from nebulactl.identity_nouns import GROUP
 from nebulactl.identity_settings import IN_DOMAIN
@@ -26,9 +25,9 @@ def group() -> None:
     """Groups of users: a role of the group is a role of each."""
 
 
-add_create(group, GROUP, IN_DOMAIN, DESCRIPTION, or_show=True, example="nebulactl group create class")
+add_create(group, GROUP, or_show=True, example="nebulactl group create class")
 add_show(group, GROUP)
-add_set(group, GROUP, NAME, DESCRIPTION)
+add_set(group, GROUP, without="domain_id")
 add_delete(group, GROUP)
 
 

@@ -7,24 +7,15 @@ import msgspec
 
 from nebulactl.actions import add_delete, add_list, add_show
 from nebulactl.api import JsonObject, as_object, as_objects
-from nebulactl.common_settings import DESCRIPTION
 from nebulactl.find import find_id, item_path
-from nebulactl.identity_nouns import LIMIT, REGION, REGISTERED_LIMIT, SERVICE
+from nebulactl.identity_nouns import LIMIT, REGISTERED_LIMIT
 from nebulactl.invocation import api
-from nebulactl.nouns import PROJECT, Noun
-from nebulactl.options import Given, Setting, changes, settings, shows
+from nebulactl.nouns import Noun
+from nebulactl.options import Given, changes, settings, shows
 from nebulactl.output import Output
+from nebulactl.plain_settings import of_attribute, of_create, of_set
 
-_REGION = Setting(flag="--region", attribute="region_id", noun=REGION, help="In this region.")
-_SERVICE = Setting(flag="--service", attribute="service_id", noun=SERVICE, help="Of this service (name or id).")
-_RESOURCE = Setting(flag="--resource-name", attribute="resource_name", help="Of this resource.")
-_PROJECT = Setting(flag="--project", attribute="project_id", noun=PROJECT, help="Of this project (name or id).")
-_AMOUNT = Setting(flag="--resource-limit", attribute="resource_limit", type=click.INT, help="How many it may have.")
-_DEFAULT = Setting(flag="--default-limit", attribute="default_limit", type=click.INT, help="How many each may have.")
-
-
-def _needed(setting: Setting) -> Setting:
-    return msgspec.structs.replace(setting, required=True)
+_PROJECT = msgspec.structs.replace(of_attribute(LIMIT, "project_id"), required=True)
 
 
 def _create(noun: Noun, attributes: JsonObject) -> JsonObject:
@@ -48,7 +39,7 @@ def limit() -> None:
 
 @limit.command("create")
 @click.argument("resource_name")
-@settings(DESCRIPTION, _REGION, _needed(_PROJECT), _needed(_SERVICE), _needed(_AMOUNT))
+@settings(*of_create(LIMIT, [_PROJECT], without="resource_name domain_id"))
 @changes
 @shows
 def create_limit(output: Output, given: Given, resource_name: str) -> None:
@@ -61,13 +52,13 @@ def create_limit(output: Output, given: Given, resource_name: str) -> None:
     output.resource(LIMIT, _create(LIMIT, {"resource_name": resource_name, **given.attributes}))
 
 
-add_list(limit, LIMIT, _SERVICE, _RESOURCE, _REGION, _PROJECT)
+add_list(limit, LIMIT)
 add_show(limit, LIMIT)
 
 
 @limit.command("set")
 @click.argument("identifier", metavar="ID")
-@settings(DESCRIPTION, _AMOUNT)
+@settings(*of_set(LIMIT))
 @changes
 @shows
 def set_limit(output: Output, given: Given, identifier: str) -> None:
@@ -85,7 +76,7 @@ def registered_limit() -> None:
 
 @registered_limit.command("create")
 @click.argument("resource_name")
-@settings(DESCRIPTION, _REGION, _needed(_SERVICE), _needed(_DEFAULT))
+@settings(*of_create(REGISTERED_LIMIT, without="resource_name"))
 @changes
 @shows
 def create_registered(output: Output, given: Given, resource_name: str) -> None:
@@ -98,13 +89,13 @@ def create_registered(output: Output, given: Given, resource_name: str) -> None:
     output.resource(REGISTERED_LIMIT, _create(REGISTERED_LIMIT, {"resource_name": resource_name, **given.attributes}))
 
 
-add_list(registered_limit, REGISTERED_LIMIT, _SERVICE, _RESOURCE, _REGION)
+add_list(registered_limit, REGISTERED_LIMIT)
 add_show(registered_limit, REGISTERED_LIMIT)
 
 
 @registered_limit.command("set")
 @click.argument("identifier", metavar="ID")
-@settings(_SERVICE, _RESOURCE, _DEFAULT, DESCRIPTION, _REGION)
+@settings(*of_set(REGISTERED_LIMIT))
 @changes
 @shows
 def set_registered(output: Output, given: Given, identifier: str) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 
 import click
+import msgspec
 
 from nebulactl.actions import add_delete, add_list, add_set, add_show, create
 from nebulactl.identity_nouns import POLICY
 from nebulactl.invocation import api
 from nebulactl.options import Given, Setting, changes, settings, shows
 from nebulactl.output import Output
+from nebulactl.plain_settings import of_attribute
 
-_TYPE = Setting(flag="--type", attribute="type", help="MIME type of the rules.")
+_TYPE = msgspec.structs.replace(of_attribute(POLICY, "type"), required=False)
 _RULES = Setting(
     flag="--rules",
     attribute="blob",
@@ -54,5 +56,5 @@ def create_policy(output: Output, given: Given, rules: io.TextIOWrapper) -> None
 
 add_list(policy, POLICY)
 add_show(policy, POLICY)
-add_set(policy, POLICY, _TYPE, _RULES)
+add_set(policy, POLICY, _RULES)
 add_delete(policy, POLICY)

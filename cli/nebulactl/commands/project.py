@@ -7,7 +7,7 @@ import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_set
 from nebulactl.api import IDENTITY, JsonObject, as_object
-from nebulactl.common_settings import DESCRIPTION, NAME, TAGS
+from nebulactl.common_settings import TAGS
 from nebulactl.deferred import Deferred
 from nebulactl.find import find_id, item_path, list_resources
 from nebulactl.identity_settings import ENABLED_ONLY, IMMUTABLE, IN_DOMAIN, PROPERTY
@@ -15,9 +15,9 @@ from nebulactl.invocation import api
 from nebulactl.nouns import PROJECT, USER
 from nebulactl.options import Given, Page, Setting, as_list, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
+from nebulactl.plain_settings import of_attribute
 
-_ENABLE = Setting(flag="--enable/--disable", attribute="enabled", help="Whether anyone may log in to it.")
-_PARENT = Setting(flag="--parent", attribute="parent_id", noun=PROJECT, help="The project above it (name or id).")
+_PARENT = of_attribute(PROJECT, "parent_id")
 _TAG = Setting(flag="--tag", attribute="tags", many=True, help="Tag.")
 _OWN_WORDS = {"--any-tags": "--tags-any", "--not-any-tags": "--not-tags-any"}
 """What the client calls these filters for projects alone."""
@@ -40,26 +40,21 @@ def _less(attributes: JsonObject, _current: JsonObject) -> JsonObject:
 add_create(
     project,
     PROJECT,
-    IN_DOMAIN,
-    _PARENT,
-    DESCRIPTION,
-    _ENABLE,
     IMMUTABLE,
     PROPERTY,
     _TAG,
+    without="is_domain",
     or_show=True,
     example="nebulactl project create second",
 )
 add_set(
     project,
     PROJECT,
-    NAME,
-    DESCRIPTION,
-    _ENABLE,
     IMMUTABLE,
     PROPERTY,
     msgspec.structs.replace(_TAG, clear="--clear-tags"),
     Setting(flag="--remove-tag", attribute="gone", many=True, help="Tag to take away."),
+    without="domain_id parent_id is_domain",
     settle=_less,
 )
 add_delete(project, PROJECT)

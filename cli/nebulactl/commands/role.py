@@ -9,10 +9,9 @@ import msgspec
 
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show
 from nebulactl.api import IDENTITY, JsonObject, as_object, as_objects
-from nebulactl.common_settings import DESCRIPTION, NAME
 from nebulactl.find import find_id
 from nebulactl.identity_nouns import GROUP
-from nebulactl.identity_settings import IMMUTABLE, IN_DOMAIN
+from nebulactl.identity_settings import IMMUTABLE
 from nebulactl.invocation import api
 from nebulactl.nouns import DOMAIN, PROJECT, ROLE, USER
 from nebulactl.options import Function, Given, Setting, changes, lists, names_of, settings
@@ -25,10 +24,10 @@ def role() -> None:
     """Roles: what a user may do in a project (admin, member, reader)."""
 
 
-add_create(role, ROLE, DESCRIPTION, IN_DOMAIN, IMMUTABLE, or_show=True)
-add_list(role, ROLE, IN_DOMAIN)
+add_create(role, ROLE, IMMUTABLE, or_show=True)
+add_list(role, ROLE)
 add_show(role, ROLE)
-add_set(role, ROLE, NAME, DESCRIPTION, IMMUTABLE)
+add_set(role, ROLE, IMMUTABLE)
 add_delete(role, ROLE)
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import click
 
 from nebulactl.actions import add_delete, add_list, add_set, add_show, create
-from nebulactl.common_settings import DESCRIPTION, NAME
+from nebulactl.common_settings import NAME
 from nebulactl.identity_nouns import SERVICE
 from nebulactl.invocation import api
-from nebulactl.options import Given, Setting, changes, settings, shows
+from nebulactl.options import Given, changes, settings, shows
 from nebulactl.output import Output
-
-_TYPE = Setting(flag="--type", attribute="type", help="Type, as network.")
-_ENABLE = Setting(flag="--enable/--disable", attribute="enabled", help="Whether the catalogue has it.")
+from nebulactl.plain_settings import of_create
 
 
 @click.group()
@@ -22,7 +20,7 @@ def service() -> None:
 
 @service.command("create")
 @click.argument("type_name", metavar="TYPE")
-@settings(NAME, DESCRIPTION, _ENABLE)
+@settings(*of_create(SERVICE, [NAME], without="type"))
 @changes
 @shows
 def create_service(output: Output, given: Given, type_name: str) -> None:
@@ -37,5 +35,5 @@ def create_service(output: Output, given: Given, type_name: str) -> None:
 
 add_list(service, SERVICE)
 add_show(service, SERVICE)
-add_set(service, SERVICE, NAME, _TYPE, DESCRIPTION, _ENABLE)
+add_set(service, SERVICE)
 add_delete(service, SERVICE)
