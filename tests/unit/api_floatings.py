@@ -10,7 +10,8 @@ from api_machine import MISSING, asker, index, match
 from api_records import ASKERS, FLOATING, FORBIDDEN, Floating, Forwarding, Refusals
 from hypothesis.stateful import precondition, rule
 
-span = st.sampled_from([(80, 80), (80, 80), (81, 81), (80, 82), (82, 84)])
+Span = tuple[int, int]
+span = st.sampled_from([(80, 80), (81, 81), (80, 82), (82, 84)])
 protocol = st.sampled_from(["tcp", "tcp", "udp"])
 
 
@@ -85,8 +86,8 @@ class Floatings(Agreement):
         number: int | str,
         *,
         protocol: str,
-        outer: tuple[int, int],
-        inner: tuple[int, int],
+        outer: Span,
+        inner: Span,
     ) -> None:
         key, port, asker = self._pick("floatingips", at, who), self._pick("ports", number, who), ASKERS[who]
         wished = Forwarding(self._owner(key), key, port, self._inner_address(port), protocol, outer, inner)
@@ -113,8 +114,8 @@ class Floatings(Agreement):
         number: int | None,
         *,
         protocol: str | None,
-        outer: tuple[int, int],
-        inner: tuple[int, int],
+        outer: Span,
+        inner: Span,
     ) -> None:
         key, asker = self._pick("forwardings", at, who), ASKERS[who]
         old = self.world.forwardings.get(key)
@@ -196,7 +197,7 @@ class Floatings(Agreement):
         floating.router = router
 
 
-def _numbers(outer: tuple[int, int], inner: tuple[int, int]) -> dict[str, Any]:
+def _numbers(outer: Span, inner: Span) -> dict[str, Any]:
     """Alone where it is one, else as a range."""
     found: dict[str, Any] = {}
     for side, (first, last) in (("external", outer), ("internal", inner)):

@@ -59,7 +59,9 @@ class Networks(Agreement):
         if self._remove("networks", key, who, wrong, matched=matched):
             self.world.drop_network(key)
 
-    # What is shared with whom.
+
+class Shares(Agreement):
+    """What is shared with whom; every rule is one call."""
 
     @rule(who=writer, kind=st.sampled_from(sorted(SHARED_TYPES)), at=index, towards=target)
     def share(self, who: str, kind: str, at: int, towards: str) -> None:

@@ -61,7 +61,7 @@ class Qos(Agreement):
 
     @precondition(lambda self: self.world.policies)
     @rule(who=asker, at=index, kind=kind, direction=direction, number=number)
-    def create_rule_of_qos(self, who: str, at: int, kind: str, direction: str, number: int) -> None:
+    def create_rule_of_qos(self, who: str, at: int | str, kind: str, direction: str, number: int) -> None:
         key = self._pick("policies", at, who)
         wrong, policy = self._wrong_policy(who, key), self.world.policies.get(key)
         wished, body = self._rule(kind, direction, number)

@@ -70,7 +70,9 @@ class Subnets(Agreement):
         length=st.sampled_from([27, 28, 29, 30, 30]),
         other_version=st.sampled_from([False, False, False, True]),
     )
-    def cut_subnet(self, who: str, at: int, pool: int, *, how: str, length: int, other_version: bool) -> None:
+    def cut_subnet(
+        self, who: str, at: int | str, pool: int | str, *, how: str, length: int, other_version: bool
+    ) -> None:
         """From a pool: of its usual length, of this one, this CIDR; or from the default pool."""
         key, chosen, asker = self._pick("networks", at, who), self._pick("subnetpools", pool, who), ASKERS[who]
         found = self.world.subnetpools.get(chosen)

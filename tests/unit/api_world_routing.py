@@ -90,10 +90,10 @@ class Routing(Addresses):
     def wrong_association(self, asker: Asker, floating: Floating, key: str | None, port: str) -> Refusals:
         """What is wrong with a floating IP that is to lead to a port; ``key``: its id, None for a new one."""
         found = self.missing(asker, "ports", port)
+        if key is not None and self.forwardings_of(key):
+            found |= {(409, "FipInUseByPortForwarding")}
         if found:
             return found
-        if key is not None and self.forwardings_of(key):
-            return {(409, "FipInUseByPortForwarding")}
         inner = self.ports[port]
         fixed = [(where, address) for where, address in inner.fixed if ":" not in address]
         if len(fixed) != 1 or (inner.project != floating.project and not asker.admin):

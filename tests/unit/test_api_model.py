@@ -6,26 +6,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import hypothesis.strategies as st
 from api_agreement import COUNTED
-from api_floatings import Floatings
+from api_floatings import Floatings, Span, span
 from api_groups import Groups
 from api_interfaces import Interfaces
 from api_machine import asker, index
-from api_networks import Networks
+from api_networks import Networks, Shares
 from api_pools import PREFIXES, Pools, Scopes
 from api_ports import Ports
-from api_qos import Qos
+from api_qos import Qos, direction, kind, number
 from api_records import ASKERS, FORBIDDEN
 from api_routers import Routers
 from api_subnets import Subnets
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import initialize, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-RUNS = int(os.environ.get("NEBULA_MODEL_RUNS", "20"))
+RUNS = int(os.environ.get("NEBULA_MODEL_RUNS", "16"))
 STEPS = 40
 
+
+M = TypeVar("M", bound=type)
 
 beginning = initialize(outer=st.integers(0, 2), inner=st.integers(0, 2), also_bob=st.booleans(), served=st.booleans())
 
@@ -55,7 +59,7 @@ class Site(Networks, Subnets, Ports, Routers, Interfaces):
             self.create_port(who, network, ("any", 0, 0))
 
 
-class WholeApi(Site, Floatings, Groups, Pools, Scopes, Qos):
+class WholeApi(Site, Shares, Floatings, Groups, Pools, Scopes, Qos):
     """All calls."""
 
     @rule(
@@ -80,22 +84,53 @@ class WholeApi(Site, Floatings, Groups, Pools, Scopes, Qos):
         self._call("PUT", f"/{kind}/{key}/tags", {"tags": [who]}, who, wrong)
 
 
+def undrawn(*parts: type) -> Callable[[M], M]:
+    """The calls of these parts are there for ``begin``, and not drawn: the others come so much the more often."""
+
+    def plain(rule: Any) -> Any:
+        def call(self: Any, *given: Any, **named: Any) -> Any:
+            return rule(self, *given, **named)
+
+        return call
+
+    def without(machine: M) -> M:
+        for name, member in [found for part in parts for found in vars(part).items()]:
+            if not name.startswith("_"):
+                setattr(machine, name, plain(member))
+        return machine
+
+    return without
+
+
+@undrawn(Networks, Subnets)
 class Inside(Site, Floatings):
     """What leads through routers."""
 
     @beginning
     def begin(self, outer: int, inner: int, also_bob: bool, served: bool) -> None:
-        """Also with a floating IP, and one of its ports led to a port."""
-        super().begin(outer, inner, also_bob, served)
+        """Also with floating IPs, and one of their ports led to a port."""
+        super().begin(2 * (outer // 2), inner % 2, also_bob, served)
         outside = next(iter(self.world.networks))
-        self.create_floating("alice", outside, None)
-        self.agree()
+        for _ in range(2):
+            self.create_floating("alice", outside, None)
+            self.agree()
         ports = [key for key, each in self.world.ports.items() if each.owner == "compute:nova"]
-        for floating, port in zip(list(self.world.floatingips), ports, strict=False):
-            self.create_forwarding("alice", floating, port, protocol="tcp", outer=(80, 80), inner=(80, 80))
+        self.create_forwarding(
+            "alice", next(iter(self.world.floatingips)), ports[0], protocol="tcp", outer=(80, 80), inner=(80, 80)
+        )
+
+    @precondition(lambda self: self.world.floatingips)
+    @rule(at=index, number=index, spans=st.lists(st.tuples(span, span), min_size=1, max_size=4))
+    def forward_more(self, at: int, number: int, spans: list[tuple[Span, Span]]) -> None:
+        """Some of one floating IP at once, which may overlap."""
+        floating, port = self._pick("floatingips", at, "alice"), self._pick("ports", number, "alice")
+        for outer, inner in spans:
+            self.create_forwarding("alice", floating, port, protocol="tcp", outer=outer, inner=inner)
+            self.agree()
 
 
-class Cutting(Networks, Subnets, Pools, Scopes):
+@undrawn(Networks)
+class Cutting(Networks, Subnets, Shares, Pools, Scopes):
     """Subnets of pools, on networks without anything else."""
 
     @initialize(wide=st.booleans(), together=st.booleans())
@@ -109,9 +144,39 @@ class Cutting(Networks, Subnets, Pools, Scopes):
             scope = next(iter(self.world.address_scopes)) if together else None
             self.create_pool("alice", prefixes, lengths=body, quota=None if wide else 8, flags="", scope=scope)
 
+    @precondition(lambda self: self.world.networks and self.world.subnetpools)
+    @rule(at=index, pool=index, lengths=st.lists(st.sampled_from([None, 29, 30]), min_size=1, max_size=4))
+    def cut_more(self, at: int, pool: int, lengths: list[int | None]) -> None:
+        """Some at once, of the pool that a network has already, so that pools become full."""
+        network = self._pick("networks", at, "alice")
+        had = [subnet.cut_from for subnet in self.world.subnets_of(network).values() if subnet.cut_from]
+        chosen = (had or [self._pick("subnetpools", pool, "alice")])[0]
+        for length in lengths:
+            how = "usual" if length is None else "length"
+            self.cut_subnet("alice", network, chosen, how=how, length=length or 30, other_version=False)
+            self.agree()
 
-class Assigning(Site, Floatings, Qos):
+
+@undrawn(Networks, Subnets, Ports, Routers, Interfaces, Floatings)
+class Assigning(Site, Shares, Floatings, Qos):
     """QoS policies and what has them."""
+
+    @beginning
+    def begin(self, outer: int, inner: int, also_bob: bool, served: bool) -> None:
+        """Also with a floating IP and policies, one of them shared with all."""
+        super().begin(2 * (outer // 2), inner % 2, also_bob, served)
+        self.create_floating("alice", next(iter(self.world.networks)), None)
+        self.create_policy("root", "p-admin", "shared")
+        self.create_policy("root", "p-alice", "")
+
+    @precondition(lambda self: self.world.policies)
+    @rule(at=index, rules=st.lists(st.tuples(kind, direction, number), min_size=1, max_size=4))
+    def limit_more(self, at: int, rules: list[tuple[str, str, int]]) -> None:
+        """Some rules of one policy at once, which may clash."""
+        policy = self._pick("policies", at, "root")
+        for wanted, way, many in rules:
+            self.create_rule_of_qos("root", policy, kind=wanted, direction=way, number=many)
+            self.agree()
 
 
 for machine in (WholeApi, Inside, Cutting, Assigning):
