@@ -6,9 +6,11 @@ The lab lends its nodes: its own agents are stopped and cleaned, a controller wi
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import IO
 
 from tests.netns.lab_machine import Machine
 
@@ -49,8 +51,9 @@ class Site:
         """Output of a program on a node, which must succeed."""
         return self.machine.nebulactl("lab", "exec", node, "--", *argv)
 
-    def ctl(self, *argv: str) -> str:
-        """nebulactl at compute1, over TLS: it trusts the authority that the node got when it joined."""
+    @staticmethod
+    def ctl_line(*argv: str) -> list[str]:
+        """nebulactl over TLS, for a node that joined: it trusts the authority that the node got then."""
         variables = {
             "OS_AUTH_URL": f"{URL}/identity",
             "OS_CACERT": "/var/lib/nebula/identity/authority.pem",
@@ -59,7 +62,18 @@ class Site:
             "OS_PROJECT_NAME": "admin",
         }
         line = ["env", *(f"{name}={value}" for name, value in variables.items()), sys.executable, "-m", "nebulactl"]
-        return self.on("compute1", *line, *argv).strip()
+        return [*line, *argv]
+
+    def ctl(self, *argv: str) -> str:
+        """Output of nebulactl at compute1."""
+        return self.on("compute1", *self.ctl_line(*argv)).strip()
+
+    def capture(self, *argv: str) -> subprocess.Popen[str]:
+        """A capture that is begun at compute1, and listens when this returns."""
+        line = [sys.executable, "-m", "nebulactl", "lab", "exec", "compute1", "--", *self.ctl_line("capture", *argv)]
+        process = self.machine.start(*line)
+        said_until(process.stderr, "capturing at")
+        return process
 
     def first_token(self) -> str:
         """Made where the controller runs, before any node knows its authority."""
@@ -95,6 +109,16 @@ class Site:
         while not reached():
             assert time.monotonic() < end
             time.sleep(0.1)
+
+
+def said_until(stream: IO[str] | None, words: str) -> list[str]:
+    """The lines up to the one with these words."""
+    assert stream is not None
+    lines = [""]
+    while words not in lines[-1]:
+        lines.append(stream.readline())
+        assert lines[-1], lines
+    return lines[1:]
 
 
 def metrics_of(node: str) -> str:

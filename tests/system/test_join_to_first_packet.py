@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from tests.netns.lab_machine import Machine
-from tests.system.joined_site import AGENT, CONTROLLER, LIFETIME_S, URL, Site, metrics_of, python
+from tests.system.joined_site import AGENT, CONTROLLER, LIFETIME_S, URL, Site, metrics_of, python, said_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="plays a whole machine, which needs root")
 
@@ -39,9 +40,13 @@ def pinged(site: Site) -> str:
     return str(site.ctl("instance", "show", "i", "-f", "value", "-c", "id"))
 
 
-def ping(site: Site, instance: str) -> str:
+DHCP = "192.168.50.2"
+"""The DHCP server's address: it is on net1."""
+
+
+def ping(site: Site, instance: str, count: int = 3) -> str:
     """From the instance on compute1 to the DHCP server's port on net1: through the tunnel."""
-    line = f"ip netns exec instance-{instance} ping -c 3 -i 0.2 -W 2 192.168.50.2 || true"
+    line = f"ip netns exec instance-{instance} ping -c {count} -i 0.2 -W 2 {DHCP} || true"
     return site.on("compute1", "sh", "-c", line)
 
 
@@ -121,6 +126,57 @@ def test_another_authority_takes_over_while_all_goes_on(site: Site, pinged: str)
     assert "3 received" in ping(site, pinged)
 
 
+FILE = "/run/looked-at.pcapng"
+
+
+def interfaces(site: Site) -> Counter[str]:
+    """How many packets the file has of each point."""
+    return Counter(site.on("compute1", "tshark", "-r", FILE, "-T", "fields", "-e", "frame.interface_name").split("\n"))
+
+
+def test_a_capture_on_nodes_that_joined(site: Site, pinged: str) -> None:
+    """Through the same TLS as all else: one file with both nodes' points, and a packet's number on all of them."""
+    process = site.capture("path", "i", DHCP, "-w", FILE, "--filter", "icmp", "-c", "24")
+    ping(site, pinged)
+    _out, error = process.communicate(timeout=40)
+    assert (process.returncode, "24 packets captured, 0 dropped by the kernel" in error) == (0, True), error
+    points = ("compute1: i eth0", "compute1: underlay", "net1: underlay", "net1: n dhcp")
+    assert interfaces(site) == {**dict.fromkeys(points, 6), "": 1}
+
+
+def test_a_real_packet_traced_between_nodes_that_joined(site: Site, pinged: str) -> None:
+    """Predicted and seen, there and back, over both nodes."""
+    found = json.loads(site.ctl("trace", "i", DHCP, "--live", "-f", "json"))
+    assert (found["verdict"], found["live"]["agrees"]) == ("reached", True), found["live"]
+    assert [leg["host"] for leg in found["there"]["legs"]] == ["compute1", "net1"]
+
+
+def test_a_capture_outlives_a_node_that_is_revoked(site: Site, pinged: str) -> None:
+    """What it saw before is there, the gap is named, what the other node sees is delivered, and no ring is left."""
+    process = site.capture("path", "i", DHCP, "-w", FILE, "--print", "--filter", "icmp", "-c", "9")
+    ping(site, pinged, 1)
+    for _packet in range(8):
+        said_until(process.stdout, "echo")
+    site.ctl("node", "revoke", "compute1")
+    (*_others, gap) = said_until(process.stderr, "gone")
+    assert "node compute1 is gone: " in gap
+    ping(site, pinged, 1)  # comes as far as the other node's underlay
+    _out, error = process.communicate(timeout=40)
+    assert (process.returncode, "9 packets captured" in error) == (1, True), error
+    seen = interfaces(site)
+    assert (seen["compute1: i eth0"], seen["compute1: underlay"], seen["net1: underlay"]) == (2, 2, 3)
+    rings = "! grep -q socket: /proc/$(cat /run/nebula/agent.pid)/maps"
+    site.on("compute1", "sh", "-c", f"for i in $(seq 300); do {rings} && exit; sleep 0.1; done; exit 1")
+    rejoin(site)
+
+
+def rejoin(site: Site) -> None:
+    """As an administrator does: nothing is started again."""
+    token = site.ctl("node", "token", "create", "--host", "compute1", "-f", "value", "-c", "token")
+    site.on("compute1", *python(AGENT), "join", URL, token, "--config=/run/joined.toml")
+    site.until(lambda: site.alive("compute1") == {"True"})
+
+
 def test_a_revoked_node_is_out_at_once_and_back_when_it_joins(site: Site, pinged: str) -> None:
     """Down from the moment of the call; told why; once the others have done it none of its packets gets to anybody;
     joining anew is enough, without a restart."""
@@ -131,7 +187,5 @@ def test_a_revoked_node_is_out_at_once_and_back_when_it_joins(site: Site, pinged
     assert site.ctl("instance", "show", "i", "-f", "value", "-c", "node") == "compute1"
     assert site.ctl("port", "list", "--host", "compute1", "-f", "value", "-c", "Status") == "DOWN"
     site.until(lambda: "was revoked at" in site.log("compute1"))
-    token = site.ctl("node", "token", "create", "--host", "compute1", "-f", "value", "-c", "token")
-    site.on("compute1", *python(AGENT), "join", URL, token, "--config=/run/joined.toml")
-    site.until(lambda: site.alive("compute1") == {"True"})
+    rejoin(site)
     site.until(lambda: "3 received" in ping(site, pinged))
