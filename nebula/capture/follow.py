@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterable
 
+from nebula.capture.cut import Longer
 from nebula.capture.frames import Flow, flow_text, look
 
 LOOK_AHEAD_NS = 100_000_000
@@ -40,11 +41,13 @@ class Seen:
 
     @property
     def comment(self) -> str:
-        """``packet 12, hop 3 of 4, VNI 7, before NAT 192.0.2.1:4000 > 198.51.100.1:80``."""
+        """``packet 12, hop 3 of 4, cut from packet 9, VNI 7, before NAT 192.0.2.1:4000 > 198.51.100.1:80``."""
         packet = self.packet
         seen = packet.seen
         here = seen.index(self) if len(seen) > 1 else 0
         text = f"packet {packet.number}, hop {here + 1} of {len(seen)}"
+        if packet.cut_from:
+            text += f", cut from packet {packet.cut_from}"
         if self.vni is not None:
             text += f", VNI {self.vni}"
         if packet.translated:
@@ -62,12 +65,13 @@ def _other(words: str, flow: Flow | None, others: Iterable[Seen]) -> str:
 
 
 class Packet:
-    """One packet, wherever it was seen, in the order of time."""
+    """One packet, wherever it was seen, in the order of time. ``cut_from``: the number of a longer one, 0 for none."""
 
-    __slots__ = ("number", "places", "seen", "translated")
+    __slots__ = ("cut_from", "number", "places", "seen", "translated")
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.cut_from = 0
         self.seen: list[Seen] = []
         self.places: set[tuple[int, bool]] = set()
         self.translated = False
@@ -92,11 +96,12 @@ class Follower:
         self._alive: dict[Hashable, list[Packet]] = {}
         self._swept_ns = 0
         self._numbers = 0
+        self._longer = Longer()
         self._held: deque[Seen] = deque()
 
     def take(self, frames: list[Seen]) -> None:
         """Frames in order of time; none is much earlier than those that were taken before."""
-        whole, alive = self._whole, self._alive
+        whole, alive, longer = self._whole, self._alive, self._longer
         for seen in frames:
             seen.vni, key, seen.flow, seen.at = look(seen.data, whole=whole)
             place = (seen.point, seen.outgoing)
@@ -111,6 +116,8 @@ class Follower:
                 self._numbers += 1
                 packet = Packet(self._numbers)
                 packets.append(packet)
+                if whole:
+                    packet.cut_from = longer.source(seen.data, seen.at, packet.number)
             packet.add(seen, place)
         self._held.extend(frames)
         if frames and frames[-1].time_ns - self._swept_ns > _ALIVE_NS:
@@ -124,6 +131,7 @@ class Follower:
             if young:
                 kept[key] = young
         self._alive = kept
+        self._longer.forget(min((packet.number for packets in kept.values() for packet in packets), default=1 << 62))
 
     def give(self, until_ns: int) -> list[Seen]:
         """Those up to this time, of which all is said."""

@@ -133,6 +133,50 @@ def test_a_packet_that_turns_round_is_seen_twice_at_one_point() -> None:
     assert follow((QR, 0, False, frame), (QR, 1, True, frame)) == ["packet 1, hop 1 of 2", "packet 1, hop 2 of 2"]
 
 
+LONG = bytes(number * number % 251 for number in range(4000))
+
+
+def stream(seq: int, payload: bytes, number: int = 1, ack: int = 77) -> Packet:
+    """A segment of one connection."""
+    inside = IP(src="192.168.50.3", dst="192.168.50.4", id=number, flags="DF")
+    return Ether() / inside / TCP(sport=40000, dport=80, seq=seq, ack=ack, flags="A") / Raw(payload)
+
+
+@pytest.mark.parametrize("first", [1000, (1 << 16) - 2000, (1 << 32) - 2000])
+def test_a_segment_that_is_cut_on_its_way(first: int) -> None:
+    """Each part is a packet of its own from there on, and says which one it was; also where numbers begin anew."""
+    at = [(first + offset) % (1 << 32) for offset in (0, 1400, 2800)]
+    parts = [stream(at[part], LONG[part * 1400 : part * 1400 + 1400], part + 1) for part in range(3)]
+    comments = follow(
+        (ETH0, 0, True, stream(first, LONG)),
+        *((UNDERLAY_A, 1, True, tunnel(part)) for part in parts),
+        (UNDERLAY_B, 2, False, tunnel(parts[2])),
+        (QR, 3, False, stream(first, LONG)),  # put together again
+    )
+    assert comments == [
+        "packet 1, hop 1 of 2",
+        "packet 2, hop 1 of 1, cut from packet 1, VNI 7",
+        "packet 3, hop 1 of 1, cut from packet 1, VNI 7",
+        "packet 4, hop 1 of 2, cut from packet 1, VNI 7",
+        "packet 4, hop 2 of 2, cut from packet 1, VNI 7",
+        "packet 1, hop 2 of 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        stream(2400, b"x" * 1400),  # other bytes
+        stream(2400, LONG[1400:2800], ack=78),  # at another time, or of another connection
+        stream(4600, LONG[:1400]),  # beyond its end
+        stream(900, LONG[:1400]),  # before its beginning
+    ],
+)
+def test_what_only_looks_like_a_part_is_none(other: Packet) -> None:
+    """Nothing is guessed."""
+    assert follow((ETH0, 0, True, stream(1000, LONG)), (QR, 1, False, other))[1] == "packet 2, hop 1 of 1"
+
+
 def test_two_networks_with_the_same_addresses() -> None:
     """Two packets that differ in their VNI and nothing else were sent by two machines: each has its own number."""
     frame = Ether() / INSIDE / ICMP(id=5, seq=1) / Raw(b"ping")
@@ -172,11 +216,15 @@ def test_nothing_is_said_before_all_is_known() -> None:
 def test_what_has_long_passed_is_forgotten() -> None:
     """Memory follows the packets under way, not those seen."""
     follower = Follower()
-    for number in range(5000):
+    for number in range(3000):
         data = bytes(Ether() / IP(id=number % 65536)) + number.to_bytes(4, "big")
         follower.take([Seen(ETH0, number * MS, data, len(data), True)])
         follower.give(number * MS)
-    assert len(follower._alive) < 1100
+        data = bytes(stream(number, LONG, number % 65536))
+        follower.take([Seen(QR, number * MS, data, len(data), True)])
+        follower.give(number * MS)
+    assert len(follower._alive) < 2200
+    assert sum(map(len, follower._longer._known.values())) < 1100
 
 
 @given(st.binary(max_size=120), st.sampled_from([b"\x08\x00\x45", b"\x86\xdd\x60", b"\x08\x06\x00", b"\x81\x00\x00"]))
