@@ -142,6 +142,21 @@ def test_who_drops_it_and_what_would_let_it_through(world: World) -> None:
     ]
 
 
+def test_dhcp_that_gets_to_no_server_is_not_laid_to_those_beside_it(world: World) -> None:
+    """Copies of the flood that firewalls of others dropped say nothing; where the server is, is said."""
+    port(world, "a")
+    (server,) = world.call("GET", "/network/v2.0/ports?device_owner=network:dhcp")["ports"]
+
+    def node(probe: Probe) -> list[Way]:
+        names = ("82 RULES_INGRESS", "93 DROPPED_TRAFFIC")
+        return [way(probe, Ends.DROPPED, *(Step("table", "br-int", name, "all else", "drop") for name in names))]
+
+    found = trace(world, {"from": "a", "protocol": "dhcp"}, n1=node).json()
+    assert found["there"]["text"] == f"no DHCP server gets it: there is one on {server['binding:host_id']}"
+    assert (found["verdict"], found["owner"]) == ("dropped", None)
+    assert [item["command"] for item in found["advice"]] == ["nebulactl audit"]
+
+
 def test_a_neighbour_is_asked_for_from_node_to_node(world: World) -> None:
     """Then the node goes on with what was learnt; where nobody answers the packet is dropped."""
     port(world, "a")
@@ -243,6 +258,24 @@ def test_a_real_packet_beside_the_predicted_one(world: World) -> None:
     told, states = live(n1=_all_seen, n2=lambda question: None if question.ask is Ask.SEEN else Sightings())
     assert told["gaps"] == ["node n2 did not answer: what it saw is not known"]
     assert (told["agrees"], states[0]) == (False, "seen")
+
+
+def test_slow_nodes_listen_for_longer(world: World) -> None:
+    """As much as their answers are waited for: a packet is slow where all is."""
+    port(world, "a")
+    listened: list[float] = []
+
+    def eyes(question: Question) -> Sightings:
+        assert question.live is not None
+        listened.append(question.live.listen_s)
+        return Sightings()
+
+    def node(probe: Probe) -> list[Way]:
+        return [way(probe, Ends.DROPPED, _device(probe, "eth0", outward=True, place="instance-a"))]
+
+    for wait_s in (5, 30):
+        trace(world, {"from": "a", "to": "10.9.0.77", "live": True, "wait_s": wait_s}, {"n1": eyes}, n1=node)
+    assert set(listened) == {1.0, 6.0}
 
 
 def test_a_loop_ends(world: World) -> None:

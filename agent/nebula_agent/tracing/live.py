@@ -33,8 +33,8 @@ _log = logging.getLogger(__name__)
 
 MOST_POINTS = 200
 MOST_TRACES = 8
-_LONGEST_S = 15.0
-"""Who is never asked what it has seen listens no longer."""
+_LONGEST = 15
+"""Who is never asked what it has seen listens no longer than so many times the time for which it would be waited."""
 _POLL_MS = 20
 
 Told = Callable[[Sightings], None]
@@ -168,7 +168,7 @@ class _Ear(threading.Thread):
     def run(self) -> None:
         began = time.monotonic()
         try:
-            while self._asked is None and time.monotonic() - began < _LONGEST_S:
+            while self._asked is None and time.monotonic() - began < _LONGEST * self._order.listen_s:
                 self._hear()
             if self._asked is not None:
                 order, _told, asked_at = self._asked

@@ -104,7 +104,7 @@ class Journey:
             fronts = following
         else:
             ended.append(_course(fronts[0].legs, Ends.DROPPED, fronts[0], "it goes round in circles"))
-        return _best(ended) if ended else _taken_by_nobody(self._ignored)
+        return _best(ended) if ended else self._taken_by_nobody()
 
     async def _ask(self, front: _Front) -> list[Way | Course]:
         host, legs = front.host, front.legs
@@ -174,6 +174,20 @@ class Journey:
                 found |= self._snapshot.hosts_of_network(network.id).keys()
         return sorted(found & self._snapshot.nodes.keys())
 
+    def _taken_by_nobody(self) -> Course:
+        """Of the copies of a flood that nobody cared for, one that came furthest."""
+        course, packet = msgspec.structs.replace(self._ignored, ends=Ends.DROPPED, text=""), self._ignored.packet
+        if packet.protocol and packet.is_neighbour_question:
+            return msgspec.structs.replace(course, text=f"nobody answers for {packet.destination}")
+        if not packet.protocol or not packet.is_dhcp:
+            return course
+        last = course.legs[-1]
+        step = Step("process", "", "DHCP", "no server takes it here")
+        legs = (*course.legs[:-1], Leg(last.host, (*last.steps, step)))
+        servers = _where_servers_are(self._snapshot, packet.mac_source)
+        text = "no DHCP server gets it" + (f": there is one on {servers}" if servers else "")
+        return msgspec.structs.replace(course, text=text, host=Host(""), legs=legs)
+
     async def _resolved(self, front: _Front, way: Way, ended: list[Course]) -> list[_Front]:
         """Ask for the neighbour from node to node; then the same node goes on with what was learnt."""
         question, host = way.packet, front.host
@@ -198,18 +212,16 @@ class Journey:
         return [front]
 
 
+def _where_servers_are(snapshot: Snapshot, sender: str) -> str:
+    """The nodes with a DHCP server for who has this hardware address."""
+    networks = {row.network_id for row in snapshot.ports.values() if row.mac_address.lower() == sender}
+    ports = {port for network in networks for port in snapshot.dhcp_ports_of_network(network)}
+    return ", ".join(sorted({snapshot.ports[port].host for port in ports} - {""}))
+
+
 def _is_copied(packet: Packet) -> bool:
     """Several may get it, and answer: all of its ways are followed."""
     return packet.is_neighbour_question or packet.is_dhcp or packet.flood
-
-
-def _taken_by_nobody(ignored: Course) -> Course:
-    """Of the copies of a flood that nobody cared for, one that came furthest."""
-    packet = ignored.packet
-    text = f"nobody answers for {packet.destination}" if packet.protocol and packet.is_neighbour_question else ""
-    if packet.protocol and packet.is_dhcp:
-        text = "no DHCP server gets it"
-    return msgspec.structs.replace(ignored, ends=Ends.DROPPED, text=text)
 
 
 def _course(legs: tuple[Leg, ...], ends: Ends, front: _Front, text: str, way: Way | None = None) -> Course:
@@ -219,7 +231,10 @@ def _course(legs: tuple[Leg, ...], ends: Ends, front: _Front, text: str, way: Wa
 
 
 def _passed_by(front: _Front, way: Way) -> bool:
-    """What a node on the segment drops before any device of its own was not for it."""
+    """What a node on the segment drops before any device of its own was not for it; nor is DHCP for a port that has a
+    firewall: servers have none."""
+    if way.packet.is_dhcp and not way.packet.answer and way.ends is Ends.DROPPED:
+        return any(step.kind == "table" and step.name.endswith(" RULES_INGRESS") for step in way.steps)
     inner = [step for step in way.steps if step.kind == "device" and step.place]
     return front.probe.enters is Enters.PROVIDER and way.ends is Ends.DROPPED and not inner
 

@@ -21,8 +21,10 @@ from nebula_controller.nodes.questions import Questions
 from nebula_controller.trace.journey import Course
 from nebula_controller.trace.plan import Plan
 
-_QUIET_S = 0.3
-"""Where a packet is to be dropped nothing more shall come after all that was predicted: so long it is waited for."""
+_LISTEN_SHARE = 0.2
+"""A packet is waited for this share of the time that a node's answer is: 1 s of 5. Slow nodes' packets are slow too."""
+_QUIET_SHARE = 0.3
+"""Where it is to be dropped nothing more shall come after all that was predicted: that is waited for, as a share."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -137,7 +139,7 @@ class Live:
                 LiveOut(True, "", "nobody answers for its destination, so there is nobody to send it to"), {}
             )
         hosts = dict.fromkeys([*(item.host for item in expected.spots), *ports.values(), first])
-        network = chosen.segment
+        network, listen_s = chosen.segment, _LISTEN_SHARE * self._wait_s
         orders = {
             host: LiveOrder(
                 tag=self._tag,
@@ -145,7 +147,8 @@ class Live:
                 points=tuple(dict.fromkeys(spot.point for spot in expected.of(host))),
                 ports=tuple(port for port, at in ports.items() if at == host),
                 expected=expected.of(host),
-                quiet_s=_QUIET_S if expected.lost else 0.0,
+                listen_s=listen_s,
+                quiet_s=_QUIET_SHARE * listen_s if expected.lost else 0.0,
                 port=chosen.port.id if chosen.port is not None else "",
                 routed=sent.protocol != "arp" and not sent.is_dhcp and not sent.is_neighbour_question,
                 physical_network=network.physical_network or "" if network is not None else "",
