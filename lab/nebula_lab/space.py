@@ -28,7 +28,7 @@ LAB_MARK = "NEBULA_LAB_FOLDER"
 PLACE_MARK = "NEBULA_LAB_PLACE"
 """And the one with the name of its place."""
 _INIT = ("tini", "--", "sleep", "infinity")
-_BIRTH_S = 5.0
+_BIRTH_S = 30.0
 
 
 class Space(msgspec.Struct, frozen=True):
