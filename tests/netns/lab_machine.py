@@ -3,6 +3,7 @@
 Effects: processes and namespaces; everything ends with ``close``. As root the tests must not touch the machine:
 ``Machine`` has its own PID, network, mount and host name namespaces, its own /run and its own /dev/net/tun (open to
 all, as udev makes it), so that an ordinary user's lab can be tested too. ``inventory`` lists what no lab may change.
+With NEBULA_TEST_MACHINE=whole the machine itself is the tests' alone (an emulated one): then they are root on it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.netns.lab_forked import forked
+
 ROOT = Path(__file__).resolve().parents[2]
 USER = 40_000 + os.getpid() % 20_000
 """An ordinary user whom the machine does not know; one for each run of the tests, because /tmp is shared."""
+WHOLE = os.environ.get("NEBULA_TEST_MACHINE") == "whole"
 _SOURCES = [str(ROOT / part) for part in (".", "runtime", "controller", "agent", "cli", "lab")]
 _PATH = ":".join([*filter(None, [os.environ.get("PYTHONPATH")]), *_SOURCES])
 _SETUP = f"""
@@ -40,7 +44,7 @@ class Machine:
     """Runs commands as root, or as an ordinary user (``user``: USER, or whoever runs the tests)."""
 
     def __init__(self) -> None:
-        self.private = os.geteuid() == 0
+        self.private = os.geteuid() == 0 and not WHOLE
         self._init: subprocess.Popen[bytes] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="nebula-test-"))
         if not self.private:
@@ -64,11 +68,14 @@ class Machine:
                 time.sleep(0.01)
         subprocess.run(["rm", "-rf", str(self.folder)], check=True)
 
+    def _variables(self, user: bool, env: dict[str, str] | None) -> dict[str, str]:
+        home = f"/run/home/{USER if user else 0}" if self.private else str(self.folder)
+        path = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
+        return {"TERM": "dumb", "PYTHONPATH": _PATH, "PATH": path, "HOME": home, **(env or {})}
+
     def argv(self, *argv: str, user: bool = False, env: dict[str, str] | None = None) -> list[str]:
         """The command line that runs ``argv`` here."""
-        variables = {"PYTHONPATH": _PATH, "PATH": f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
-        variables["HOME"] = f"/run/home/{USER if user else 0}" if self.private else str(self.folder)
-        line = ["env", "-i", "TERM=dumb", *(f"{k}={v}" for k, v in {**variables, **(env or {})}.items()), *argv]
+        line = ["env", "-i", *(f"{k}={v}" for k, v in self._variables(user, env).items()), *argv]
         if not self.private:
             return line
         if user:
@@ -92,6 +99,14 @@ class Machine:
         ended = self.call(*argv, user=user, timeout_s=timeout_s)
         assert ended.returncode == 0, f"{' '.join(argv)}: exit {ended.returncode}\n{ended.stdout}{ended.stderr}"
         return ended.stdout
+
+    def ctl(
+        self, *words: str, user: bool = False, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """A nebulactl call, whatever its exit code."""
+        if WHOLE:
+            return forked(words, self._variables(user, env))
+        return self.call(sys.executable, "-m", "nebulactl", *words, user=user, env=env)
 
     def nebulactl(self, *argv: str, user: bool = False) -> str:
         """Output of a nebulactl call that must succeed."""

@@ -1,7 +1,8 @@
-"""Runs packet tests of ``tests/netns`` inside the virtual machine: two at a time, a line of JSON for each.
+"""Runs packet tests inside the virtual machine: two jobs at a time, a line of JSON for each test.
 
 Effects: what ``tests/netns/sandbox.py`` makes, but in forks of one process that has pytest loaded: there loading it
-takes as long as a test. ``python kernelvm_tests.py TEST...`` with tests as ``PATH::NAME``.
+takes as long as a test. A sandbox is a job of one test; tests in labs (``test_lab_...``) are one job, on the machine
+itself, in one lab. ``python kernelvm_tests.py TEST...`` with tests as ``PATH::NAME``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from pathlib import Path
 
@@ -25,33 +25,50 @@ import agent_views  # noqa: F401
 import sandbox
 
 _AT_ONCE = 2
+_LONGEST_TEXT = 3000
 _NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x40000000 | 0x20000000
 """CLONE_NEWUSER, NEWNS, NEWNET, NEWPID; sched.h."""
 
 
+class Outcomes:
+    """Of pytest: says on ``descriptor`` what became of each test, in one write, as others write there too."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._seconds: dict[str, float] = {}
+        self._text: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """After each of set-up, call and tear-down."""
+        test = report.nodeid
+        self._seconds[test] = self._seconds.get(test, 0.0) + report.duration
+        if report.outcome != "passed":
+            self._text.setdefault(test, f"{report.when} {report.outcome}: {report.longreprtext}"[-_LONGEST_TEXT:])
+        if report.when == "teardown":
+            text = self._text.get(test, "")
+            line = {"test": test, "outcome": "failed" if text else "passed", "text": text}
+            os.write(self._descriptor, f"{json.dumps({**line, 'seconds': self._seconds[test]})}\n".encode())
+
+
 def main() -> None:
-    """Run all; a test's line comes when it has ended."""
-    waiting, running = list(reversed(sys.argv[1:])), {}
+    """Run all; of a job that ended badly what it printed, too."""
+    labs = [test for test in sys.argv[1:] if "/test_lab_" in test]
+    waiting = [[test] for test in reversed(sys.argv[1:]) if test not in labs] + [labs] * bool(labs)
+    running: dict[int, Path] = {}
+    told = os.dup(1)
     with tempfile.TemporaryDirectory() as folder:
         while waiting or running:
             while waiting and len(running) < _AT_ONCE:
                 output = Path(folder, str(len(waiting)))
-                test = waiting.pop()
-                running[_start(test, output)] = (test, output, time.monotonic())
+                running[_start(waiting.pop(), output, told)] = output
             pid, status = os.wait()
-            test, output, began = running.pop(pid)
-            text = output.read_text(errors="replace")
-            line = {
-                "test": test,
-                "outcome": "passed" if status == 0 and "1 passed in " in text else "failed",
-                "text": text[-6000:],
-                "seconds": time.monotonic() - began,
-            }
-            print(json.dumps(line), flush=True)
+            output = running.pop(pid)
+            if status != 0:
+                print(output.read_text(errors="replace")[-_LONGEST_TEXT:], flush=True)
 
 
-def _start(test: str, output: Path) -> int:
-    """Fork a child whose own child, in new namespaces, is a pytest of one test; the child's pid."""
+def _start(tests: list[str], output: Path, told: int) -> int:
+    """Fork a child that is a pytest of these tests; its pid."""
     pid = os.fork()
     if pid:
         return pid
@@ -60,7 +77,11 @@ def _start(test: str, output: Path) -> int:
         with output.open("wb") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        status = _child(test)
+        if "/test_lab_" in tests[0]:
+            os.environ.update({"NEBULA_TEST_MACHINE": "whole", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+            status = _pytest(tests, told)
+        else:
+            status = _sandboxed(tests, told)
     except Exception:
         traceback.print_exc()
     finally:
@@ -69,22 +90,22 @@ def _start(test: str, output: Path) -> int:
         os._exit(status)
 
 
-def _child(test: str) -> int:
+def _pytest(tests: list[str], told: int) -> int:
+    return int(pytest.main([*sandbox.PYTEST_FLAGS, *tests], plugins=[Outcomes(told)]))
+
+
+def _sandboxed(tests: list[str], told: int) -> int:
+    """The same in a child in new namespaces; its first process, with whose end all of it ends."""
     if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NAMESPACES) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     for name, text in (("setgroups", "deny"), ("uid_map", "0 0 1"), ("gid_map", "0 0 1")):
         Path("/proc/self", name).write_text(text)
     inner = os.fork()
-    if inner == 0:
-        return _inside(test)
-    return os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]) & 0xFF
-
-
-def _inside(test: str) -> int:
-    """The first process of the sandbox; with its end all of it ends."""
+    if inner:
+        return os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]) & 0xFF
     subprocess.run(["sh", "-c", sandbox.SETUP, "sh", "mount", "-t", "proc", "proc", "/proc"], check=True)
     os.environ.update(sandbox.environment())
-    return int(pytest.main([*sandbox.PYTEST_FLAGS, test]))
+    return _pytest(tests, told)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Traces in a lab: the predicted way of a packet, and beside it the one that a real packet was seen to take.
 
-One lab, many packets: what arrives, what is dropped by whom, and faults put in by hand while the agents rest. Each time
-the real packet is captured at every predicted device and at both ends, and must have been seen there and nowhere else.
+One lab, many packets, and either datapath (NEBULA_TEST_DATAPATH): what arrives, what is dropped by whom, and faults
+put in by hand while the agents rest. Each time the real packet is captured at every predicted device and at both ends,
+and must have been seen there and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.netns.agent_node import DATAPATH
 from tests.system.trace_lab import TraceLab, hosts, steps
 
 
@@ -96,35 +98,64 @@ def test_what_is_dropped_is_seen_no_further(lab: TraceLab, words: str, host: str
 
 
 _ROUTER = "R=$(ls /run/netns | grep qrouter); "
-_TAP = "T=$(ip -o link show type veth | grep -o 'tap[^@]*' | head -1); "
+_OFCTL = "ovs-ofctl -O OpenFlow14"
+OVERLAY_FAULTS = {
+    "netdev": {
+        "wrong VNI": (
+            "compute1",
+            "V=vxlan-1; N=$(ovs-vsctl get interface $V ofport); F=$(bridge fdb show dev $V); ovs-vsctl del-port $V;"
+            "ip link del $V; ip link add $V type vxlan id 99 local 10.201.0.11 dstport 4789 nolearning;"
+            'ip link set $V up; echo "$F" | sed "s/^/bridge fdb append /; s/ dst / dev $V dst /; s/ self.*//" | sh;'
+            "ovs-vsctl add-port br-tun $V -- set interface $V ofport_request=$N; sleep 0.3",
+            ("web db tcp 80", "compute2", "no VXLAN device here has the VNI 99"),
+        ),
+        "wrong VNI in a flow": (
+            "compute2",
+            f"{_OFCTL} mod-flows br-tun 'table=0,in_port=vxlan-1,actions=set_field:99->tun_id,goto_table:4'",
+            ("web db tcp 80", "compute2", "VXLAN_TUN_TO_LV"),
+        ),
+        "missing flood entries": (
+            "compute1",
+            "for v in 10 12; do bridge fdb del 00:00:00:00:00:00 dev vxlan-1 dst 10.201.0.$v; done",
+            ("web dhcp", "compute1", "lacks an entry for floods"),
+        ),
+        "a stranger's tunnel": (
+            "compute2",
+            "iptables -t mangle -S nebula-vxlan | grep 10.201.0.11 | sed 's/^-A/iptables -t mangle -D/' | sh",
+            ("web db tcp 80", "compute2", "takes no VXLAN"),
+        ),
+    },
+    "system": {
+        "wrong VNI": (
+            "compute1",
+            f"{_OFCTL} mod-flows br-tun 'table=20,dl_vlan=1,actions=pop_vlan,set_field:99->tun_id,"
+            "set_field:10.201.0.12->tun_dst,output:vxlan'",
+            ("web db tcp 80", "compute2", "VXLAN_TUN_TO_LV"),
+        ),
+        "wrong VNI in a flow": (
+            "compute2",
+            f"{_OFCTL} del-flows br-tun table=4,tun_id=1",
+            ("web db tcp 80", "compute2", "VXLAN_TUN_TO_LV"),
+        ),
+        "missing flood entries": (
+            "compute1",
+            f"{_OFCTL} del-flows br-tun table=22,dl_vlan=1",
+            ("web dhcp", "", "no DHCP server gets it: there is one on net1"),
+        ),
+        "a stranger's tunnel": (
+            "compute2",
+            f"{_OFCTL} del-flows br-tun table=0,tun_src=10.201.0.11",
+            ("web db tcp 80", "compute2", "TUN_INPUT"),
+        ),
+    },
+}
+"""Who carries the overlay, and so what can be wrong with it, differs between the datapaths."""
 FAULTS = {
-    "wrong VNI": (
-        "compute1",
-        "V=vxlan-1; N=$(ovs-vsctl get interface $V ofport); F=$(bridge fdb show dev $V); ovs-vsctl del-port $V;"
-        "ip link del $V; ip link add $V type vxlan id 99 local 10.201.0.11 dstport 4789 nolearning; ip link set $V up;"
-        'echo "$F" | sed "s/^/bridge fdb append /; s/ dst / dev $V dst /; s/ self.*//" | sh;'
-        "ovs-vsctl add-port br-tun $V -- set interface $V ofport_request=$N; sleep 0.3",
-        ("web db tcp 80", "compute2", "no VXLAN device here has the VNI 99"),
-    ),
-    "wrong VNI in a flow": (
-        "compute2",
-        "ovs-ofctl mod-flows br-tun 'table=0,in_port=vxlan-1,actions=set_field:99->tun_id,goto_table:4' -O OpenFlow14",
-        ("web db tcp 80", "compute2", "VXLAN_TUN_TO_LV"),
-    ),
-    "missing flood entries": (
-        "compute1",
-        "for v in 10 12; do bridge fdb del 00:00:00:00:00:00 dev vxlan-1 dst 10.201.0.$v; done",
-        ("web dhcp", "compute1", "lacks an entry for floods"),
-    ),
+    **OVERLAY_FAULTS[DATAPATH],
     "missing unicast flows": (
         "compute1",
         "ovs-ofctl del-flows br-tun table=20,dl_vlan=1",
         ("web db tcp 80", "compute1", "UCAST_TO_TUN"),
-    ),
-    "a stranger's tunnel": (
-        "compute2",
-        "iptables -t mangle -S nebula-vxlan | grep 10.201.0.11 | sed 's/^-A/iptables -t mangle -D/' | sh",
-        ("web db tcp 80", "compute2", "takes no VXLAN"),
     ),
     "missing SNAT rule": (
         "net1",
@@ -173,7 +204,7 @@ FAULTS = {
     ),
 }
 AFTERWARDS = {
-    "wrong VNI": "ovs-vsctl del-port vxlan-1; ip link del vxlan-1",
+    **({"wrong VNI": "ovs-vsctl del-port vxlan-1; ip link del vxlan-1"} if DATAPATH == "netdev" else {}),
     "a flow of somebody else's": "ovs-ofctl --strict del-flows br-int table=60,priority=200",
     "wrong route": f"{_ROUTER} ip -n $R route del 198.51.100.0/24",
 }

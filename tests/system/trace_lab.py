@@ -1,21 +1,18 @@
-"""A lab for traces: three nodes, instances of two groups, an address outside; what it says as documents.
-
-As an ordinary user's, on a machine of its own; everything ends with ``close``.
-"""
+"""A lab for traces: three nodes, instances of two groups, an address outside; what it says as documents."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-from tests.netns.lab_machine import Machine
+from tests.netns.agent_node import PATIENCE
+from tests.netns.user_lab import UserLab
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/schemas/trace.json").read_text())
-_NAME = "traced"
+_WAIT_S = "5" if PATIENCE == 1 else "30"
 MAKE = (
     "network create n",
     "subnet create s --network n --subnet-range 192.168.50.0/24",
@@ -30,12 +27,16 @@ MAKE = (
     "instance create near --network n --node compute1",
     "instance create db --network n --node compute2",
     "instance create app --port p-app --node compute2",
-    "floating ip create public --port p-app --floating-ip-address 203.0.113.77",
+    "floating ip create public --port p-app --floating-ip-address 203.0.113.77 --wait",
+)
+SECOND_NETWORK = (
     "network create m",
     "subnet create t --network m --subnet-range 192.168.60.0/24",
     "router add subnet r t",
     "port create p-other --network m --security-group open",
-    "instance create other --port p-other --node compute2",
+    "instance create other --port p-other --node compute2 --wait",
+)
+SILENT_AND_SIX = (
     "security group create silent",
     "port create p-quiet --network n --security-group silent",
     "instance create quiet --port p-quiet --node compute1",
@@ -48,36 +49,27 @@ MAKE = (
 )
 
 
-class TraceLab:
-    """``nebulactl`` against a lab of ``net1``, ``compute1`` and ``compute2``."""
+class TraceLab(UserLab):
+    """With what ``MAKE`` makes, and the rest once a trace is about it."""
 
     def __init__(self) -> None:
-        self._machine = Machine()
+        super().__init__("traced", MAKE)
         self._ports: dict[str, str] = {}
         try:
-            self.good("lab", "up", "--nodes", "3")
-            for line in MAKE:
-                self.good(*line.split())
-            for name in ("web", "near", "db", "app", "other", "quiet"):
+            for name in ("web", "near", "db", "app"):
                 self.has_address(name)
-            for rule in json.loads(self.good("security", "group", "rule", "list", "silent", "-f", "json")):
-                self.good("security", "group", "rule", "delete", rule["ID"], "--wait")  # the last call: all is there
         except BaseException:
             self.close()
             raise
 
-    def call(self, *words: str) -> tuple[int, str, str]:
-        ended = self._machine.call(sys.executable, "-m", "nebulactl", *words, user=True, env={"NEBULA_LAB": _NAME})
-        return ended.returncode, ended.stdout, ended.stderr
-
-    def good(self, *words: str) -> str:
-        code, out, error = self.call(*words)
-        assert code == 0, f"{words}: {out}{error}"
-        return out
-
-    def on(self, node: str, script: str) -> str:
-        """Output of a shell script on a node."""
-        return self.good("lab", "exec", node, "--", "sh", "-c", script)
+    def _need(self, words: tuple[str, ...]) -> None:
+        """Makes what is not there yet of what these words name."""
+        if "other" in words and self.make(SECOND_NETWORK):
+            self.has_address("other")
+        if {"quiet", "six1", "six2"} & {*words} and self.make(SILENT_AND_SIX):
+            self.has_address("quiet")
+            for rule in json.loads(self.good("security", "group", "rule", "list", "silent", "-f", "json")):
+                self.good("security", "group", "rule", "delete", rule["ID"], "--wait")  # the last call: all is there
 
     def has_address(self, instance: str) -> None:
         """Wait for its lease."""
@@ -94,15 +86,12 @@ class TraceLab:
 
     def trace(self, *words: str) -> dict[str, Any]:
         """The document, with the exit code as ``code``."""
-        code, out, error = self.call("trace", *words, "-f", "json")
+        self._need(words)
+        code, out, error = self.call("trace", *words, "--wait", _WAIT_S, "-f", "json")
         assert out, error
         found: dict[str, Any] = json.loads(out)
         jsonschema.validate(found, SCHEMA)
         return {**found, "code": code}
-
-    def close(self) -> None:
-        self.call("lab", "down")
-        self._machine.close()
 
 
 def hosts(course: dict[str, Any]) -> list[str]:
