@@ -30,9 +30,9 @@ from nebula_lab.state import LabRecord
 DEFAULT_NODES = 3
 MOST_NODES = 60
 _WAIT_S = 120.0
-_API_S = 120.0
+_API_S = 300.0
 _ALIVE_S = 120.0
-"""On an emulated machine a controller takes 40 s; one that ends is not waited for."""
+"""On an emulated machine a controller takes a minute, on a busy one more; one that ends is not waited for."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
