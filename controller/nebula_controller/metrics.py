@@ -52,7 +52,9 @@ class ControllerMetrics:
         self.node_changes = Counter(
             "nebula_node_changes_total", "Changes that nodes reported, by cause and end.", ("host", "reason", "result")
         )
-        self.node_up = Gauge("nebula_node_up", "1: the node's heartbeats come.", ("host",))
+        self.node_up = Gauge(
+            "nebula_node_up", "1: the node's heartbeats come. Nodes that are revoked have none.", ("host",)
+        )
         self.node_lag = Gauge(
             "nebula_node_lag_seconds",
             "How long a node's newest view has waited to be acted on.",
@@ -94,7 +96,7 @@ class ControllerMetrics:
         now_s = self._wall_s()
         with database.read() as tx:
             counts = count_ports(tx)
-            found = healths(tx, realised, counts, now_s)
+            found = [node for node in healths(tx, realised, counts, now_s) if node.health != "revoked"]
             for kind, table in _COUNTED:
                 self.objects.set(tx.execute(select(func.count()).select_from(table)).scalar_one(), kind)
             self.revision.set(tx.revision())

@@ -138,7 +138,7 @@ def test_death_of_vswitchd_costs_what_passes_it() -> None:
             ended = packet_stream.now()
         print(f"{stream}, {ended - died:.1f} s from its death, {ended - began:.1f} s from its new start")
         assert stream.lost_outside(died if DATAPATH == "netdev" else began, ended) == []
-        assert (len(stream.lost) >= 15) or DATAPATH == "system"  # of the 20 of the second without it
+        assert stream.lost or DATAPATH == "system"
 
 
 def test_death_of_ovsdb_server_fails_nothing() -> None:

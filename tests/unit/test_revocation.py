@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from nebula_agent.access import Access
+from nebula_controller.metrics import ControllerMetrics
 from southbound_world import ADMIN, node_report
 from tls_controller import TlsController, ask
 
@@ -70,6 +71,10 @@ def test_the_others_tunnels_lose_a_revoked_node_until_it_reports_again(
     controller.call("DELETE", "/nodes/p2/membership", expect=204)
     assert known() == (False, (), [])
     assert _people(controller, "GET", f"/ports/{ports['p2']}")["port"]["status"] == "DOWN"
+    told = controller.in_loop(
+        lambda: ControllerMetrics("x").collect(controller.database, controller.southbound.realised)
+    )
+    assert ('nebula_node_up{host="p1"} 1' in told.decode(), 'host="p2"' in told.decode()) == (True, False)
     (call,) = controller.call("GET", "/calls?object=p2&limit=1")["calls"]
     assert (call["method"], call["path"]) == ("DELETE", "/nebula/v1/nodes/p2/membership")
     back = controller.joined("p2", tmp_path / "again", controller.token())
