@@ -36,6 +36,9 @@ _EMPTY_LOG = f"""setpriv --reuid nebula --regid nebula --clear-groups /usr/lib/n
 import sqlite3
 sqlite3.connect("{_DATABASE}").execute("PRAGMA wal_checkpoint(TRUNCATE)")'"""
 """Otherwise SQLite's log may have room for some more calls."""
+_SLOW = """touch /run/slow; pid=$(cat /var/lib/nebula-controller/lock); setsid --fork sh -c '
+while [ -e /run/slow ]; do kill -STOP $0; sleep 0.9; kill -CONT $0; sleep 0.1; done' $pid > /run/slow.log 2>&1"""
+"""The controller runs for a tenth of the time."""
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +242,18 @@ def test_a_controller_that_does_not_answer(nodes: Cloud, tell: Callable[..., Non
         nodes.nebulactl("network delete z")
     tell(north_south=north_south)
     assert north_south.lost == {}
+
+
+def test_a_controller_that_is_slow(nodes: Cloud, tell: Callable[..., None]) -> None:
+    """What is asked for is made all the same, no node is taken for down, and no packet is lost."""
+    downs = "grep -c 'node down' /var/log/nebula-controller.log || true"
+    before = nodes.on("controller", downs)
+    with nodes.stream("web", nodes.addresses["db"]) as east_west, nodes.stream("web", WEB_IP) as north_south:
+        nodes.on("controller", _SLOW)
+        nodes.nebulactl("instance create slow --network n --node compute1 --wait")
+        nodes.nebulactl("instance delete slow --wait")
+        nodes.on("controller", "rm /run/slow; cat /run/slow.log >&2; test ! -s /run/slow.log")
+    tell(east_west=east_west, north_south=north_south)
+    assert nodes.on("controller", downs) == before
+    assert (east_west.lost, north_south.lost) == ({}, {})
+    nodes.wait_alive()
