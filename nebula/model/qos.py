@@ -8,7 +8,7 @@ import msgspec
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Extension, Resource, Who, describe
-from nebula.model.standard import EXPANDED, Nameless, Shared, Standard, flag, reference, settable
+from nebula.model.standard import EXPANDED, Shared, Standard, Terse, flag, reference, settable
 
 DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 46, 48, 56)
 """The marks that Neutron takes: class selectors (RFC 2474), assured and expedited forwarding (RFC 2597, 3246)."""
@@ -16,8 +16,6 @@ DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 
 INGRESS, EGRESS, ANY = "ingress", "egress", "any"
 """As the port sees it; ``any`` is both together."""
 
-_unsent = Attribute(sent=False, filtered=False)
-_unsent_moment = Attribute(sent=False, filtered=False, length=20)
 _rate = settable(accept.integer(0, 2**31 - 1), required=True)
 _direction = settable(accept.choice((EGRESS, INGRESS)), length=7)
 
@@ -33,18 +31,13 @@ class QosPolicy(Standard, frozen=True, kw_only=True):
     rules: Annotated[tuple[dict[str, object], ...], EXPANDED] = ()
 
 
-class QosRule(Nameless, frozen=True, kw_only=True):
+class QosRule(Terse, frozen=True, kw_only=True):
     """What all rules have: of the standard attributes, Neutron's have the id alone."""
 
     qos_policy_id: Annotated[
         str, reference("qos:QOS_POLICY", accept=None, sent=False, filtered=False, on_delete="CASCADE", indexed=True)
     ] = ""
     project_id: Annotated[str, Attribute(sent=False, filtered=False, indexed=True)] = ""
-    description: Annotated[str, _unsent] = ""
-    tags: Annotated[tuple[str, ...], _unsent] = ()
-    revision_number: Annotated[int, _unsent] = 0
-    created_at: Annotated[str, _unsent_moment] = ""
-    updated_at: Annotated[str, _unsent_moment] = ""
 
 
 class BandwidthLimitRule(QosRule, frozen=True, kw_only=True):

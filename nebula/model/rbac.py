@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from nebula.model import accept
-from nebula.model.attribute import Attribute, Extension, describe
-from nebula.model.standard import Nameless, fixed, settable
+from nebula.model.attribute import Extension, describe
+from nebula.model.standard import Terse, fixed, settable
 
 SHARED, EXTERNAL = "access_as_shared", "access_as_external"
 """The actions: seen and used like an own object; of a network, as where routers' gateways and floating IPs are."""
 
 EVERYBODY = "*"
 """The target that stands for all projects."""
-
-_unsent = Attribute(sent=False, filtered=False)
-_unsent_moment = Attribute(sent=False, filtered=False, length=20)
 
 
 def _object_type(value: object) -> object:
@@ -28,8 +25,8 @@ def _target(value: object) -> object:
     return value
 
 
-class RbacPolicy(Nameless, frozen=True, kw_only=True):
-    """``target_tenant``: the project's id or ``*``. Of the standard attributes, Neutron's has only id and project."""
+class RbacPolicy(Terse, frozen=True, kw_only=True):
+    """``target_tenant``: the project's id or ``*``."""
 
     object_type: Annotated[str, fixed(_object_type, "Kind of object.", required=True, length=32, flag="--type")]
     object_id: Annotated[str, fixed(accept.identifier, required=True, length=36)]
@@ -38,11 +35,6 @@ class RbacPolicy(Nameless, frozen=True, kw_only=True):
         str,
         settable(_target, "Project, or * for all.", required=True, flag="--target-project"),
     ]
-    description: Annotated[str, _unsent] = ""
-    tags: Annotated[tuple[str, ...], _unsent] = ()
-    revision_number: Annotated[int, _unsent] = 0
-    created_at: Annotated[str, _unsent_moment] = ""
-    updated_at: Annotated[str, _unsent_moment] = ""
 
 
 RBAC_POLICY = describe(

@@ -59,6 +59,8 @@ ZoneHints = fixed(
 Status = Attribute(length=16, about="What the nodes say of it: ACTIVE, BUILD, DOWN or ERROR.")
 Revision = Attribute()
 Moment = Attribute(length=20)
+Unsent = Attribute(sent=False, filtered=False)
+UnsentMoment = Attribute(sent=False, filtered=False, length=20)
 
 
 def port_security(about: str, **more: Any) -> Attribute:
@@ -76,6 +78,16 @@ class Nameless(msgspec.Struct, frozen=True, kw_only=True):
     revision_number: Annotated[int, Revision] = 0
     created_at: Annotated[str, Moment] = ""
     updated_at: Annotated[str, Moment] = ""
+
+
+class Terse(Nameless, frozen=True, kw_only=True):
+    """What has them as every record, but shows the id and the project alone, as Neutron."""
+
+    description: Annotated[str, Unsent] = ""
+    tags: Annotated[tuple[str, ...], Unsent] = ()
+    revision_number: Annotated[int, Unsent] = 0
+    created_at: Annotated[str, UnsentMoment] = ""
+    updated_at: Annotated[str, UnsentMoment] = ""
 
 
 class Standard(Nameless, frozen=True, kw_only=True):

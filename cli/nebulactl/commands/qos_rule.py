@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from nebula.errors import NotFound
+from nebula.model.qos import QOS_RULES
+from nebula.model.qos import rule_type as name_of
 from nebulactl.actions import create, update
 from nebulactl.api import NETWORK, JsonObject, as_object, as_objects
 from nebulactl.common_settings import EXTRA
@@ -19,13 +21,7 @@ from nebulactl.output import Output
 from nebulactl.pool_nouns import QOS_POLICY, RULE_TYPE
 from nebulactl.render import cell, cells
 
-_VALUES = {
-    "bandwidth-limit": "max_kbps max_burst_kbps direction",
-    "dscp-marking": "dscp_mark",
-    "minimum-bandwidth": "min_kbps direction",
-    "minimum-packet-rate": "min_kpps direction",
-}
-_NEEDED = {**_VALUES, "bandwidth-limit": "max_kbps"}
+_KINDS = {name_of(kind).replace("_", "-"): kind for kind in QOS_RULES}
 _COLUMNS = titled(
     ID="id",
     QoS_Policy_ID="qos_policy_id",
@@ -41,16 +37,8 @@ _COLUMNS = titled(
 
 def _noun(kind: str, policy_id: str) -> Noun:
     """The rules of this kind of one policy."""
-    key = kind.replace("-", "_") + "_rule"
-    return Noun(
-        name=f"{kind} rule",
-        key=key,
-        path=f"{item_path(QOS_POLICY, policy_id)}/{key}s",
-        service=NETWORK,
-        declared=f"qos:{kind.replace('-', '_').upper()}",
-        listed=_COLUMNS,
-        name_attribute="id",
-    )
+    path = f"{item_path(QOS_POLICY, policy_id)}/{_KINDS[kind].plural}"
+    return Noun(declared=f"qos:{kind.replace('-', '_').upper()}", path=path, listed=_COLUMNS)
 
 
 @click.group()
@@ -91,15 +79,16 @@ def _value_options(function: Function) -> Function:
 
 def _check(kind: str, values: JsonObject) -> None:
     """UsageError where a value is not of this kind of rule."""
-    if foreign := sorted(set(values) - set(_VALUES[kind].split())):
+    known = _KINDS[kind].attributes
+    if foreign := sorted(set(values) - known.keys()):
         raise click.UsageError(f"A {kind} rule has no {' and no '.join(foreign)}.")
-    if values.get("direction") == "any" and kind != "minimum-packet-rate":
-        raise click.UsageError("--any is for minimum-packet-rate rules only.")
+    if "direction" in values and values["direction"] not in known["direction"].choices:
+        raise click.UsageError(f"A {kind} rule goes one way: --ingress or --egress.")
 
 
 @rule.command("create")
 @click.argument("policy", shell_complete=names_of(QOS_POLICY))
-@click.option("--type", "kind", type=click.Choice(list(_VALUES)), required=True, help="Kind of rule.")
+@click.option("--type", "kind", type=click.Choice(list(_KINDS)), required=True, help="Kind of rule.")
 @_value_options
 @settings(EXTRA)
 @changes
@@ -113,7 +102,10 @@ def create_rule(output: Output, values: JsonObject, given: Given, policy: str, k
       nebulactl network qos rule create gold --type dscp-marking --dscp-mark 46
     """
     _check(kind, values)
-    if missing := [name for name in _NEEDED[kind].split() if name not in values]:
+    needed = [name for name, bound in _KINDS[kind].attributes.items() if bound.attribute.required]
+    if kind.startswith("minimum-"):
+        needed.append("direction")  # by the client, not by the API
+    if missing := [name for name in needed if name not in values]:
         raise click.UsageError(f"A {kind} rule needs {' and '.join(missing)}.")
     noun = _noun(kind, str(find(api(), QOS_POLICY, policy).get("id")))
     output.resource(noun, create(api(), noun, {**values, **given.attributes}))

@@ -7,7 +7,6 @@ import msgspec
 
 from nebulactl.actions import OR_SHOW, add_delete, add_show, create, create_or_find, update
 from nebulactl.api import IDENTITY, JsonObject, as_object, as_objects
-from nebulactl.common_settings import DESCRIPTION, NAME
 from nebulactl.find import find, find_id, item_path, list_resources
 from nebulactl.identity_nouns import GROUP
 from nebulactl.identity_settings import ENABLED_ONLY, IN_DOMAIN, option_of_it
@@ -15,10 +14,9 @@ from nebulactl.invocation import api
 from nebulactl.nouns import PROJECT, USER
 from nebulactl.options import Given, Page, Setting, changes, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
+from nebulactl.plain_settings import of_create, of_set
 
-_PASSWORD = Setting(flag="--password", attribute="password", help="Password.")
 _EMAIL = Setting(flag="--email", attribute="email", help="Address.")
-_ENABLE = Setting(flag="--enable/--disable", attribute="enabled", help="Whether the user may log in.")
 _PROJECT = Setting(flag="--project", attribute="default_project_id", noun=PROJECT, help="Default project.")
 
 
@@ -43,7 +41,7 @@ def user() -> None:
 @user.command("create")
 @click.argument("name")
 @click.option("--password-prompt", is_flag=True, help="Ask for the password.")
-@settings(_PASSWORD, _PROJECT, IN_DOMAIN, _EMAIL, DESCRIPTION, _ENABLE, *_OPTIONS)
+@settings(*of_create(USER, [_PROJECT, _EMAIL, *_OPTIONS]))
 @OR_SHOW
 @changes
 @shows
@@ -97,7 +95,7 @@ add_show(user, USER)
 @click.argument("name", shell_complete=names_of(USER))
 @click.option("--domain", help="The domain of the user's name (name or id).")
 @click.option("--password-prompt", is_flag=True, help="Ask for the password.")
-@settings(NAME, _PASSWORD, _PROJECT, _EMAIL, DESCRIPTION, _ENABLE, *_OPTIONS)
+@settings(*of_set(USER, [_PROJECT, _EMAIL, *_OPTIONS], without="domain_id"))
 @changes
 def set_user(given: Given, name: str, domain: str | None, password_prompt: bool) -> None:
     """Change a user."""

@@ -24,6 +24,7 @@ from nebula_controller.identity import attributes, documents, policy
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.policy import Target
 from nebula_controller.identity.site import Site
+from nebula_controller.store import metadata as tables
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import domains
 
@@ -34,7 +35,7 @@ Values = dict[str, Any]
 
 
 class Collection:
-    """One kind of identity object. Subclasses say what it is (``resource``) and where its rows are (``table``)."""
+    """One kind of identity object. Subclasses say what it is (``resource``), from which the rest follows."""
 
     resource: Resource[Any]
     table: Table
@@ -55,7 +56,7 @@ class Collection:
         super().__init_subclass__()
         resource = cls.__dict__.get("resource")
         if resource is not None:
-            cls.singular, cls.plural = resource.singular, resource.plural
+            cls.singular, cls.plural, cls.table = resource.singular, resource.plural, tables.table(resource)
             cls.new, cls.changed = attributes.creation(resource), attributes.change(resource)
             declared = [(bound.field, bound.attribute) for bound in resource.attributes.values()]
             cls.filters = frozenset(field for field, attribute in declared if attribute.filtered)
@@ -267,6 +268,11 @@ def condition(column: ColumnElement[Any], comparison: str, text: str) -> ColumnE
 def listing(plural: str, items: Sequence[Values], call: Call, following: str | None = None) -> Values:
     """A list in Keystone's frame; ``following`` is the next page's URL."""
     return {plural: items, "links": {"next": following, "self": call.url, "previous": None}}
+
+
+def plain(resource: Resource[Any]) -> type[Collection]:
+    """The collection of a kind that is no more than declared."""
+    return type(resource.plural, (Collection,), {"resource": resource})
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -25,7 +25,6 @@ class Domains(Collection):
     """``/v3/domains``."""
 
     resource = DOMAIN
-    table = domains
 
     def target(self, row: Row[Any]) -> Target:
         """A domain's reader may see the domain itself."""

@@ -23,7 +23,6 @@ from nebula_controller.identity.token import ScopeKind
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import domains, limits, projects, regions, registered_limits, services
 
-"""-1 is no limit."""
 _BULK_LIMIT = 1000
 _MODEL = {
     "name": "flat",
@@ -59,7 +58,6 @@ class RegisteredLimits(_Bulk):
     """``/v3/registered_limits``: everybody may read them."""
 
     resource = REGISTERED_LIMIT
-    table = registered_limits
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """Service and region exist, and the resource has no limit there yet."""
@@ -100,7 +98,6 @@ class Limits(_Bulk):
     """``/v3/limits``: readers see all or their domain's, everybody those of the token's own scope."""
 
     resource = LIMIT
-    table = limits
 
     def operations(self) -> list[Operation]:
         """The five calls, and the model's, which has to come before the path of one limit."""

@@ -30,7 +30,6 @@ class Projects(Collection):
     """``/v3/projects`` and their tags."""
 
     resource = PROJECT
-    table = projects
 
     def operations(self) -> list[Operation]:
         """The five calls, and those on tags."""

@@ -26,7 +26,6 @@ class Roles(Collection):
     """``/v3/roles``, implications, ``/v3/role_inferences``."""
 
     resource = ROLE
-    table = roles
 
     def operations(self) -> list[Operation]:
         """The five calls, and those on implications."""

@@ -5,18 +5,18 @@ No effects of its own.
 
 from __future__ import annotations
 
+from nebula.model.identity import POLICY
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
 from nebula_controller.api.errors import keystone_shape
 from nebula_controller.identity import policy
 from nebula_controller.identity.appcreds import ApplicationCredentials
 from nebula_controller.identity.assignments import Assignments
-from nebula_controller.identity.collection import Values
+from nebula_controller.identity.collection import Values, plain
 from nebula_controller.identity.domains import Domains
 from nebula_controller.identity.ec2 import Credentials
 from nebula_controller.identity.limits import Limits, RegisteredLimits
 from nebula_controller.identity.login import Login
 from nebula_controller.identity.passwordchange import OwnPassword
-from nebula_controller.identity.policies import Policies
 from nebula_controller.identity.projects import Projects
 from nebula_controller.identity.roles import Roles
 from nebula_controller.identity.services import Endpoints, Regions, Services
@@ -39,7 +39,7 @@ _PARTS = (
     Endpoints,
     RegisteredLimits,
     Limits,
-    Policies,
+    plain(POLICY),
 )
 
 

@@ -26,7 +26,6 @@ class Regions(Collection):
     """``/v3/regions``."""
 
     resource = REGION
-    table = regions
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """The parent has to exist."""
@@ -60,7 +59,6 @@ class Services(Collection):
     """``/v3/services``. Endpoints go with their service; registered limits keep it."""
 
     resource = SERVICE
-    table = services
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
         """Forbidden while there are registered limits of it."""
@@ -79,7 +77,6 @@ class Endpoints(Collection):
     """``/v3/endpoints``."""
 
     resource = ENDPOINT
-    table = endpoints
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """Service and region have to exist."""

@@ -41,7 +41,6 @@ class Users(Collection):
     """``/v3/users``, their projects and groups."""
 
     resource = USER
-    table = users
     hidden = HIDDEN | _SECRET
 
     def operations(self) -> list[Operation]:
@@ -139,7 +138,6 @@ class Groups(Collection):
     """``/v3/groups`` and their members."""
 
     resource = GROUP
-    table = groups
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)

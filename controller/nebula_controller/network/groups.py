@@ -28,7 +28,7 @@ from nebula.model.security_group import (
     SecurityGroupRule,
 )
 from nebula_controller.api.context import RequestContext
-from nebula_controller.network.sharing import is_granted
+from nebula_controller.network.sharing import is_granted, usable
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.records import RecordTable
 from nebula_controller.store.tables.security import (
@@ -122,11 +122,7 @@ def group_for(tx: Transaction, context: RequestContext, group_id: str) -> Securi
 
 def address_group_for(tx: Transaction, context: RequestContext, address_group_id: str) -> AddressGroup:
     """The address group, where the caller may know of it; raises ``NotFound``."""
-    found = ADDRESS_GROUPS.get(tx, address_group_id)
-    mine = found is not None and (context.is_admin or found.project_id == context.project_id)
-    if found is None or not (mine or is_granted(tx, address_group_id, context.project_id)):
-        raise ADDRESS_GROUP.not_found(address_group_id)
-    return found
+    return usable(tx, context, ADDRESS_GROUPS, address_group_id)
 
 
 def not_found(group_id: str) -> NotFound:

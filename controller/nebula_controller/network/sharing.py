@@ -132,6 +132,14 @@ def is_granted(tx: Transaction, object_id: str, project_id: str | None, action: 
     return tx.execute(_granted_one, known).first() is not None
 
 
+def usable(tx: Transaction, context: RequestContext, of: RecordTable[S], key: str) -> S:
+    """The object, where the caller may use it: its own, or one that is shared with it; raises ``NotFound``."""
+    found = of.one(tx, key)
+    if context.is_admin or found.project_id == context.project_id or is_granted(tx, key, context.project_id):
+        return found
+    raise of.resource.not_found(key)
+
+
 def grant(tx: Transaction, object_type: str, of: Nameless, action: str) -> None:
     """Share the object with everybody, in the name of its project; nothing where that is so."""
     if any(known.target_tenant == EVERYBODY for known in policies_of(tx, of.id, action)):

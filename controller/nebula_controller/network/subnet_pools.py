@@ -55,18 +55,12 @@ _strangers = (
 
 def pool_for(tx: Transaction, context: RequestContext, pool_id: str) -> SubnetPool:
     """The pool, where the caller may cut from it; raises ``NotFound``."""
-    found = POOLS.get(tx, pool_id)
-    if found is None or not _is_user(tx, context, found):
-        raise SUBNET_POOL.not_found(pool_id)
-    return found
+    return sharing.usable(tx, context, POOLS, pool_id)
 
 
 def scope_for(tx: Transaction, context: RequestContext, scope_id: str) -> AddressScope:
     """The scope, where the caller may put pools into it; raises ``NotFound``."""
-    found = SCOPES.get(tx, scope_id)
-    if found is None or not _is_user(tx, context, found):
-        raise ADDRESS_SCOPE.not_found(scope_id)
-    return found
+    return sharing.usable(tx, context, SCOPES, scope_id)
 
 
 def of_scope(tx: Transaction, scope_id: str) -> list[SubnetPool]:
@@ -161,11 +155,6 @@ def affinity_error() -> BadRequest:
         "Subnets of the same address family hosted on the same network must all participate in the same address scope.",
         type_name="NetworkAddressScopeAffinityError",
     )
-
-
-def _is_user(tx: Transaction, context: RequestContext, of: SubnetPool | AddressScope) -> bool:
-    mine = context.is_admin or of.project_id == context.project_id
-    return mine or sharing.is_granted(tx, of.id, context.project_id)
 
 
 def _bad_request(problem: str) -> BadRequest:
