@@ -55,9 +55,11 @@ outside=$(cloud router show demo -f json | grep -o '203\.0\.113\.[0-9]*' | head 
 check "web has its address by DHCP: $web_address on compute1" [ -n "$web_address" ]
 check "db has its address by DHCP: $db_address on compute2" [ -n "$db_address" ]
 check "ping east-west" inside compute1 "$web" "ping -q -c 3 -i 0.2 -W 2 $db_address"
-seen=$(inside compute1 "$web" "curl -s --max-time 8 http://$web_ip/" | tr -d '\r\n')
+seen=$(inside compute1 "$web" "curl -s --noproxy '*' --max-time 8 http://$web_ip/" | tr -d '\r\n')
 check "the web server outside sees the router: $seen" [ "$seen" = "$outside" ]
 datapath=$(on compute1 "sudo ovs-appctl dpif/show" | head -1 | tr -d '\r')
 echo "  datapath of compute1: $datapath"
+failed_units=$(for machine in controller net1 compute1 compute2; do on "$machine" "systemctl --failed --no-legend --plain"; done)
+check "no unit has failed on any machine: $failed_units" [ -z "$failed_units" ]
 check "all is on the nodes that shall be, and no more" cloud audit
 exit $failed

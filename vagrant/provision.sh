@@ -16,17 +16,17 @@ proxies() {
     done
 }
 
-install() { # PACKAGE...: ours, with what they need; left alone where this very build is there
-    local package files=() recipe words
+install_packages() { # PACKAGE...: ours, with what they need; left alone where these very files are installed
+    local package files=() sums words
     for package in nebula-common "$@"; do files+=("$(ls -t /nebula/"${package}"_*.deb | head -1)"); done
-    recipe=$(sha256sum "${files[@]}" | sha256sum)
-    [ "$recipe" != "$(cat /etc/nebula/installed 2> /dev/null || true)" ] || return 0
+    sums=$(cd /nebula && sha256sum "${files[@]##*/}")
+    grep -qvxF -f <(cat /etc/nebula/installed 2> /dev/null) <<< "$sums" || return 0
     words=(-qq install -y --no-install-recommends --reinstall --allow-downgrades -o Dpkg::Options::=--force-confold
         "${files[@]}" curl iputils-ping tcpdump)
     # First with what the box has, so that one that has all of it need not reach any package source.
     apt-get -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null "${words[@]}" > /dev/null 2>&1 ||
         { apt-get -qq update && apt-get "${words[@]}" > /dev/null; }
-    echo "$recipe" > /etc/nebula/installed
+    echo "$sums" > /etc/nebula/installed
 }
 
 set_key() { # FILE KEY VALUE: a key of our TOML files, instead of the one that is there
@@ -37,32 +37,32 @@ set_key() { # FILE KEY VALUE: a key of our TOML files, instead of the one that i
 }
 
 controller() {
-    install nebula-controller nebulactl
-    set_key /etc/nebula/controller.toml tls_name "[\"$address\"]"
-    systemctl "${changed:+re}start" nebula-controller
-    local environment=/home/vagrant/nebula.env
-    if [ ! -e $environment ]; then
-        local password
-        password=$(runuser -u nebula -- nebula-controller bootstrap 2> /dev/null)
-        install_environment "$password" > $environment.new
-        chmod 600 $environment.new
-        chown vagrant: $environment.new
-        mv $environment.new $environment
+    install_packages nebula-controller nebulactl
+    local config=/etc/nebula/controller.toml password=/etc/nebula/admin-password environment=/home/vagrant/nebula.env
+    if [ ! -e $environment ]; then # the controller makes the administrator when it starts
+        set_key $config admin_password_file "\"$password\""
+        head -c 18 /dev/urandom | base64 | install -o nebula -m 600 /dev/stdin $password
+        environment_for "$(cat $password)" | install -o vagrant -g vagrant -m 600 /dev/stdin $environment
         echo '. ~/nebula.env' >> /home/vagrant/.profile
     fi
+    set_key $config tls_name "[\"$address\"]"
     outside
+    systemctl enable --quiet nebula-controller nebula-outside
+    systemctl restart nebula-outside
+    systemctl "${changed:+re}start" nebula-controller
     # shellcheck disable=SC1090
     . $environment
-    until nebulactl network list > /dev/null 2>&1; do sleep 1; done
-    nebulactl network show public > /dev/null 2>&1 || nebulactl network create public --external \
+    local networks
+    until networks=$(nebulactl network list -f value -c Name 2> /dev/null); do sleep 1; done
+    grep -qx public <<< "$networks" || nebulactl network create public --external \
         --provider-network-type flat --provider-physical-network provider > /dev/null
-    nebulactl subnet show public_subnet > /dev/null 2>&1 || nebulactl subnet create public_subnet --network public \
-        --subnet-range 203.0.113.0/24 --gateway 203.0.113.1 --no-dhcp \
-        --allocation-pool start=203.0.113.10,end=203.0.113.200 > /dev/null
-    touch /etc/nebula/provisioned
+    { [ -n "$networks" ] && nebulactl subnet show public_subnet > /dev/null 2>&1; } ||
+        nebulactl subnet create public_subnet --network public \
+            --subnet-range 203.0.113.0/24 --gateway 203.0.113.1 --no-dhcp \
+            --allocation-pool start=203.0.113.10,end=203.0.113.200 > /dev/null
 }
 
-install_environment() { # PASSWORD
+environment_for() { # PASSWORD
     cat << EOF
 export OS_AUTH_URL=http://127.0.0.1:9696/identity OS_IDENTITY_API_VERSION=3 OS_USERNAME=admin OS_PASSWORD='$1'
 export OS_PROJECT_NAME=admin OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default
@@ -93,21 +93,19 @@ RestartSec=1
 [Install]
 WantedBy=multi-user.target
 EOF
-    systemctl daemon-reload
-    systemctl enable --quiet nebula-outside
-    systemctl restart nebula-outside
 }
 
 node() {
-    install nebula-agent
+    install_packages nebula-agent
     local config=/etc/nebula/agent.toml mapping=
     if [ "$role" = network ]; then
         local device
         device=$(provider_device)
-        printf 'auto %s\niface %s inet manual\n    up ip link set %s up\n' "$device" "$device" "$device" \
-            > /etc/network/interfaces.d/nebula-provider
+        # Up at each start, whatever configures the machine's network.
+        mkdir -p /etc/systemd/system/nebula-agent.service.d
+        printf '[Service]\nExecStartPre=ip link set %s up\n' "$device" \
+            > /etc/systemd/system/nebula-agent.service.d/provider.conf
         ip address flush dev "$device"
-        ip link set "$device" up
         mapping="\"provider:br-ex:$device\""
     fi
     set_key $config vtep_ip "\"$address\""
@@ -143,3 +141,6 @@ case $role in
     network | compute) node ;;
     *) echo "usage: provision.sh controller|network|compute ADDRESS" >&2; exit 2 ;;
 esac
+# When it sets the host name Vagrant starts ifup@ for devices that it configures only afterwards.
+systemctl reset-failed 'ifup@*.service'
+touch /etc/nebula/provisioned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ import pytest
 from nebula.view import codec
 from tests.netns.agent_views import net1
 
-ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 STORY = """\
 nebula-agent runs
@@ -33,21 +32,9 @@ all purged:
 """
 
 
-@pytest.fixture(scope="module")
-def debs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the packages of the checkout."""
-    return _build(tmp_path_factory.mktemp("packages"))
-
-
-def _build(folder: Path) -> Path:
-    build = [sys.executable, str(ROOT / "deb/build.py"), str(folder)]
-    subprocess.run(build, check=True, capture_output=True, timeout=120, cwd=ROOT)
-    return folder
-
-
-def test_same_checkout_same_packages(debs: Path, tmp_path: Path) -> None:
+def test_same_checkout_same_packages(debs: Path, build_debs: Callable[[Path], Path], tmp_path: Path) -> None:
     """Made again they are the same, byte by byte: a machine that has them can tell so and is left alone."""
-    again = _build(tmp_path)
+    again = build_debs(tmp_path)
     assert {file.name: file.read_bytes() == (debs / file.name).read_bytes() for file in again.iterdir()} == {
         file.name: True for file in debs.iterdir()
     }

@@ -1,14 +1,18 @@
 #!/bin/bash
-# box.sh OUT.box - a box for Vagrant's libvirt provider, made of Debian packages of this machine's package sources.
+# box.sh OUT.box [PACKAGE.deb...] - a box for Vagrant's libvirt provider, made of Debian packages of this machine's
+# package sources.
 #
 # Debian 12 as the public boxes have it (sshd, sudo, rsync, the user vagrant with Vagrant's well-known key), the cloud
-# kernel, and what our packages depend on. Needs root, no KVM, no loop device and no mount: mke2fs fills the file
-# system, GRUB's two images are written before the partition. A box that is newer than what it is made of stays.
+# kernel, and what our packages depend on; with PACKAGE.deb... these as well. Needs root, no KVM, no loop device and no
+# mount: mke2fs fills the file system, GRUB's two images are written before the partition. A box that was made of the
+# same stays.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-out=$(realpath -m "${1:?usage: box.sh OUT.box}")
+out=$(realpath -m "${1:?usage: box.sh OUT.box [PACKAGE.deb...]}")
+shift
 controls=("$here"/../../deb/debian/*/control)
-if [ -e "$out" ] && [ -z "$(find "$0" "${controls[@]}" -newer "$out")" ]; then exit 0; fi
+made_of=$(cat "$0" "${controls[@]}" "$@" | sha256sum)
+if [ -e "$out" ] && [ "$made_of" = "$(cat "$out.made-of" 2> /dev/null)" ]; then exit 0; fi
 
 sources=/etc/apt/sources.list.d/debian.sources
 [ -e $sources ] || sources=/etc/apt/sources.list
@@ -22,6 +26,8 @@ mkdir -p "$(dirname "$out")"
 work=$(mktemp -d "$(dirname "$out")/box.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root
+mkdir "$work/ours"
+[ $# = 0 ] || cp "$@" "$work/ours"
 
 # An initramfs with what this very machine boots with, not with all there is: emulation unpacks slowly.
 cat > "$work/early" << 'HOOK'
@@ -32,7 +38,13 @@ printf 'virtio_pci\nvirtio_blk\nvirtio_net\next4\n' > "$1/usr/share/initramfs-to
 HOOK
 cat > "$work/late" << 'HOOK'
 set -eu
-root=$1 key=$2
+root=$1 key=$2 ours=$3
+if [ -n "$(ls "$ours")" ]; then
+    cp -r "$ours" "$root/tmp/ours"
+    chroot "$root" sh -c 'dpkg --install /tmp/ours/*.deb'
+    rm -r "$root/tmp/ours"
+    (cd "$ours" && sha256sum *.deb) > "$root/etc/nebula/installed" # what provision.sh asks
+fi
 chroot "$root" useradd --create-home --shell /bin/bash vagrant
 echo 'vagrant:vagrant' | chroot "$root" chpasswd
 echo 'vagrant ALL=(ALL) NOPASSWD: ALL' > "$root/etc/sudoers.d/vagrant"
@@ -60,7 +72,7 @@ HOOK
 mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --essential-hook="sh $work/early \"\$1\"" \
-    --customize-hook="sh $work/late \"\$1\" $key" bookworm "$work/root.tar" "$sources"
+    --customize-hook="sh $work/late \"\$1\" $key $work/ours" bookworm "$work/root.tar" "$sources"
 mkdir "$root"
 tar -xf "$work/root.tar" -C "$root" --numeric-owner --xattrs --xattrs-include='*' # ping has its capability in one
 rm "$work/root.tar"
@@ -88,3 +100,4 @@ echo "{\"provider\": \"libvirt\", \"format\": \"qcow2\", \"virtual_size\": $size
 echo 'Vagrant.configure("2") { |config| config.ssh.insert_key = false }' > "$work/Vagrantfile"
 tar -C "$work" -cf - metadata.json Vagrantfile box.img | gzip -1 > "$work/made"
 mv "$work/made" "$out"
+echo "$made_of" > "$out.made-of"

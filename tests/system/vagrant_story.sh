@@ -1,0 +1,70 @@
+#!/bin/bash
+# vagrant_story.sh DEBS PROVISION.SH PROXY.PY: a machine of the Vagrantfile is provisioned, in a root that nobody else has
+# (deb_root.sh), without systemd. Its only way out is a proxy. Prints a line for each thing that it finds.
+set -eu
+debs=$1 provision=$2 proxy=$3
+export LC_ALL=C SYSTEMD_OFFLINE=1
+say() { echo "story: $*"; }
+asked() { sort -u /run/asked | tr '\n' ' '; : > /run/asked; }
+works() { [ "$(stat -c %s /var/log/dpkg.log)" = "$before" ] && echo nothing || echo packages; }
+
+# What the machine lacks is to be had at one place, which only the proxy reaches.
+dpkg --remove tcpdump > /dev/null
+mkdir -p /run/there/made/DEBIAN /nebula
+printf 'Package: tcpdump\nVersion: 99\nArchitecture: all\nMaintainer: none\nDescription: none\n' > /run/there/made/DEBIAN/control
+dpkg-deb --build /run/there/made /run/there/tcpdump.deb > /dev/null
+(cat /run/there/made/DEBIAN/control && stat -c 'Size: %s' /run/there/tcpdump.deb && echo 'Filename: ./tcpdump.deb' &&
+    echo "SHA256: $(sha256sum < /run/there/tcpdump.deb | cut -d' ' -f1)") > /run/there/Packages
+rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] http://packages.example/ ./' > /etc/apt/sources.list
+: > /run/asked
+python3 "$proxy" 3128 /run/there >> /run/asked &
+proxy=$!
+ip address add 192.168.77.10/32 dev lo
+mkdir /run/controller && echo directly > /run/controller/index.html
+python3 -m http.server --bind 192.168.77.10 --directory /run/controller 80 > /dev/null 2>&1 &
+controller=$!
+until curl -fs --noproxy '*' http://192.168.77.10/ > /dev/null; do sleep 0.1; done
+
+cp "$debs"/*.deb /nebula/
+touch /etc/environment
+with_proxy() { http_proxy=http://127.0.0.1:3128 https_proxy=http://127.0.0.1:3128 no_proxy=localhost,192.168.77.10 "$@"; }
+with_proxy bash "$provision" compute 192.168.77.21
+say "tcpdump $(dpkg-query -W -f '${Version}' tcpdump), nebula-agent $(nebula-agent --version | cut -d' ' -f1)"
+say "asked: $(asked | grep -o 'GET [^ ]*deb')"
+say "configured: $(grep -xF -e 'vtep_ip = "192.168.77.21"' -e 'role = ["compute"]' /etc/nebula/agent.toml | tr '\n' ' ')"
+say "starts with the machine: $(ls /etc/systemd/system/multi-user.target.wants | grep nebula)"
+
+apt-get -qq update
+say "apt, later: $(asked | grep -o 'GET [^ ]*Packages ')"
+su -l nobody -s /bin/sh -c 'curl -s --max-time 5 http://packages.example/ https://packages.example/' > /dev/null || true
+say "a login: $(asked)"
+say "to the controller: $(su -l nobody -s /bin/sh -c 'curl -s --max-time 5 http://192.168.77.10/'), $(asked)"
+
+before=$(stat -c %s /var/log/dpkg.log)
+with_proxy bash "$provision" compute 192.168.77.21
+say "again: dpkg does $(works)"
+(cd /nebula && sha256sum *.deb) > /etc/nebula/installed
+with_proxy bash "$provision" compute 192.168.77.21
+say "all packages came with the box: dpkg does $(works)"
+sed -i 's/^/0/' /etc/nebula/installed
+with_proxy bash "$provision" compute 192.168.77.21
+say "other ones came with the box: dpkg does $(works)"
+bash "$provision" compute 192.168.77.21
+say "without proxies: $(cat /etc/apt/apt.conf.d/90nebula-proxy /etc/environment | grep -c proxy)"
+kill $controller
+
+# The controller: what systemd would start there is started here.
+cat > /usr/local/sbin/systemctl << 'EOF'
+#!/bin/sh
+[ "$*" != "restart nebula-controller" ] || setpriv --reuid nebula --regid nebula --clear-groups --bounding-set=-all \
+    --no-new-privs nebula-controller --config /etc/nebula/controller.toml > /tmp/controller.log 2>&1 &
+exec /usr/bin/systemctl "$@"
+EOF
+chmod +x /usr/local/sbin/systemctl
+useradd --create-home --shell /bin/bash vagrant
+for _ in 1 2; do bash "$provision" controller 192.168.77.10; done
+say "the administrator's networks: $(su -l vagrant -c 'nebulactl network list -f value -c Name' | tr '\n' ' ')"
+say "a token: $(su -l vagrant -c 'nebulactl node token create --host net1 -f value -c host')"
+say "starts with the machine: $(ls /etc/systemd/system/multi-user.target.wants | grep -v agent | grep nebula | tr '\n' ' ')"
+kill $proxy $(pgrep -u nebula)
