@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import hypothesis.strategies as st
+import pytest
 from api_agreement import COUNTED
 from api_floatings import Floatings, Span, span
 from api_groups import Groups
@@ -25,8 +26,10 @@ from api_subnets import Subnets
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, precondition, rule
 
-RUNS = int(os.environ.get("NEBULA_MODEL_RUNS", "16"))
+RUNS = int(os.environ.get("NEBULA_MODEL_RUNS", "12"))
 STEPS = 40
+pytestmark = pytest.mark.timeout(120 + 60 * RUNS)
+"""So that a long run on a busy machine is not taken for one that hangs."""
 
 
 M = TypeVar("M", bound=type)
