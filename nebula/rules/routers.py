@@ -61,8 +61,16 @@ def check_gateway(network: Network) -> list[NebulaError]:
     return [bad_request(f"Network {network.id} is not an external network")]
 
 
-def check_routes(routes: Sequence[HostRoute], subnets: Sequence[Subnet], own: Sequence[FixedIp]) -> list[NebulaError]:
-    """Each next hop is a neighbour on one of the router's subnets, and not the router itself."""
+def check_routes(
+    routes: Sequence[HostRoute],
+    subnets: Sequence[Subnet],
+    own: Sequence[FixedIp],
+    present: Sequence[HostRoute] = (),
+) -> list[NebulaError]:
+    """Each new next hop is a neighbour on one of the router's subnets, and not the router itself.
+
+    Those of routes that were ``present`` may have lost their gateway since.
+    """
     if len(routes) > MAX_ROUTES:
         return [
             BadRequest(
@@ -74,6 +82,8 @@ def check_routes(routes: Sequence[HostRoute], subnets: Sequence[Subnet], own: Se
     mine = {fixed.ip_address for fixed in own}
     networks = [ipaddress.ip_network(subnet.cidr) for subnet in subnets]
     for route in routes:
+        if route in present:
+            continue
         nexthop = ipaddress.ip_address(route.nexthop)
         if ipaddress.ip_network(route.destination).version != nexthop.version:
             problems.append(_invalid(route, "destination and nexthop are of different IP versions"))

@@ -121,7 +121,7 @@ class Interfaces(Agreement):
         had = router.routes if router is not None else set()
         after = {"set": routes, "add": had | routes, "remove": had - routes}[how]
         if not wrong and after != had:
-            wrong = self.world.wrong_routes(after, own)
+            wrong = self.world.wrong_routes(after - had, own)
         body = {"router": {"routes": [{"destination": d, "nexthop": n} for d, n in sorted(routes)]}}
         path = f"/routers/{key}" + {"set": "", "add": "/add_extraroutes", "remove": "/remove_extraroutes"}[how]
         answer = self._call("PUT", path, body, who, wrong)

@@ -57,11 +57,6 @@ class Routers(Agreement):
                 ways |= {(400, "BadRequest")}
         if not same and self.world.floating_through(key):
             wrong |= {(409, "RouterExternalGatewayInUseByFloatingIp")}
-        if old is not None and (not same or "external_fixed_ips" in (info or {})):
-            had = {where for where, _ in self.world.ports[old].fixed}
-            if self.world.needed_by_route(key, had):
-                wrong |= self.world.needed_by_route(key, had) if not same else set()
-                ways |= {(400, "InvalidRoutes")}
         answer = self._change("routers", key, {"external_gateway_info": info}, who, wrong, matched=matched, ways=ways)
         if not answer:
             return

@@ -157,6 +157,25 @@ def test_gateway_set_and_cleared(api: Api) -> None:
     api.make("port", "admin", network_id=public["id"], fixed_ips=[{"ip_address": "203.0.113.77"}])
 
 
+def test_routes_wait_for_their_gateway(api: Api) -> None:
+    """A gateway goes though routes lead through it; they stay until they are taken away, one by one."""
+    public, _ = api.external()
+    info = {"network_id": public["id"]}
+    router = api.make("router", external_gateway_info=info)
+    routes = [{"destination": f"10.{n}.0.0/16", "nexthop": "203.0.113.9"} for n in (8, 9)]
+    assert api.put("router", router["id"], routes=routes).status == 200
+    cleared = api.put("router", router["id"], external_gateway_info=None).json["router"]
+    assert (cleared["external_gateway_info"], cleared["routes"]) == (None, routes)
+    path = f"/routers/{router['id']}"
+    new = {"router": {"routes": [{"destination": "10.7.0.0/16", "nexthop": "203.0.113.9"}]}}
+    assert api.call("PUT", f"{path}/add_extraroutes", new).kind == "InvalidRoutes"
+    left = api.call("PUT", f"{path}/remove_extraroutes", {"router": {"routes": routes[:1]}}).json["router"]
+    assert left["routes"] == routes[1:]
+    again = api.put("router", router["id"], external_gateway_info=info).json["router"]
+    assert again["routes"] == routes[1:]
+    assert api.call("DELETE", path).status == 204
+
+
 @pytest.mark.parametrize(
     ("info", "status", "words"),
     [

@@ -98,7 +98,10 @@ def set_gateway(tx: Transaction, router: Router, network: Network, wish: Mapping
 
 
 def clear_gateway(tx: Transaction, router: Router) -> Router:
-    """Take the router's gateway away, with its port. The caller saves the router."""
+    """Take the router's gateway away, with its port. The caller saves the router.
+
+    Routes through it stay, as in Neutron, and wait for a gateway or interface that their next hops are on.
+    """
     if router.gateway_port_id is None:
         return router
     if floating_rows.of_router(tx, router.id):
@@ -107,11 +110,8 @@ def clear_gateway(tx: Transaction, router: Router) -> Router:
             f"{router.gateway_network_id} is required by one or more floating IPs.",
             type_name="RouterExternalGatewayInUseByFloatingIp",
         )
-    port = rows.port(tx, router.gateway_port_id)
-    inner = subnets_of_ports(tx, interfaces(tx, router.id))
-    raise_all(rules.check_detach(router.id, router.routes, subnets_of_ports(tx, [port]), inner))
     tx.execute(_forget_gateway, {"router": router.id})
-    _remove(tx, port.id)
+    _remove(tx, router.gateway_port_id)
     return msgspec.structs.replace(
         router, gateway_port_id=None, gateway_network_id=None, enable_snat=True, gateway_qos_policy_id=None
     )

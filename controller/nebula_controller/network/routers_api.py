@@ -97,19 +97,19 @@ class Routers(Limited[Router]):
                 new = self._set_gateway(tx, context, new, wish)
             else:
                 new = routers.clear_gateway(tx, new)
-        if new.routes != old.routes or (GATEWAY in values and new.routes):
+        if new.routes != old.routes:
             own = routers.interfaces(tx, old.id)
             if new.gateway_port_id is not None:
                 own.append(rows.port(tx, new.gateway_port_id))
             fixed = [ip for port in own for ip in port.fixed_ips]
-            raise_all(rules.check_routes(new.routes, routers.subnets_of_ports(tx, own), fixed))
+            raise_all(rules.check_routes(new.routes, routers.subnets_of_ports(tx, own), fixed, old.routes))
         if new != old:
             rows.ROUTERS.save(tx, old, new)
             self.touch(tx, new)
 
     def delete(self, tx: Transaction, context: RequestContext, old: Router) -> None:
         raise_all(rules.in_use(old.id, [port.id for port in routers.interfaces(tx, old.id)]))
-        routers.clear_gateway(tx, msgspec.structs.replace(old, routes=()))
+        routers.clear_gateway(tx, old)
         super().delete(tx, context, old)
         self.touch(tx, old)
 
