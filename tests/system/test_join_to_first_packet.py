@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -181,7 +182,9 @@ def test_a_revoked_node_is_out_at_once_and_back_when_it_joins(site: Site, pinged
     """Down from the moment of the call; told why; once the others have done it none of its packets gets to anybody;
     joining anew is enough, without a restart."""
     assert "3 received" in ping(site, pinged)
-    site.ctl("node", "revoke", "compute1", "--wait")
+    line = site.ctl_line("node", "revoke", "compute1", "--wait")
+    told = site.on("compute1", "sh", "-c", 'exec "$@" 2>&1', "sh", *line)
+    assert re.fullmatch(r"Done by the nodes: net1 \d+ ms\n", told), told
     assert " 0 received" in ping(site, pinged)
     assert site.alive("compute1") == {"False"}
     assert site.ctl("instance", "show", "i", "-f", "value", "-c", "node") == "compute1"

@@ -117,6 +117,7 @@ def test_wait_is_offered_by_what_changes_something(nebulactl: Nebulactl) -> None
         "security group rule create",
         "instance delete",
         "project cleanup",
+        "node revoke",
         "network onboard subnet",
     )
     for words in map(str.split, changing):
