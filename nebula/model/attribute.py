@@ -68,6 +68,17 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     usual: str | int | None = None
 
 
+class Extension(msgspec.Struct, frozen=True):
+    """Neutron's word for a part of the API that may be there or not, with what the list of them says of it.
+
+    Stands beside the ``Attribute`` of what it brings, or is said of the whole resource.
+    """
+
+    alias: str
+    name: str
+    about: str
+
+
 class BoundAttribute(msgspec.Struct, frozen=True):
     """An attribute with its names, type and default. ``field`` is the record's (and column's), ``name`` the API's.
 
@@ -81,19 +92,12 @@ class BoundAttribute(msgspec.Struct, frozen=True):
     type: type
     optional: bool
     choices: tuple[object, ...] = ()
+    extension: Extension | None = None
 
     @property
     def is_filter(self) -> bool:
         """Of lists, by a column of the record's own table."""
         return self.attribute.filtered and self.attribute.stored
-
-
-class Extension(msgspec.Struct, frozen=True):
-    """Neutron's word for a part of the API that may be there or not, with what the list of them says of it."""
-
-    alias: str
-    name: str
-    about: str
 
 
 class Resource(msgspec.Struct, Generic[R], frozen=True):
@@ -225,7 +229,8 @@ def describe(
     bound = {}
     for field in msgspec.structs.fields(record):
         hint = hints[field.name]
-        found = [a for a in get_args(hint)[1:] if isinstance(a, Attribute)] if get_origin(hint) is Annotated else []
+        beside = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        found = [a for a in beside if isinstance(a, Attribute)]
         if not found:
             raise TypeError(f"{record.__name__}.{field.name} has no Attribute")
         base, optional, choices = _plain(get_args(hint)[0])
@@ -233,7 +238,14 @@ def describe(
         if isinstance(accepts, choice):
             choices = tuple(accepts.allowed)
         bound[field.encode_name] = BoundAttribute(
-            field.name, field.encode_name, found[0], field.default, base, optional, choices
+            field.name,
+            field.encode_name,
+            found[0],
+            field.default,
+            base,
+            optional,
+            choices,
+            next((a for a in beside if isinstance(a, Extension)), None),
         )
     short = tuple(listed.split())
     long = tuple(listed_long.split()) or short

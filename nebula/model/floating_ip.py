@@ -7,6 +7,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Extension, Who, describe
+from nebula.model.extensions import extension
 from nebula.model.standard import EXPANDED, AssignedQos, Nameless, fixed, reference, settable
 
 FORWARDED = ("tcp", "udp", "sctp", "dccp")
@@ -82,13 +83,15 @@ class FloatingIp(Nameless, frozen=True, kw_only=True):
     router_id: Annotated[
         str | None, Attribute(length=36, refers_to="router:ROUTER", indexed=True, about="On this router.")
     ] = None
-    qos_policy_id: Annotated[str | None, AssignedQos] = None
-    qos_network_policy_id: Annotated[str | None, EXPANDED] = None
+    qos_policy_id: Annotated[str | None, AssignedQos, extension("qos-fip")] = None
+    qos_network_policy_id: Annotated[str | None, EXPANDED, extension("qos-fip-network-policy")] = None
     dns_name: Annotated[str, fixed(accept.dns_name, "Name in DNS.")] = ""
     dns_domain: Annotated[str, fixed(accept.dns_domain, "DNS domain.")] = ""
     status: Annotated[str, EXPANDED] = "DOWN"
-    port_details: Annotated[dict[str, object] | None, EXPANDED] = None
-    port_forwardings: Annotated[tuple[dict[str, object], ...], EXPANDED] = ()
+    port_details: Annotated[dict[str, object] | None, EXPANDED, extension("fip-port-details")] = None
+    port_forwardings: Annotated[
+        tuple[dict[str, object], ...], EXPANDED, extension("expose-port-forwarding-in-fip")
+    ] = ()
 
 
 class PortForwarding(Nameless, frozen=True, kw_only=True):
@@ -114,7 +117,7 @@ class PortForwarding(Nameless, frozen=True, kw_only=True):
     internal_ip_address: Annotated[str | None, _inner_address] = None
     external_port: Annotated[int | None, _number] = None
     internal_port: Annotated[int | None, _number] = None
-    external_port_range: Annotated[str | None, _range] = None
+    external_port_range: Annotated[str | None, _range, extension("floating-ip-port-forwarding-port-ranges")] = None
     internal_port_range: Annotated[str | None, _range] = None
     external_first: Annotated[int, _bound] = 0
     external_last: Annotated[int, _bound] = 0

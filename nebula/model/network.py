@@ -9,6 +9,7 @@ from msgspec import field
 from nebula.model import accept
 from nebula.model.accept import Accept
 from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.extensions import extension
 from nebula.model.standard import (
     EXPANDED,
     AssignedQos,
@@ -48,16 +49,17 @@ class Network(Standard, frozen=True, kw_only=True):
             title="Router Type",
             flag="--external/--internal",
         ),
+        extension("external-net"),
     ] = field(name="router:external", default=False)
     is_default: Annotated[
         bool,
         settable(accept.boolean, "The default external network.", set_by=Who.ADMIN, flag="--default/--no-default"),
     ] = False
-    mtu: Annotated[int, settable(accept.integer(0, 65535), "Bytes of an IP packet at most.")] = 0
+    mtu: Annotated[int, settable(accept.integer(0, 65535), "Bytes of an IP packet at most."), extension("net-mtu")] = 0
     port_security_enabled: Annotated[bool, port_security("Default of the ports made on it.")] = True
-    network_type: Annotated[str, _provider(accept.choice(NETWORK_TYPES), length=16, about="flat or vxlan.")] = field(
-        name="provider:network_type", default="vxlan"
-    )
+    network_type: Annotated[
+        str, _provider(accept.choice(NETWORK_TYPES), length=16, about="flat or vxlan."), extension("provider")
+    ] = field(name="provider:network_type", default="vxlan")
     physical_network: Annotated[
         str | None,
         _provider(
@@ -76,7 +78,7 @@ class Network(Standard, frozen=True, kw_only=True):
     ] = field(name="provider:segmentation_id", default=None)
     qos_policy_id: Annotated[str | None, AssignedQos] = None
     dns_domain: Annotated[str, settable(accept.dns_domain, "DNS domain.")] = ""
-    availability_zone_hints: Annotated[tuple[str, ...], ZoneHints] = ()
+    availability_zone_hints: Annotated[tuple[str, ...], ZoneHints, extension("network_availability_zone")] = ()
     availability_zones: Annotated[tuple[str, ...], EXPANDED] = ()
     subnets: Annotated[tuple[str, ...], EXPANDED] = ()
     ipv4_address_scope: Annotated[str | None, EXPANDED] = None

@@ -10,6 +10,7 @@ from msgspec import field
 
 from nebula.model import accept, dhcp_option
 from nebula.model.attribute import Attribute, Who, describe
+from nebula.model.extensions import extension
 from nebula.model.standard import EXPANDED, AssignedQos, Standard, State, Status, port_security, reference, settable
 from nebula.view.records import FixedIp
 
@@ -109,6 +110,7 @@ class Port(Standard, frozen=True, kw_only=True):
             flag="--host",
             indexed=False,  # the table has one of it and the status
         ),
+        extension("binding"),
     ] = field(name="binding:host_id", default="")
     vif_type: Annotated[str, Attribute(seen_by=Who.ADMIN, length=64)] = field(
         name="binding:vif_type", default="unbound"
@@ -133,6 +135,7 @@ class Port(Standard, frozen=True, kw_only=True):
     port_security_enabled: Annotated[
         bool,
         port_security("Whether only its own addresses may speak.", set_by=Who.NETWORK_OWNER),
+        extension("port-security"),
     ] = True
     allowed_address_pairs: Annotated[
         tuple[dict[str, str], ...],
@@ -143,6 +146,7 @@ class Port(Standard, frozen=True, kw_only=True):
             set_by=Who.NETWORK_OWNER,
             flag="--allowed-address",
         ),
+        extension("allowed-address-pairs"),
     ] = ()
     security_groups: Annotated[
         tuple[str, ...],
@@ -151,10 +155,11 @@ class Port(Standard, frozen=True, kw_only=True):
     extra_dhcp_opts: Annotated[
         tuple[dict[str, str | int | None], ...],
         settable(_dhcp_options, "DHCP option told to its guest.", filtered=False, flag="--extra-dhcp-option"),
+        extension("extra_dhcp_opt"),
     ] = ()
     qos_policy_id: Annotated[str | None, AssignedQos] = None
-    qos_network_policy_id: Annotated[str | None, EXPANDED] = None
-    dns_name: Annotated[str, settable(accept.dns_name, "Name that DNS answers.")] = ""
+    qos_network_policy_id: Annotated[str | None, EXPANDED, extension("qos-port-network-policy")] = None
+    dns_name: Annotated[str, settable(accept.dns_name, "Name that DNS answers."), extension("dns-integration")] = ""
     dns_assignment: Annotated[tuple[dict[str, str], ...], EXPANDED] = ()
     warnings: Annotated[tuple[str, ...], EXPANDED] = ()
     resource_request: Annotated[None, Attribute(stored=False, filtered=False, seen_by=Who.ADMIN)] = None

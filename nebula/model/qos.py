@@ -8,6 +8,7 @@ import msgspec
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Extension, Resource, Who, describe
+from nebula.model.extensions import extension
 from nebula.model.standard import EXPANDED, Shared, Standard, Terse, flag, reference, settable
 
 DSCP_MARKS = (0, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 46, 48, 56)
@@ -26,6 +27,7 @@ class QosPolicy(Standard, frozen=True, kw_only=True):
     is_default: Annotated[
         bool,
         flag("The project's default policy.", title="Default", flag="--default/--no-default"),
+        extension("qos-default"),
     ] = False
     shared: Annotated[bool, msgspec.structs.replace(Shared, set_by=Who.ANYONE)] = False
     rules: Annotated[tuple[dict[str, object], ...], EXPANDED] = ()

@@ -13,7 +13,9 @@ import nebula.model
 from nebula.model.attribute import Resource
 from nebula.model.standard import Nameless
 
-_WITHOUT = frozenset({"accept", "attribute", "dhcp_option", "identity", "registry", "snapshot", "standard"})
+_WITHOUT = frozenset(
+    {"accept", "attribute", "dhcp_option", "extensions", "identity", "registry", "snapshot", "standard"}
+)
 """Files that have no resource of the network API: they need not be imported to know."""
 
 

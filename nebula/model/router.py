@@ -8,6 +8,7 @@ import msgspec
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Extension, Who, describe
+from nebula.model.extensions import extension
 from nebula.model.standard import EXPANDED, Standard, State, Status, ZoneHints, fixed, settable
 from nebula.view.records import FixedIp, HostRoute
 
@@ -64,6 +65,7 @@ class Router(Standard, frozen=True, kw_only=True):
             filtered=False,
             title="External gateway info",
         ),
+        extension("ext-gw-mode"),
     ] = None
     gateway_port_id: Annotated[
         str | None, Attribute(filtered=False, sent=False, length=36, refers_to="port:PORT", unique=True)
@@ -73,12 +75,16 @@ class Router(Standard, frozen=True, kw_only=True):
     ] = None
     enable_snat: Annotated[bool, Attribute(filtered=False, sent=False)] = True
     gateway_qos_policy_id: Annotated[
-        str | None, Attribute(filtered=False, sent=False, length=36, refers_to="qos:QOS_POLICY", indexed=True)
+        str | None,
+        Attribute(filtered=False, sent=False, length=36, refers_to="qos:QOS_POLICY", indexed=True),
+        extension("qos-gateway-ip"),
     ] = None
     routes: Annotated[
-        tuple[HostRoute, ...], Attribute(accept=accept.host_routes, put=True, filtered=False, about="Route of its own.")
+        tuple[HostRoute, ...],
+        Attribute(accept=accept.host_routes, put=True, filtered=False, about="Route of its own."),
+        extension("extraroute"),
     ] = ()
-    availability_zone_hints: Annotated[tuple[str, ...], ZoneHints] = ()
+    availability_zone_hints: Annotated[tuple[str, ...], ZoneHints, extension("router_availability_zone")] = ()
     availability_zones: Annotated[
         tuple[str, ...], Attribute(stored=False, filtered=False, title="Availability zones")
     ] = ()

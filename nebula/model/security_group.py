@@ -8,6 +8,7 @@ from typing import Annotated
 
 from nebula.model import accept
 from nebula.model.attribute import Attribute, Extension, describe
+from nebula.model.extensions import extension
 from nebula.model.standard import EXPANDED, Nameless, SharedByRbac, Standard, fixed, flag, reference
 
 DEFAULT_NAME = "default"
@@ -98,6 +99,7 @@ class SecurityGroup(Standard, frozen=True, kw_only=True):
     stateful: Annotated[
         bool,
         flag("Whether answers pass by themselves.", flag="--stateful/--stateless"),
+        extension("stateful-security-group"),
     ] = True
     shared: Annotated[bool, SharedByRbac] = False
     security_group_rules: Annotated[tuple[dict[str, object], ...], EXPANDED] = ()
@@ -125,7 +127,7 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
         str | None,
         fixed(_prefix, "Addresses of the other side.", length=64, title="IP Range", flag="--remote-ip"),
     ] = None
-    normalized_cidr: Annotated[str | None, Attribute(length=64)] = None
+    normalized_cidr: Annotated[str | None, Attribute(length=64), extension("security-groups-normalized-cidr")] = None
     remote_group_id: Annotated[
         str | None,
         reference(
@@ -147,8 +149,11 @@ class SecurityGroupRule(Nameless, frozen=True, kw_only=True):
             indexed=True,
             about="The other side is in this address group.",
         ),
+        extension("security-groups-remote-address-group"),
     ] = None
-    belongs_to_default_sg: Annotated[bool | None, EXPANDED] = None
+    belongs_to_default_sg: Annotated[
+        bool | None, EXPANDED, extension("security-groups-rules-belongs-to-default-sg")
+    ] = None
 
 
 class AddressGroup(Standard, frozen=True, kw_only=True):

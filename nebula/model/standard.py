@@ -9,6 +9,7 @@ import msgspec
 from nebula.model import accept
 from nebula.model.accept import Accept
 from nebula.model.attribute import Attribute, Who
+from nebula.model.extensions import extension
 
 EXPANDED = Attribute(stored=False, filtered=False)
 """Shown, but in no column of the table: made from other tables."""
@@ -72,12 +73,12 @@ class Nameless(msgspec.Struct, frozen=True, kw_only=True):
     """Identity, owner, words and times of an object. Times are UTC, ``2026-11-22T10:51:09Z``."""
 
     id: Annotated[str, Id] = ""
-    project_id: Annotated[str, Owner] = ""
-    description: Annotated[str, Words] = ""
-    tags: Annotated[tuple[str, ...], Tags] = ()
-    revision_number: Annotated[int, Revision] = 0
+    project_id: Annotated[str, Owner, extension("project-id")] = ""
+    description: Annotated[str, Words, extension("standard-attr-description")] = ""
+    tags: Annotated[tuple[str, ...], Tags, extension("standard-attr-tag")] = ()
+    revision_number: Annotated[int, Revision, extension("standard-attr-revisions")] = 0
     created_at: Annotated[str, Moment] = ""
-    updated_at: Annotated[str, Moment] = ""
+    updated_at: Annotated[str, Moment, extension("standard-attr-timestamp")] = ""
 
 
 class Terse(Nameless, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from nebula.model import accept
 from nebula.model.attribute import Who, describe
+from nebula.model.extensions import extension
 from nebula.model.standard import Standard, fixed, flag, reference, settable
 from nebula.view.records import HostRoute
 
@@ -92,6 +93,7 @@ class Subnet(Standard, frozen=True, kw_only=True):
             filtered=False,
             flag="--use-default-subnet-pool",
         ),
+        extension("default-subnetpools"),
     ] = False
     gateway_ip: Annotated[
         str | None,
@@ -126,8 +128,11 @@ class Subnet(Standard, frozen=True, kw_only=True):
             filtered=False,
             set_by=Who.ADMIN,
         ),
+        extension("subnet-service-types"),
     ] = ()
-    dns_publish_fixed_ip: Annotated[bool, flag("Whether its addresses are published in DNS.")] = False
+    dns_publish_fixed_ip: Annotated[
+        bool, flag("Whether its addresses are published in DNS."), extension("subnet-dns-publish-fixed-ip")
+    ] = False
 
 
 SUBNET = describe(

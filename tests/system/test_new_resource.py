@@ -39,7 +39,11 @@ class PatchPanel(Standard, frozen=True, kw_only=True):
     colour: Annotated[str, fixed(accept.choice(("red", "blue")), "red or blue.", required=True, usual="red", length=8)]
     serial: Annotated[str | None, fixed(accept.optional(accept.string()), "On its back.", unique=True)] = None
     is_locked: Annotated[bool, flag("Whether it is locked.", set_by=Who.ADMIN, title="Locked")] = False
-    room: Annotated[str, settable(accept.string(), "Where it is.", seen_by=Who.ADMIN, indexed=True)] = ""
+    room: Annotated[
+        str,
+        settable(accept.string(), "Where it is.", seen_by=Who.ADMIN, indexed=True),
+        Extension("patch-panel-room", "Rooms of patch panels", "Panels are in rooms."),
+    ] = ""
     wear: Annotated[int, Attribute(sent=False)] = 7
 
 
@@ -312,6 +316,7 @@ def test_it_is_said_of(cloud: Cloud, network: str) -> None:
     assert schema["required"] == ["network_id", "colour"]
     assert {"get", "put", "delete"} <= document["paths"]["/network/v2.0/patch-panels/{id}"].keys()
     assert cloud.one("GET", "/extensions/patch-panel")["description"] == "Sockets in walls."
+    assert cloud.one("GET", "/extensions/patch-panel-room")["name"] == "Rooms of patch panels"
     assert "patch-panels" in {found["collection"] for found in cloud.one("GET", "/")}
     project = cloud.make("hall", network)["project_id"]
     used = cloud.one("GET", f"/quotas/{project}/details")["patch_panel"]["used"]

@@ -15,42 +15,21 @@ from nebula_controller.api.endpoint import Answer, Call, Handler, Operation
 
 _EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("agent", "agent", "The agent management extension."),
-    ("allowed-address-pairs", "Allowed Address Pairs", "Addresses beyond its own that a port may use."),
     ("availability_zone", "Availability Zone", "Availability zones: there is one."),
     ("availability_zone_filter", "Availability Zone Filter Extension", "Zones by name, resource and state."),
-    ("binding", "Port Binding", "Expose port bindings of a virtual port to external application."),
-    ("default-subnetpools", "Default Subnetpools", "Subnets from the default pool of their IP version."),
     ("dhcp_agent_scheduler", "DHCP Agent Scheduler", "Which agents serve a network."),
-    ("dns-integration", "DNS Integration", "Names of ports, networks and floating IPs."),
     ("empty-string-filtering", "Empty String Filtering Extension", "Allow filtering by attributes with empty string."),
-    ("expose-port-forwarding-in-fip", "Expose Port Forwarding in Floating IP", "Floating IPs show their forwardings."),
-    ("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "SNAT can be switched off per router."),
-    ("external-net", "Neutron external network", "Adds external network attribute to network resource."),
-    ("extraroute", "Neutron Extra Route", "Extra routes configuration for L3 router."),
     ("extraroute-atomic", "Atomically add/remove extra routes", "Edit extra routes of a router on server side."),
-    ("extra_dhcp_opt", "Neutron Extra DHCP options", "DHCP options of a port."),
     ("filter-validation", "Filter parameters validation", "Unknown filters are refused."),
-    ("fip-port-details", "Floating IP Port Details Extension", "Floating IPs show the port that they lead to."),
     ("floating-ip-port-forwarding-description", "Floating IP Port Forwarding new description field", "Their words."),
-    ("floating-ip-port-forwarding-port-ranges", "Floating IP Port Forwarding port ranges", "Ranges of ports."),
     ("ip-substring-filtering", "IP address substring filtering", "Filter ports by a part of an address."),
     ("l3_agent_scheduler", "L3 Agent Scheduler", "Which agent has a router."),
-    ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource."),
     ("net-mtu-writable", "Network MTU (writable)", "Provides a writable MTU attribute for a network resource."),
     ("network-ip-availability", "Network IP Availability", "How many addresses networks have, and have given out."),
-    ("network_availability_zone", "Network Availability Zone", "Availability zone support for network."),
     ("pagination", "Pagination support", "Extension that indicates that pagination is enabled."),
-    ("port-security", "Port Security", "Ports and networks without anti-spoofing."),
     ("port-security-groups-filtering", "Port filtering on security groups", "Filter ports by their groups."),
-    ("project-id", "project_id field enabled", "Extension that indicates that project_id field is enabled."),
-    ("provider", "Provider Network", "Expose mapping of virtual networks to physical networks."),
     ("qos-bw-limit-direction", "Direction for QoS bandwidth limit rule", "Limits of either direction."),
     ("qos-bw-minimum-ingress", "Ingress direction for QoS minimum bandwidth rule", "Guarantees of either direction."),
-    ("qos-default", "QoS default policy", "A project's new networks get its default policy."),
-    ("qos-fip", "Floating IP QoS", "Floating IPs have a policy."),
-    ("qos-fip-network-policy", "QoS floating IP network policy ID", "Floating IPs show their network's policy."),
-    ("qos-gateway-ip", "Gateway IP QoS", "Routers' gateways have a policy."),
-    ("qos-port-network-policy", "QoS port network policy ID", "Ports show their network's policy."),
     ("qos-pps-minimum", "QoS minimum packet rate rule", "Rules for packets per second."),
     ("qos-pps-minimum-rule-alias", "QoS minimum packet rate rule alias", "Those rules without their policy."),
     ("qos-rule-type-details", "Details of QoS rule types", "What rules of a type may say."),
@@ -64,32 +43,17 @@ _EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("rbac-security-groups", "Add security_group type to network RBAC", "Security groups can be shared with projects."),
     ("rbac-subnetpool", "Subnet pool RBAC", "Subnet pools can be shared with projects."),
     ("revision-if-match", "If-Match constraints based on revision_number", "Header If-Match: revision_number=N."),
-    ("router_availability_zone", "Router Availability Zone", "Availability zone support for router."),
-    ("security-groups-normalized-cidr", "Normalized CIDR field for security group rules", "The prefix, normalised."),
     (
         "security-groups-shared-filtering",
         "Security group filtering on the shared field",
         "Filter security groups by whether they are shared.",
     ),
-    ("security-groups-remote-address-group", "Remote address group id field", "Rules that name an address group."),
-    (
-        "security-groups-rules-belongs-to-default-sg",
-        "Security group rules belong to default SG",
-        "Rules say whether they are of a default group.",
-    ),
     ("service-type", "Neutron Service Type Management", "Who realises which service."),
     ("sorting", "Sorting support", "Extension that indicates that sorting is enabled."),
-    ("standard-attr-description", "standard-attr-description", "Add descriptions to standard attributes."),
-    ("standard-attr-revisions", "Resource revision numbers", "Objects carry a revision number."),
-    ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags on every resource."),
-    ("standard-attr-timestamp", "Resource timestamps", "Objects carry created_at and updated_at."),
-    ("stateful-security-group", "Stateful security group", "Groups may be stateless."),
-    ("subnet-dns-publish-fixed-ip", "Subnet DNS publish fixed IP", "The wish to publish a subnet's addresses."),
-    ("subnet-service-types", "Subnet service types", "Subnets for the ports of some device owners only."),
     ("subnet_onboard", "Subnet Onboard", "Subnets of a network become those of a subnet pool."),
     ("subnetpool-prefix-ops", "Subnet Pool Prefix Operations", "Prefixes of pools are added and removed."),
 )
-"""Alias, name and description of what is really realised, beside the resources that are declared to be one's."""
+"""Alias, name and description of what is realised and is no declared resource or attribute."""
 
 _LISTED = re.compile(r"/v2\.0/([\w-]+)")
 
@@ -142,8 +106,11 @@ def _resources(names: Sequence[str]) -> Handler:
 
 
 def _known() -> list[Extension]:
-    declared = [resource.extension for resource in of_network() if resource.extension is not None]
-    return sorted([*declared, *[Extension(*words) for words in _EXTENSIONS]], key=lambda extension: extension.alias)
+    resources = of_network()
+    attributes = [bound for resource in resources for bound in resource.attributes.values()]
+    declared = {of.extension for of in resources} | {of.extension for of in attributes}
+    known = [extension for extension in declared if extension is not None]
+    return sorted([*known, *[Extension(*words) for words in _EXTENSIONS]], key=lambda extension: extension.alias)
 
 
 def _described(extension: Extension) -> dict[str, object]:
