@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import hypothesis.strategies as st
@@ -42,13 +43,15 @@ class Ports(Agreement):
     def update_port(self, who: str, at: int, wish: Wish, matched: str) -> None:
         key, asker = self._pick("ports", at, who), ASKERS[who]
         port = self.world.ports.get(key)
-        if port is not None and port.owner in SERVICES | {DHCP}:
+        if port is not None and port.owner in SERVICES:
             wish = ("keep", 0, 0)
         wrong = self.world.unchangeable(asker, "ports", key)
         body: dict[str, Any] = {"name": "-".join(map(str, wish))}
         if port is not None and wish[0] != "keep":
             fixed = self._wish(asker, port.network, wish, wrong, key)
             body |= {} if fixed is None else {"fixed_ips": fixed}
+            if port.owner == DHCP and fixed is not None and not self._of_each_subnet(key, fixed):
+                wrong |= {(400, "HTTPBadRequest")}
         answer = self._change("ports", key, body, who, wrong, matched=matched)
         if answer and port is not None:
             if "fixed_ips" in body:
@@ -92,3 +95,16 @@ class Ports(Agreement):
         body = {"device_id": "", "device_owner": owner}
         if self._change("ports", key, body, who, wrong):
             port.owner, port.device = owner, ""
+
+    def _of_each_subnet(self, key: str, fixed: list[dict[str, str]]) -> bool:
+        """The wish is for one address of each subnet that the port has, beside those that it makes itself."""
+        port, subnets = self.world.ports[key], self.world.subnets
+        found = [
+            where
+            for entry in fixed
+            for where in self.world.subnets_of(port.network)
+            if where == entry.get("subnet_id")
+            or ("subnet_id" not in entry and ipaddress.ip_address(entry["ip_address"]) in subnets[where].block)
+        ]
+        having = [where for where, _ in port.fixed if not subnets[where].auto]
+        return sorted(where for where in found if not subnets[where].auto) == sorted(having)

@@ -296,6 +296,20 @@ def test_service_ports(api: Api) -> None:
     assert api.call("DELETE", f"/networks/{network['id']}").status == 204
 
 
+def test_addresses_of_a_dhcp_server(api: Api) -> None:
+    """The network's owner gives it others of the same subnets, one of each."""
+    network, subnet = api.network()
+    other = api.make("subnet", network_id=network["id"], cidr="10.0.0.0/24", ip_version=4)
+    with api.database.write(internal("test")) as tx:
+        made = ports.create_dhcp_port(tx, network["id"], [subnet["id"], other["id"]], "net1")
+    wanted = [{"ip_address": "192.168.50.253"}, {"subnet_id": other["id"]}]
+    moved = api.put("port", made.id, fixed_ips=wanted).json["port"]
+    assert addresses(moved) == ["192.168.50.253", "10.0.0.2"]
+    for fewer in ([], wanted[:1], [*wanted, {"ip_address": "10.0.0.9"}]):
+        assert api.put("port", made.id, fixed_ips=fewer).status == 400
+    assert api.get(f"/ports/{made.id}")["port"] == moved
+
+
 def test_first_eight_digits_are_unique(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new port never has the first 8 digits of another: they are its OpenFlow key and its device's name."""
     import uuid

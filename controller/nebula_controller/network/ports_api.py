@@ -43,7 +43,7 @@ _network_policies = (
 )
 
 _FIXED_AT_SERVICES = ("device_id", "device_owner", "fixed_ips", "mac_address")
-"""What only the service that owns a port changes of it."""
+"""What only the service that owns a port changes of it; but a DHCP server may get other addresses of its subnets."""
 
 _MOST_PARTS = 100
 """Of addresses in one filter: each is a term of an expression of the database, which takes 1,000 levels."""
@@ -109,12 +109,13 @@ class Ports(Limited[Port]):
         ports.refuse_service_owner(changed.get("device_owner"))
         if old.device_owner in SERVICE_OWNED or old.device_owner == DHCP:
             frozen = [name for name in _FIXED_AT_SERVICES if name in changed]
+            if old.device_owner == DHCP and "fixed_ips" in frozen:
+                frozen.remove("fixed_ips")
             if frozen and not _same_addresses(frozen, current, changed):
-                raise BadRequest(
-                    f"Cannot change {', '.join(frozen)} of port {old.id}: it has device owner {old.device_owner}.",
-                    type_name="HTTPBadRequest",
-                )
-        ports.change(tx, old, values)
+                raise _frozen(old, frozen)
+        new = ports.change(tx, old, values)
+        if old.device_owner == DHCP and _subnets(new) != _subnets(old):
+            raise _frozen(old, ["the subnets"])
 
     def delete(self, tx: Transaction, context: RequestContext, old: Port) -> None:
         """A DHCP port may go (as in Neutron); its subnets are touched, so that the scheduler makes another."""
@@ -170,6 +171,17 @@ def _check_groups(tx: Transaction, context: RequestContext, named: object) -> No
     """The caller may know of all the groups that are named."""
     for group in _listed(named) if named is not None else []:
         groups.group_for(tx, context, str(group))
+
+
+def _frozen(port: Port, names: Sequence[str]) -> BadRequest:
+    return BadRequest(
+        f"Cannot change {', '.join(names)} of port {port.id}: it has device owner {port.device_owner}.",
+        type_name="HTTPBadRequest",
+    )
+
+
+def _subnets(port: Port) -> list[str]:
+    return sorted(address.subnet_id for address in port.fixed_ips)
 
 
 def _same_addresses(frozen: Sequence[str], current: Row, changed: Row) -> bool:
