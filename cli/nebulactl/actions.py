@@ -15,9 +15,10 @@ from nebulactl import plain_settings
 from nebulactl.api import IDENTITY, Api, Json, JsonObject, as_object, as_objects
 from nebulactl.find import find, find_id, item_path, list_resources
 from nebulactl.invocation import api
-from nebulactl.nouns import AGENT, Noun
+from nebulactl.nouns import Noun
 from nebulactl.options import Given, Page, Setting, as_list, changes, lists, names_of, paged, settings, shows
 from nebulactl.output import Output
+from nebulactl.pool_nouns import AGENT
 
 
 def create(cloud: Api, noun: Noun, attributes: JsonObject) -> JsonObject:

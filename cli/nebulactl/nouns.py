@@ -259,29 +259,6 @@ ROUTER = Noun(
     },
 )
 
-AGENT = Noun(
-    name="agent",
-    path="/agents",
-    service=NETWORK,
-    listed=titled(
-        ID="id",
-        Agent_Type="agent_type",
-        Host="host",
-        Availability_Zone="availability_zone",
-        Alive="alive",
-        State="admin_state_up",
-        Binary="binary",
-    ),
-    shown=named(
-        "admin_state_up agent_type alive availability_zone binary created_at description ha_chassis_priority "
-        "ha_state host id resources_synced started_at topic",
-        configuration="configurations",
-        last_heartbeat_at="heartbeat_timestamp",
-    ),
-    forms={"alive": Form.ALIVE, "admin_state_up": Form.STATE},
-    name_attribute="host",
-)
-
 INSTANCE = Noun(
     name="instance",
     path="/servers",

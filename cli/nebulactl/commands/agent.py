@@ -11,9 +11,10 @@ from nebulactl.actions import add_delete, add_set, add_show
 from nebulactl.api import JsonObject, as_objects
 from nebulactl.find import find_id, item_path, list_resources, looks_like_id
 from nebulactl.invocation import api
-from nebulactl.nouns import AGENT, NETWORK_NOUN, ROUTER, titled
+from nebulactl.nouns import NETWORK_NOUN, ROUTER, titled
 from nebulactl.options import Function, Given, Page, Setting, changes, lists, names_of, paged, settings
 from nebulactl.output import Output
+from nebulactl.pool_nouns import AGENT
 
 _TYPES = {
     "dhcp": "DHCP agent",
