@@ -141,7 +141,7 @@ def _manual(root: Path, program: str, section: int, version: str) -> None:
 
 def _units(staging: Path) -> None:
     for package, config in (("nebula-controller", "controller.toml"), ("nebula-agent", "agent.toml")):
-        for name, folder in ((f"{package}.service", "lib/systemd/system"), (config, "etc/nebula")):
+        for name, folder in ((f"{package}.service", "usr/lib/systemd/system"), (config, "etc/nebula")):
             place = staging / package / folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(HERE / "debian" / package / name, place)

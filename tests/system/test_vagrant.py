@@ -36,6 +36,7 @@ again: dpkg does nothing
 all packages came with the box: dpkg does nothing
 other ones came with the box: dpkg does packages
 without proxies: 0
+the network node: bridge_mapping = ["provider:br-ex:provider0"], 0 addresses, ip link set provider0 up
 the administrator's networks: public
 a token: net1
 starts with the machine: nebula-controller.service nebula-outside.service

@@ -54,6 +54,13 @@ bash "$provision" compute 192.168.77.21
 say "without proxies: $(cat /etc/apt/apt.conf.d/90nebula-proxy /etc/environment | grep -c proxy)"
 kill $controller
 
+ip link add underlay0 type veth peer name provider0
+ip address add 192.168.77.20/24 dev underlay0
+ip address add 203.0.113.250/24 dev provider0
+for _ in 1 2; do bash "$provision" network 192.168.77.20; done
+say "the network node: $(grep ^bridge_mapping /etc/nebula/agent.toml), $(ip -o -4 address show dev provider0 | wc -l) addresses," \
+    "$(sed -n 's/^ExecStartPre=//p' /etc/systemd/system/nebula-agent.service.d/provider.conf)"
+
 # The controller: what systemd would start there is started here.
 cat > /usr/local/sbin/systemctl << 'EOF'
 #!/bin/sh
