@@ -15,7 +15,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 
-_LONGEST_S = 300
+_LONGEST_S = 900
 
 
 def forked(words: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
