@@ -67,13 +67,15 @@ class TraceLab(UserLab):
         if "other" in words and self.make(SECOND_NETWORK):
             self.has_address("other")
         if {"quiet", "six1", "six2"} & {*words} and self.make(SILENT_AND_SIX):
-            self.has_address("quiet")
+            for name in ("quiet", "six1", "six2", "six3"):
+                self.has_address(name)
             for rule in json.loads(self.good("security", "group", "rule", "list", "silent", "-f", "json")):
                 self.good("security", "group", "rule", "delete", rule["ID"], "--wait")  # the last call: all is there
 
     def has_address(self, instance: str) -> None:
-        """Wait for its lease."""
-        wait = "for i in $(seq 100); do ip -4 address show eth0 | grep -q inet && exit 0; sleep 0.1; done; exit 1"
+        """Wait for its lease; an IPv6 address is tried out first (DAD, RFC 4862), and answers nobody meanwhile."""
+        there = "ip -o address show eth0 scope global | grep -v tentative | grep -q inet"
+        wait = f"for i in $(seq 100); do {there} && exit 0; sleep 0.1; done; exit 1"
         self.good("instance", "exec", instance, "--", "sh", "-c", wait)
 
     def port_of(self, instance: str) -> str:
