@@ -14,7 +14,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     if item.get_closest_marker("sandbox") is None or os.environ.get("NEBULA_SANDBOX"):
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -34,4 +34,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     )
     item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    # What an earlier test of this file had set up in this process: pytest's own protocol would have taken it down here.
+    item.session._setupstate.teardown_exact(nextitem)
     return True
