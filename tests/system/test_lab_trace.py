@@ -314,7 +314,7 @@ def test_a_fault_is_found_where_it_is(resting: TraceLab, name: str) -> None:
     finally:
         if name in AFTERWARDS:
             lab.on(node, AFTERWARDS[name])
-        fixed = lab.call("audit", "--fix", "--node", node)
+        fixed = lab.mend(node)
     assert fixed[0] == 0, fixed
     assert (found["code"], found["verdict"]) == (3, "dropped"), found["text"]
     assert text in found["text"], found["text"]
