@@ -1,20 +1,25 @@
 """The way into an instance: its namespace, on its node, in a lab or on this machine.
 
-Effects: reads the labs' state; ``become`` replaces this process, so that terminal, signals and exit code pass.
+Effects: reads the labs' state; ``become`` replaces this process, so that terminal, signals and exit code pass, or
+starts another where commands follow in this one.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import click
+
 from nebula.errors import ConfigError, NebulaError, NotFound
 from nebula.ids import InstanceId, instance_namespace
 from nebulactl.api import JsonObject
+from nebulactl.invocation import invocation
 
 HOST = "OS-EXT-SRV-ATTR:host"
 
@@ -59,10 +64,16 @@ def _lab_of(auth_url: str) -> str | None:
 
 
 def become(argv: Sequence[str]) -> NoReturn:
-    """Turn this process into the program. Raises NotFound where it is not installed."""
+    """Turn this process into the program. Raises NotFound where it is not installed.
+
+    In a session it runs beside, and has the terminal as its input or nothing: a script's next lines are commands.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        os.execvp(argv[0], list(argv))
+        if not invocation().in_session:
+            os.execvp(argv[0], list(argv))
+        stdin = None if sys.stdin.isatty() else subprocess.DEVNULL
+        raise click.exceptions.Exit(subprocess.run(argv, stdin=stdin, check=False).returncode)
     except FileNotFoundError:
         raise NotFound(f"{argv[0]} is not installed.") from None

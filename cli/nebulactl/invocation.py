@@ -18,11 +18,15 @@ from nebulactl.realised import shown
 
 
 class Invocation:
-    """``flags`` are the --os-* options as given; ``show_request_id`` prints the id of every changing request."""
+    """``flags`` are the --os-* options as given; ``show_request_id`` prints the id of every changing request.
 
-    def __init__(self, flags: Mapping[str, str], show_request_id: bool = False) -> None:
+    ``in_session``: other commands may follow in this process.
+    """
+
+    def __init__(self, flags: Mapping[str, str], show_request_id: bool = False, in_session: bool = False) -> None:
         self.flags = flags
         self.show_request_id = show_request_id
+        self.in_session = in_session
         self.wait_s = 0
         """How long a changing call waits for the nodes."""
         self.plan = False

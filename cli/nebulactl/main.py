@@ -97,6 +97,7 @@ def _os_options(command: click.Command) -> click.Command:
     cls=Deferred,
     deferred=COMMANDS,
     completed=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Without OS_* variables the running lab is meant (NEBULA_LAB, else 'nebula').",
 )
@@ -106,7 +107,7 @@ def _os_options(command: click.Command) -> click.Command:
 )
 @click.pass_context
 def cli(ctx: click.Context, /, show_request_id: bool, **given: str | None) -> None:
-    """Virtual networks that can be looked into.
+    """Virtual networks that can be looked into. Without a command, commands are read, a line each.
 
     \b
     Examples:
@@ -117,7 +118,15 @@ def cli(ctx: click.Context, /, show_request_id: bool, **given: str | None) -> No
       nebulactl instance exec web -- ip address
       nebulactl explain --last
     """
-    ctx.obj = Invocation({name.removeprefix("os_"): value for name, value in given.items() if value}, show_request_id)
+    flags = {name.removeprefix("os_"): value for name, value in given.items() if value}
+    session: Invocation | None = ctx.obj
+    if session is not None:
+        flags, show_request_id = {**session.flags, **flags}, session.show_request_id or show_request_id
+    ctx.obj = Invocation(flags, show_request_id, in_session=session is not None)
+    if ctx.invoked_subcommand is None:
+        from nebulactl.session import read_commands
+
+        ctx.exit(read_commands(lambda words: run(words, session=ctx.obj)))
 
 
 _os_options(cli)
@@ -128,10 +137,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(arguments))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one line per way to end
-    """Runs the command line (default: the process's) and returns the exit code."""
+def run(  # noqa: PLR0911 - one line per way to end
+    arguments: Sequence[str] | None = None, *, session: Invocation | None = None
+) -> int:
+    """Runs the command line (default: the process's) and returns the exit code.
+
+    ``session``: the invocation that reads commands, of which this is one; its flags hold where this has none.
+    """
     try:
-        code = cli.main(args=arguments, prog_name="nebulactl", standalone_mode=False)
+        code = cli.main(args=arguments, prog_name="nebulactl", standalone_mode=False, obj=session)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.UsageError as error:
@@ -141,6 +155,8 @@ def run(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one l
         return _failed(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         return 130
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except NebulaError as error:
         return _failed(error.message)
     except BrokenPipeError:

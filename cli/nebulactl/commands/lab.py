@@ -217,9 +217,9 @@ def shell(name: str, node: str) -> None:
 def _become(name: str, node: str, argv: list[str]) -> None:
     from nebula_lab import open_lab
 
-    line = open_lab(name).enter(node, argv)
-    sys.stdout.flush()
-    os.execvp(line[0], line)
+    from nebulactl.enter import become
+
+    become(open_lab(name).enter(node, argv))
 
 
 @contextlib.contextmanager
