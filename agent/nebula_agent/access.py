@@ -18,6 +18,10 @@ from nebula_agent.identity import Identity
 from nebula_agent.settings import Settings
 
 
+class NotJoined(ConfigError):
+    """This node has no certificate yet, and needs one."""
+
+
 class Access(msgspec.Struct, frozen=True):
     """``secret`` where there is no ``identity``."""
 
@@ -63,7 +67,10 @@ def folder_of(settings: Settings) -> Path:
 
 
 def find_access(settings: Settings) -> Access | None:
-    """None where a file is the view's source. Raises ConfigError that says what is missing or contradicts itself."""
+    """None where a file is the view's source.
+
+    Raises ConfigError that says what is missing or contradicts itself; NotJoined where ``nebula-agent join`` mends it.
+    """
     if settings.view_file:
         if settings.controller:
             raise ConfigError("give either --controller URL or --view-file FILE: where the node's view comes from")
@@ -71,7 +78,7 @@ def find_access(settings: Settings) -> Access | None:
     found = identity.find(folder_of(settings))
     url = settings.controller or (found.joined.url if found is not None else "")
     if not url:
-        raise ConfigError(
+        raise NotJoined(
             "this node has not joined: make a token at the controller with 'nebulactl node token create', then run "
             "'nebula-agent join URL TOKEN' here"
         )
@@ -94,7 +101,7 @@ def _joined(found: Identity | None, settings: Settings, url: str) -> Identity:
     if settings.node_secret_file:
         raise ConfigError("node_secret_file is for http:// alone: over https a node shows its certificate")
     if found is None:
-        raise ConfigError(
+        raise NotJoined(
             f"this node has not joined {url}: make a token there with 'nebulactl node token create', then run "
             f"'nebula-agent join {url} TOKEN' here"
         )

@@ -44,6 +44,7 @@ from nebula_agent.report import Reporter
 from nebula_agent.settings import Settings, check_running
 from nebula_agent.source import Cache, ControllerSource, FileSource, Source, decode
 from nebula_agent.turn import Turns
+from nebula_agent.unjoined import access_once_joined
 from nebula_agent.upcalls import UpcallCheck
 from nebula_agent.warm import Warmth
 
@@ -60,13 +61,16 @@ _OFFLOAD = (
 
 
 def run(settings: Settings, version: str, applied: Callable[[Change], None] | None) -> int:
-    """The daemon. Returns at SIGTERM; the dataplane stays as it is. Raises NebulaError at the start."""
+    """The daemon, once the node has joined. Returns at SIGTERM; the dataplane stays as it is.
+
+    Raises NebulaError at the start.
+    """
     check_running(settings)
     checks.check_machine()
-    access = find_access(settings)
-    if access is not None and (trouble := access.trouble()):
-        event(_log, logging.ERROR, trouble)
     with pid_file(Path(settings.pid_file)):
+        access = access_once_joined(settings)
+        if access is not None and (trouble := access.trouble()):
+            event(_log, logging.ERROR, trouble)
         _raise_file_limit()
         gc.set_threshold(100_000)  # compile makes records by the thousand, none of them in cycles: 26 ms become 18
         netns.ensure_folder()
@@ -141,7 +145,7 @@ def _serve(settings: Settings, version: str, access: Access | None, node: Node) 
         capabilities=",".join(report.capabilities),
     )
     _warn(report, offload=not userspace or node.facts().segmentation_offload)
-    notify("READY=1")
+    notify("READY=1\nSTATUS=")
     try:
         with _given_out(settings, metrics):
             loop.run(source)

@@ -82,8 +82,8 @@ class Site:
         line += ["OS_PROJECT_NAME=admin", sys.executable, "-c", script]
         return self.on("net1", *line, "node", "token", "create", "-f", "value", "-c", "token").strip()
 
-    def join(self, node: str, token: str, *roles: str) -> None:
-        """Join and start the agent, as an administrator does with the package."""
+    def join(self, node: str, token: str, *roles: str, started: bool = False) -> None:
+        """Join and start the agent, as an administrator does with the package; ``started``: the other way round."""
         settings = {
             "host": node,
             "vtep_ip": f"10.201.0.{NUMBERS[node]}",
@@ -93,7 +93,14 @@ class Site:
         }
         text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
         self.on(node, "sh", "-c", 'echo "$1" > /run/joined.toml', "sh", text)
+        if started:
+            self._start(node)
+            self.until(lambda: "the agent waits for that" in self.log(node))
         self.on(node, *python(AGENT), "join", URL, token, "--config=/run/joined.toml")
+        if not started:
+            self._start(node)
+
+    def _start(self, node: str) -> None:
         start = 'setsid --fork "$@" > /var/log/agent.log 2>&1'
         self.on(node, "sh", "-c", start, "sh", *python(AGENT), "--config=/run/joined.toml")
 

@@ -31,9 +31,9 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def pinged(site: Site) -> str:
-    """Two nodes joined, a network over both, an instance with an address by DHCP: it and its network's DHCP server."""
+    """Two nodes joined, one with its agent waiting for that; a network over both, an instance on it with an address."""
     site.join("net1", site.first_token(), "network")
-    site.join("compute1", site.first_token(), "compute")
+    site.join("compute1", site.first_token(), "compute", started=True)
     site.until(lambda: site.alive("net1") == site.alive("compute1") == {"True"})
     site.ctl("network", "create", "n")
     site.ctl("subnet", "create", "s", "--network", "n", "--subnet-range", "192.168.50.0/24")
