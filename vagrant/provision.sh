@@ -1,8 +1,10 @@
 #!/bin/bash
-# provision.sh controller|network|compute ADDRESS - what an administrator does on a host, as docs/operations.md has it.
+# provision.sh controller ADDRESS NODE... - what an administrator does on a host, as docs/operations.md has it.
+# provision.sh network|compute ADDRESS
 # Run by Vagrant, as root, on the machine. Again and again: what is there stays. /nebula has the packages.
 set -euo pipefail
 role=$1 address=$2 changed=
+shift 2
 export DEBIAN_FRONTEND=noninteractive
 
 proxies() {
@@ -36,7 +38,12 @@ set_key() { # FILE KEY VALUE: a key of our TOML files, instead of the one that i
     echo "$2 = $3" >> "$1"
 }
 
-controller() {
+set_units() { # UNIT...: start with the machine. Reading all units again takes ten seconds where all is emulated.
+    systemctl enable --quiet --no-reload "$@"
+    ! systemctl show -P NeedDaemonReload "$@" 2> /dev/null | grep -qx yes || systemctl daemon-reload
+}
+
+controller() { # NODE...
     install_packages nebula-controller nebulactl
     local config=/etc/nebula/controller.toml password=/etc/nebula/admin-password environment=/home/vagrant/nebula.env
     if [ ! -e $environment ]; then # the controller makes the administrator when it starts
@@ -46,20 +53,58 @@ controller() {
         echo '. ~/nebula.env' >> /home/vagrant/.profile
     fi
     set_key $config tls_name "[\"$address\"]"
+    tokens
     outside
-    systemctl enable --quiet nebula-controller nebula-outside
-    systemctl restart nebula-outside
+    set_units nebula-controller nebula-outside
     systemctl "${changed:+re}start" nebula-controller
+    systemctl restart --no-block nebula-outside
     # shellcheck disable=SC1090
     . $environment
-    local networks
-    until networks=$(nebulactl network list -f value -c Name 2> /dev/null); do sleep 1; done
-    grep -qx public <<< "$networks" || nebulactl network create public --external \
-        --provider-network-type flat --provider-physical-network provider > /dev/null
-    { [ -n "$networks" ] && nebulactl subnet show public_subnet > /dev/null 2>&1; } ||
-        nebulactl subnet create public_subnet --network public \
-            --subnet-range 203.0.113.0/24 --gateway 203.0.113.1 --no-dhcp \
-            --allocation-pool start=203.0.113.10,end=203.0.113.200 > /dev/null
+    cloud "$@"
+}
+
+tokens() { # a command for who lets a machine join; it may be called before there is a controller
+    cat > /usr/local/sbin/nebula-token << 'EOF'
+#!/bin/sh
+# nebula-token NODE - a token for it: the one that was made beforehand, else a new one. Each is shown once.
+set -eu
+kept=/run/nebula-tokens/$1
+until [ -e "$kept" ] || [ -e /etc/nebula/provisioned ]; do sleep 0.5; done
+if [ -n "$(find "$kept" -mmin -50 2> /dev/null)" ]; then # it is good for an hour
+    cat "$kept"
+    exec rm "$kept"
+fi
+. /home/vagrant/nebula.env
+exec nebulactl node token create --host "$1" -f value -c token
+EOF
+    chmod 755 /usr/local/sbin/nebula-token
+    install -d -m 700 /run/nebula-tokens
+}
+
+cloud() { # NODE...: a token for each that is not there, at first, as they wait for it; then the provider network
+    local there name token waiting=()
+    until there=$(printf '%s list -f value -c %s\n' node Node network Name subnet Name | nebulactl 2> /dev/null); do
+        sleep 1
+    done
+    for name in "$@"; do
+        grep -qx "$name" <<< "$there" || waiting+=("$name")
+    done
+    {
+        [ ${#waiting[@]} = 0 ] || printf 'node token create --host %s -f value -c token\n' "${waiting[@]}"
+        grep -qx public <<< "$there" || echo "network create public --external -f value -c id" \
+            "--provider-network-type flat --provider-physical-network provider"
+        grep -qx public_subnet <<< "$there" || echo "subnet create public_subnet -f value -c id --network public" \
+            "--subnet-range 203.0.113.0/24 --gateway 203.0.113.1 --no-dhcp" \
+            "--allocation-pool start=203.0.113.10,end=203.0.113.200"
+    } | nebulactl | {
+        umask 077
+        for name in "${waiting[@]}"; do
+            read -r token
+            echo "$token" > "/run/nebula-tokens/.$name"
+            mv "/run/nebula-tokens/.$name" "/run/nebula-tokens/$name"
+        done
+        cat > /dev/null
+    }
 }
 
 environment_for() { # PASSWORD
@@ -111,8 +156,8 @@ node() {
     set_key $config vtep_ip "\"$address\""
     set_key $config role "[\"$role\"]"
     set_key $config bridge_mapping "[$mapping]"
-    systemctl enable --quiet nebula-agent
-    [ ! -e /var/lib/nebula/identity/node.pem ] || systemctl "${changed:+re}start" nebula-agent
+    set_units nebula-agent
+    systemctl "${changed:+re}start" nebula-agent # it waits until the node has joined
 }
 
 provider_device() { # the one that was found before, else the one that is neither the underlay's nor has the way out
@@ -137,9 +182,9 @@ provider_device() { # the one that was found before, else the one that is neithe
 proxies
 mkdir -p /etc/nebula
 case $role in
-    controller) controller ;;
+    controller) controller "$@" ;;
     network | compute) node ;;
-    *) echo "usage: provision.sh controller|network|compute ADDRESS" >&2; exit 2 ;;
+    *) echo "usage: provision.sh controller ADDRESS NODE... | network|compute ADDRESS" >&2; exit 2 ;;
 esac
 # When it sets the host name Vagrant starts ifup@ for devices that it configures only afterwards.
 systemctl reset-failed 'ifup@*.service'

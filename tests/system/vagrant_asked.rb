@@ -84,7 +84,7 @@ class Connection
 
   def execute(command)
     @used_by << Thread.current
-    yield :stdout, "token-of-#{command[/--host (\S+)/, 1]}\r\n"
+    yield :stdout, "token-of-#{command[/nebula-token (\S+)/, 1]}\r\n"
   end
 end
 

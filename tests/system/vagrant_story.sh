@@ -70,8 +70,15 @@ exec /usr/bin/systemctl "$@"
 EOF
 chmod +x /usr/local/sbin/systemctl
 useradd --create-home --shell /bin/bash vagrant
-for _ in 1 2; do bash "$provision" controller 192.168.77.10; done
-say "the administrator's networks: $(su -l vagrant -c 'nebulactl network list -f value -c Name' | tr '\n' ' ')"
-say "a token: $(su -l vagrant -c 'nebulactl node token create --host net1 -f value -c host')"
+for _ in 1 2; do bash "$provision" controller 192.168.77.10 net1 compute1; done
+listed() { su -l vagrant -c "nebulactl $1 list -f value -c '$2'" | sort | tr '\n' ' ' | sed 's/ $//'; }
+say "the administrator's networks: $(listed network Name), subnets: $(listed subnet Name)"
+kept=$(su -l vagrant -c 'ls /run/nebula-tokens' 2> /dev/null || echo 'root alone')
+say "tokens: $(ls /run/nebula-tokens | tr '\n' ' ' | sed 's/ $//'), which $kept reads"
+. /home/vagrant/nebula.env
+host_of() { nebulactl node token list -f value -c ID -c Host | sed -n "s/^${1%%.*} //p"; }
+first=$(nebula-token compute1) second=$(nebula-token compute1)
+say "a token made before the controller was asked: for $(host_of "$first"), the next one:" \
+    "$([ "$first" = "$second" ] || echo another) for $(host_of "$second")"
 say "starts with the machine: $(ls /etc/systemd/system/multi-user.target.wants | grep -v agent | grep nebula | tr '\n' ' ')"
 kill $proxy $(pgrep -u nebula)
