@@ -5,33 +5,43 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup ansible containers watching demo test test-vagrant test-reachability unit model lint bench migration golden deb lock clean
+.PHONY: help setup ansible containers watching programs ready demo test test-vagrant test-reachability unit model lint bench migration golden deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(VENV)/.done ## Debian packages, a virtual environment, the project
 
-$(VENV)/.done: requirements.lock pyproject.toml setup.sh debian-packages.sh debian-packages.txt
-	PYTHON=$(PYTHON) ./setup.sh $(VENV)
+$(VENV)/.tools: requirements.lock tools.sh debian-packages.sh debian-packages.txt
+	PYTHON=$(PYTHON) ./tools.sh $(VENV)
 	@touch $@
 
-ansible: setup $(VENV)/ansible/.done ## Ansible in an environment of its own, for the tests
-
-$(VENV)/ansible/.done: tests/system/ansible/setup.sh tests/system/ansible/requirements.lock tests/system/ansible/collection.lock
-	PYTHON=$(PYTHON) tests/system/ansible/setup.sh $(VENV)/ansible
+$(VENV)/.done: $(VENV)/.tools pyproject.toml setup.sh libraries.sh
+	./setup.sh $(VENV)
 	@touch $@
 
-containers: setup ## Docker's programs, for the tests; nothing of them is started
+ansible: $(VENV)/ansible/.done ## Ansible in an environment of its own, for the tests
+
+$(VENV)/ansible/.done: $(VENV)/.tools libraries.sh tests/system/ansible/setup.sh tests/system/ansible/requirements.lock tests/system/ansible/collection.lock
+	tests/system/ansible/setup.sh $(BIN) $(VENV)/ansible
+	@touch $@
+
+containers: $(VENV)/.tools ## Docker's programs, for the tests; nothing of them is started
 	tests/system/containers/setup.sh
 
-watching: setup ## Prometheus's programs, for the tests; nothing is installed
+watching: $(VENV)/.tools ## Prometheus's programs, for the tests; nothing is installed
 	tests/system/watching/setup.sh
 
 demo: setup ## the case study in a lab of three nodes (KEEP=1 leaves it up)
 	$(BIN)/python -m nebula_lab.demo $(if $(KEEP),--keep)
 
-test: setup lint ansible containers watching ## every test of the project
+programs: # one after the other: both lock what apt and dpkg lock
+	@MAKEFLAGS= $(MAKE) --no-print-directory containers watching
+
+ready: lint ansible programs # what tests need; beside each other, as much of it is waiting for downloads
+
+test: $(VENV)/.tools ## every test of the project
+	$(MAKE) -j4 -Otarget --no-print-directory ready
 	$(PYTEST) tests -n 2 --dist loadfile -rs $(ARGS)
 
 test-vagrant: ## the case study on virtual machines, which are made and destroyed (EMULATED=1: without KVM and a box)
