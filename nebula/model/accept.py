@@ -215,8 +215,13 @@ def dns_domain(value: object) -> object:
     return name
 
 
-def list_of(accept: Accept, what: str, duplicate: str) -> Accept:
-    """A list of distinct values; null is the empty one. ``what`` and ``duplicate`` are words for the reasons."""
+def list_of(
+    accept: Accept, what: str, duplicate: str, distinct: Callable[[object], object] = lambda found: found
+) -> Accept:
+    """A list of distinct values; null is the empty one. ``what`` and ``duplicate`` are words for the reasons.
+
+    ``distinct`` says what of a value no other may have; None for a value that there may be more of.
+    """
 
     def accept_list(value: object) -> object:
         if value is None:
@@ -229,9 +234,10 @@ def list_of(accept: Accept, what: str, duplicate: str) -> Accept:
         seen: set[str] = set()
         for item in value:
             found = accept(item)
-            if repr(found) in seen:
+            alone = distinct(found)
+            if alone is not None and repr(alone) in seen:
                 raise ValueError(f"Duplicate {duplicate} '{shown(item)}'")
-            seen.add(repr(found))
+            seen.add(repr(alone))
             accepted.append(found)
         return accepted
 
@@ -274,13 +280,23 @@ tags = list_of(tag, "tags", "tag")
 host_routes = list_of(fields("hostroute", {"destination": cidr, "nexthop": ip_address}), "hostroute", "hostroute")
 nameservers = list_of(ip_address, "nameserver", "nameserver")
 pools = list_of(fields("IP pool", {"start": ip_address, "end": ip_address}), "IP pool", "IP pool")
+
+
+def _address_of(fixed_ip: object) -> object:
+    assert isinstance(fixed_ip, dict)
+    return fixed_ip.get("ip_address")
+
+
 _fixed_ips = list_of(
-    fields("fixed IP", {}, {"subnet_id": identifier, "ip_address": ip_address}), "fixed IP", "IP address"
+    fields("fixed IP", {}, {"subnet_id": identifier, "ip_address": ip_address}), "fixed IP", "IP address", _address_of
 )
 
 
 def fixed_ips(value: object) -> object:
-    """Wanted addresses; null is refused, because it could mean both "none" and "any"."""
+    """Wanted addresses; null is refused, because it could mean both "none" and "any".
+
+    An address stands there once, a subnet as often as the port is to have addresses of it (as in Neutron).
+    """
     if value is None:
         raise ValueError("Invalid data format for fixed IP: 'None'")
     return _fixed_ips(value)

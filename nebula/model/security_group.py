@@ -82,12 +82,22 @@ def _prefix(value: object) -> object:
     raise ValueError(f"'{accept.shown(value)}' is not a valid IP subnet")
 
 
-def _block(value: object) -> object:
-    """An address or block as a CIDR without host bits."""
-    return str(ipaddress.ip_interface(str(_prefix(value) or "")).network)
+def _written(value: object) -> object:
+    """An address or block as it was written."""
+    if not _prefix(value):
+        raise ValueError(f"'{accept.shown(value)}' is not a valid IP subnet")
+    return value
 
 
-addresses = accept.list_of(_block, "addresses", "address")
+_addresses = accept.list_of(_written, "addresses", "address")
+
+
+def addresses(value: object) -> list[str]:
+    """Addresses and blocks as CIDRs without host bits. Two ways to write the same are one, as in Neutron."""
+    found = _addresses(value)
+    assert isinstance(found, list)
+    return list(dict.fromkeys(str(ipaddress.ip_interface(text).network) for text in found))
+
 
 _port = fixed(accept.optional(accept.integer(0, 65535)))
 

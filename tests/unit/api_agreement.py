@@ -14,10 +14,10 @@ from hypothesis.stateful import invariant, rule
 
 KINDS = [
     *("networks", "subnets", "ports", "routers", "floatingips", "security_groups", "security_group_rules"),
-    *("subnetpools", "address_scopes", "policies"),
+    *("address_groups", "subnetpools", "address_scopes", "policies"),
 ]
 COUNTED = ["network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule"]
-COUNTED += ["subnetpool", "rbac_policy"]
+COUNTED += ["subnetpool", "rbac_policy", "address_group"]
 """Quotas."""
 OF_OTHERS = {"revision_number", "updated_at", "port_details", "port_forwardings", "shared", "qos_network_policy_id"}
 OF_OTHERS |= {"status", "availability_zones", "router_id", "ipv4_address_scope", "ipv6_address_scope"}
@@ -44,7 +44,8 @@ class Agreement(Learning):
             k: (s.network, s.cidr, s.gateway, s.cut_from, s.ra_mode, s.address_mode) for k, s in w.subnets.items()
         }
         assert _by_id(shown["ports"], _port) == {
-            k: (p.project, p.network, p.fixed, p.owner, p.device, p.groups, p.qos) for k, p in w.ports.items()
+            k: (p.project, p.network, p.fixed, p.owner, p.device, p.groups, p.qos, p.options)
+            for k, p in w.ports.items()
         }
         assert _by_id(shown["routers"], _router) == {
             k: (
@@ -61,6 +62,9 @@ class Agreement(Learning):
         }
         assert _by_id(shown["security_group_rules"], rule_of) == {
             k: (r.group, r.what) for k, r in w.security_group_rules.items()
+        }
+        assert _by_id(shown["address_groups"], lambda g: (g["project_id"], sorted(g["addresses"]))) == {
+            k: (g.project, sorted(g.addresses)) for k, g in w.address_groups.items()
         }
         assert _by_id(shown["subnetpools"], _pool) == {
             k: (p.project, p.version, p.lengths, p.quota, p.default, p.scope) for k, p in w.subnetpools.items()
@@ -140,7 +144,9 @@ def _subnet(one: dict[str, Any]) -> object:
 
 def _port(one: dict[str, Any]) -> object:
     of = (one["device_owner"], one["device_id"], set(one["security_groups"]), one["qos_policy_id"])
-    return (one["project_id"], one["network_id"], addresses_of(one), *of)
+    assert len(addresses_of(one)) == len(one["fixed_ips"])
+    options = {(option["opt_name"], option["ip_version"]): option["opt_value"] for option in one["extra_dhcp_opts"]}
+    return (one["project_id"], one["network_id"], addresses_of(one), *of, options)
 
 
 def _router(one: dict[str, Any]) -> object:

@@ -24,15 +24,16 @@ class Floatings(Agreement):
         wrong = self.world.missing(asker, "networks", key)
         wrong |= set() if asker.writes else {FORBIDDEN}
         wrong |= self.world.over("floatingip", asker.project)
-        body = {"floating_network_id": key}
+        body, port, named = {"floating_network_id": key}, None, self._named(who, number)
         if key in self.world.networks:
             versions = {subnet.version for subnet in self.world.subnets_of(key).values()}
             wrong |= set() if 4 in versions and self.world.networks[key].external else {(400, "BadRequest")}
             wrong |= self.world.no_room(key)
-            if number is not None:
-                body["port_id"] = self._pick("ports", number, who)
+            body |= named
+            port = named.get("port_id")
+            if port is not None:
                 draft = Floating(asker.project, key, "")
-                wrong |= self.world.wrong_association(asker, draft, None, body["port_id"])
+                wrong |= self.world.wrong_association(asker, draft, None, port, named.get("fixed_ip_address"))
         answer = self._call("POST", "/floatingips", {"floatingip": body}, who, wrong)
         if answer:
             made = answer["floatingip"]
@@ -40,17 +41,19 @@ class Floatings(Agreement):
             self._check_addresses(shown, "any", None)
             self._learn_port(shown, "", FLOATING, made["id"])
             self.world.floatingips[made["id"]] = Floating(asker.project, key, made["floating_ip_address"])
-            self._associate(made, body.get("port_id"))
+            self._associate(made, port)
 
     @precondition(lambda self: self.world.floatingips)
     @rule(who=asker, at=index, number=st.none() | index, matched=match)
     def associate(self, who: str, at: int, number: int | None, matched: str) -> None:
         key, asker = self._pick("floatingips", at, who), ASKERS[who]
-        port = None if number is None else self._pick("ports", number, who)
+        named = self._named(who, number)
+        port = named.get("port_id")
         wrong = self.world.unchangeable(asker, "floatingips", key)
         if not wrong and port is not None:
-            wrong = self.world.wrong_association(asker, self.world.floatingips[key], key, port)
-        answer = self._change("floatingips", key, {"port_id": port}, who, wrong, matched=matched)
+            floating, address = self.world.floatingips[key], named.get("fixed_ip_address")
+            wrong = self.world.wrong_association(asker, floating, key, port, address)
+        answer = self._change("floatingips", key, {"port_id": None, **named}, who, wrong, matched=matched)
         if answer:
             self._associate(answer["floatingip"], port)
 
@@ -64,14 +67,24 @@ class Floatings(Agreement):
         if self._remove("floatingips", key, who, wrong, matched=matched):
             self.world.drop_floating(key)
 
+    def _named(self, who: str, number: int | None) -> dict[str, str]:
+        """The port of a request, and every other time which of its IPv4 addresses, where there are several."""
+        if number is None:
+            return {}
+        port = self._pick("ports", number, who)
+        fixed = self._inner_addresses(port)
+        several = len(fixed) > 1 and number % 2 == 0
+        return {"port_id": port, **({"fixed_ip_address": fixed[number // 2 % len(fixed)]} if several else {})}
+
     def _associate(self, made: dict[str, Any], port: str | None) -> None:
         floating = self.world.floatingips[made["id"]]
         if port is None:
             if floating.port is not None:
                 floating.port = floating.fixed = floating.router = None
             return
-        ((where, address),) = [(w, a) for w, a in self.world.ports[port].fixed if ":" not in a]
-        assert (made["port_id"], made["fixed_ip_address"]) == (port, address)
+        address = made["fixed_ip_address"]
+        (where,) = [each for each, fixed in self.world.ports[port].fixed if fixed == address]
+        assert made["port_id"] == port
         assert made["router_id"] in self.world.routers_between(where, floating.network)
         floating.port, floating.fixed, floating.router = port, address, made["router_id"]
 
@@ -97,6 +110,7 @@ class Floatings(Agreement):
             if self.world.floatingips[key].port is not None:
                 wrong |= {(409, "FloatingIPPortAlreadyAssociated")}
         body = {"protocol": protocol, "internal_port_id": port, **_numbers(outer, inner)}
+        body |= {"internal_ip_address": wished.address} if len(self._inner_addresses(port)) > 1 else {}
         path = f"/floatingips/{key}/port_forwardings"
         answer = self._call("POST", path, {"port_forwarding": body}, who, wrong)
         if answer:
@@ -125,6 +139,7 @@ class Floatings(Agreement):
         if number is not None:
             port = body["internal_port_id"] = self._pick("ports", number, who)
         address = old.address if old is not None and port == old.port else self._inner_address(port)
+        body |= {"internal_ip_address": address} if len(self._inner_addresses(port)) > 1 else {}
         known = protocol or (old.protocol if old is not None else "tcp")
         wished = Forwarding(self._owner(above), above, port, address, known, outer, inner)
         if not wrong:
@@ -179,10 +194,13 @@ class Floatings(Agreement):
     def _owner(self, key: str) -> str:
         return self.world.floatingips[key].project if key in self.world.floatingips else ""
 
-    def _inner_address(self, port: str) -> str:
-        """The port's IPv4 address; "" where it has none."""
+    def _inner_addresses(self, port: str) -> list[str]:
         found = self.world.ports.get(port)
-        return next((address for _, address in found.fixed if ":" not in address), "") if found else ""
+        return sorted(address for _, address in found.fixed if ":" not in address) if found else []
+
+    def _inner_address(self, port: str) -> str:
+        """One of the port's IPv4 addresses; "" where it has none."""
+        return next(iter(self._inner_addresses(port)), "")
 
     def _join_router(self, key: str) -> None:
         """With its first forwarding a floating IP is on a router."""

@@ -103,10 +103,10 @@ class Learning(Machine):
         for one in rules:
             if one["id"] not in self.world.security_group_rules:
                 group, what = rule_of(one)
-                made = Rule(one["project_id"], group, what, one["remote_group_id"])
+                made = Rule(one["project_id"], group, what, one["remote_group_id"], one["remote_address_group_id"])
                 self.world.security_group_rules[one["id"]] = made
 
 
 def rule_of(one: dict[str, Any]) -> tuple[str, tuple[object, ...]]:
-    names = ("direction", "ethertype", "protocol", "port_range_min", "remote_group_id")
+    names = ("direction", "ethertype", "protocol", "port_range_min", "remote_group_id", "remote_address_group_id")
     return one["security_group_id"], tuple(one[name] for name in names)

@@ -64,7 +64,7 @@ class Shares(Agreement):
     """What is shared with whom; every rule is one call."""
 
     @rule(who=writer, kind=st.sampled_from(sorted(SHARED_TYPES)), at=index, towards=target)
-    def share(self, who: str, kind: str, at: int, towards: str) -> None:
+    def share(self, who: str, kind: str, at: int | str, towards: str) -> None:
         key, asker = self._pick(kind, at, who), ASKERS[who]
         found = getattr(self.world, kind).get(key)
         wrong: Refusals = set()

@@ -1,4 +1,4 @@
-"""Random calls about ports: their addresses, groups and devices."""
+"""Random calls about ports: their addresses, groups, devices and DHCP options."""
 
 from __future__ import annotations
 
@@ -10,6 +10,26 @@ from api_agreement import Agreement
 from api_machine import Wish, addresses_of, asker, index, match
 from api_records import ASKERS, DHCP, FORBIDDEN, SERVICES
 from hypothesis.stateful import precondition, rule
+
+OPTIONS: list[tuple[str, str | None, int | None, bool]] = [
+    ("mtu", "1400", None, True),
+    ("mtu", "1300", 4, True),
+    ("mtu", "1280", 6, True),
+    ("mtu", None, None, True),
+    ("mtu", None, 6, True),
+    ("router", "", 4, True),
+    ("router", None, 4, True),
+    ("domain-name", "a, b", 4, True),
+    ("150", "192.0.2.1", None, True),
+    ("anything", "one line", 6, True),
+    ("mtu", "many", 4, False),
+    ("mtu", "", 4, False),
+    ("anything", "x", 4, False),
+    ("anything", None, 4, False),
+    ("anything", "two\nlines", 6, False),
+    ("51", "3600", 4, False),
+]
+"""Name, value, IP version, and whether a port may have it."""
 
 
 class Ports(Agreement):
@@ -72,6 +92,26 @@ class Ports(Agreement):
         answer = self._change("ports", key, {"security_groups": [chosen]}, who, wrong)
         if answer and port is not None:
             port.groups = {chosen}
+
+    @precondition(lambda self: self.world.ports)
+    @rule(who=asker, at=index, given=st.lists(st.sampled_from(OPTIONS[:10] * 2 + OPTIONS), min_size=1, max_size=3))
+    def change_options(self, who: str, at: int, given: list[tuple[str, str | None, int | None, bool]]) -> None:
+        """Those that are named change, null takes one away, the others stay."""
+        key = self._pick("ports", at, who)
+        port = self.world.ports.get(key)
+        if port is not None and port.owner in SERVICES | {DHCP}:
+            return
+        wrong = self.world.unchangeable(ASKERS[who], "ports", key)
+        names = [(name, version or 4) for name, _, version, _ in given]
+        if len(set(names)) < len(names) or not all(right for *_, right in given):
+            wrong |= {(400, "HTTPBadRequest")}
+        body = [
+            {"opt_name": name, "opt_value": value, **({} if version is None else {"ip_version": version})}
+            for name, value, version, _ in given
+        ]
+        if self._change("ports", key, {"extra_dhcp_opts": body}, who, wrong) and port is not None:
+            after = {**port.options, **{name: value for name, (_, value, *_) in zip(names, given, strict=True)}}
+            port.options = {name: value for name, value in after.items() if value is not None}
 
     @precondition(lambda self: self.world.ports)
     @rule(who=asker, at=index, matched=match)

@@ -86,6 +86,10 @@ class Port:
     groups: set[str] = field(default_factory=set)
     mac: str = ""
     qos: str | None = None
+    host: str = ""
+    """The node that it is on, of a DHCP server's port."""
+    options: dict[tuple[str, int], str] = field(default_factory=dict)
+    """DHCP options for its guest, by name and IP version."""
 
 
 @dataclass
@@ -136,6 +140,13 @@ class Rule:
     group: str
     what: tuple[object, ...]
     remote: str | None = None
+    address_group: str | None = None
+
+
+@dataclass
+class AddressGroup:
+    project: str
+    addresses: set[str]
 
 
 @dataclass
@@ -189,6 +200,7 @@ class Things:
         self.forwardings: dict[str, Forwarding] = {}
         self.security_groups: dict[str, Group] = {}
         self.security_group_rules: dict[str, Rule] = {}
+        self.address_groups: dict[str, AddressGroup] = {}
         self.subnetpools: dict[str, Pool] = {}
         self.address_scopes: dict[str, Scope] = {}
         self.policies: dict[str, Policy] = {}
@@ -205,6 +217,7 @@ NOT_FOUND = {
     "floatingips": "FloatingIPNotFound",
     "security_groups": "SecurityGroupNotFound",
     "security_group_rules": "SecurityGroupRuleNotFound",
+    "address_groups": "AddressGroupNotFound",
     "subnetpools": "SubnetPoolNotFound",
     "address_scopes": "AddressScopeNotFound",
     "policies": "QosPolicyNotFound",
@@ -216,6 +229,7 @@ PATHS = {"policies": "qos/policies", "shares": "rbac-policies"}
 SHARED_TYPES = {
     "networks": "network",
     "security_groups": "security_group",
+    "address_groups": "address_group",
     "subnetpools": "subnetpool",
     "address_scopes": "address_scope",
     "policies": "qos_policy",

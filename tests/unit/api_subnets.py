@@ -49,7 +49,7 @@ class Subnets(Agreement):
         dhcp=st.sampled_from([True, True, True, False]),
     )
     def create_subnet_of_modes(
-        self, who: str, at: int, cidr: str, modes: tuple[str | None, str | None], dhcp: bool
+        self, who: str, at: int | str, cidr: str, modes: tuple[str | None, str | None], dhcp: bool
     ) -> None:
         key, block = self._pick("networks", at, who), ipaddress.ip_network(cidr)
         given = set(modes) - {None}

@@ -87,15 +87,20 @@ class Routing(Addresses):
                 return True
         return False
 
-    def wrong_association(self, asker: Asker, floating: Floating, key: str | None, port: str) -> Refusals:
-        """What is wrong with a floating IP that is to lead to a port; ``key``: its id, None for a new one."""
+    def wrong_association(
+        self, asker: Asker, floating: Floating, key: str | None, port: str, address: str | None
+    ) -> Refusals:
+        """What is wrong with a floating IP that is to lead to a port; ``key``: its id, None for a new one.
+
+        Of several addresses of the port one has to be named.
+        """
         found = self.missing(asker, "ports", port)
         if key is not None and self.forwardings_of(key):
             found |= {(409, "FipInUseByPortForwarding")}
         if found:
             return found
         inner = self.ports[port]
-        fixed = [(where, address) for where, address in inner.fixed if ":" not in address]
+        fixed = [(where, each) for where, each in inner.fixed if ":" not in each and address in (None, each)]
         if len(fixed) != 1 or (inner.project != floating.project and not asker.admin):
             return {(400, "BadRequest")}
         if not self.routers_between(fixed[0][0], floating.network):

@@ -76,6 +76,7 @@ class Sharing(Things):
         using = {
             "networks": lambda: [p for p in self.ports.values() if p.network == key],
             "security_groups": lambda: [p for p in self.ports.values() if key in p.groups],
+            "address_groups": lambda: [r for r in self.security_group_rules.values() if r.address_group == key],
             "subnetpools": lambda: [s for s in self.subnets.values() if s.cut_from == key],
             "address_scopes": lambda: [p for p in self.subnetpools.values() if p.scope == key],
             "policies": lambda: [one for things in having_qos for one in things.values() if one.qos == key],

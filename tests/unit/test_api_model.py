@@ -13,11 +13,12 @@ import hypothesis.strategies as st
 import pytest
 from api_agreement import COUNTED
 from api_floatings import Floatings, Span, span
-from api_groups import Groups
+from api_groups import AddressGroups, Groups
 from api_interfaces import Interfaces
 from api_machine import asker, index
 from api_networks import Networks, Shares
 from api_pools import PREFIXES, Pools, Scopes
+from api_port_addresses import PortAddresses
 from api_ports import Ports
 from api_qos import Qos, direction, kind, number
 from api_records import ASKERS, FORBIDDEN
@@ -26,7 +27,7 @@ from api_subnets import Subnets
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, precondition, rule
 
-RUNS = int(os.environ.get("NEBULA_MODEL_RUNS", "12"))
+RUNS = int(os.environ.get("NEBULA_MODEL_RUNS", "10"))
 STEPS = 40
 pytestmark = pytest.mark.timeout(120 + 60 * RUNS)
 """So that a long run on a busy machine is not taken for one that hangs."""
@@ -37,7 +38,7 @@ M = TypeVar("M", bound=type)
 beginning = initialize(outer=st.integers(0, 2), inner=st.integers(0, 2), also_bob=st.booleans(), served=st.booleans())
 
 
-class Site(Networks, Subnets, Ports, Routers, Interfaces):
+class Site(Networks, Subnets, Ports, PortAddresses, Routers, Interfaces):
     """What the calls of each test are about."""
 
     @beginning
@@ -62,7 +63,7 @@ class Site(Networks, Subnets, Ports, Routers, Interfaces):
             self.create_port(who, network, ("any", 0, 0))
 
 
-class WholeApi(Site, Shares, Floatings, Groups, Pools, Scopes, Qos):
+class WholeApi(Site, Shares, Floatings, Groups, AddressGroups, Pools, Scopes, Qos):
     """All calls."""
 
     @rule(
@@ -160,6 +161,29 @@ class Cutting(Networks, Subnets, Shares, Pools, Scopes):
             self.agree()
 
 
+@undrawn(Networks, Subnets)
+class Plugging(Networks, Subnets, Ports, PortAddresses, Shares, Groups, AddressGroups):
+    """Ports and their groups, on networks that others may use."""
+
+    @initialize(outer=st.integers(0, 4), served=st.booleans(), auto=st.booleans())
+    def begin(self, outer: int, served: bool, auto: bool) -> None:
+        """Networks of two subnets, maybe one more whose hosts make their addresses; groups of addresses."""
+        if served:
+            self.serve()
+        for who, towards in (("alice", "p-bob"), ("bob", "p-alice")):
+            self.create_networks(who, external=False, shared=False, count=1)
+            network = list(self.world.networks)[-1]
+            for block in (outer, outer + 2):
+                self.create_subnet(who, network, block, "first")
+            if auto:
+                self.create_subnet_of_modes(who, network, "fd02::/64", ("slaac", "slaac"), dhcp=True)
+            self.create_address_group(who, ["10.0.0.1"])
+            self.share(who, "networks", network, towards)
+            self.share(who, "address_groups", list(self.world.address_groups)[-1], towards)
+            self.agree()
+            self.create_port(who, network, ("any", 0, 0))
+
+
 @undrawn(Networks, Subnets, Ports, Routers, Interfaces, Floatings)
 class Assigning(Site, Shares, Floatings, Qos):
     """QoS policies and what has them."""
@@ -182,7 +206,7 @@ class Assigning(Site, Shares, Floatings, Qos):
             self.agree()
 
 
-for machine in (WholeApi, Inside, Cutting, Assigning):
+for machine in (WholeApi, Inside, Cutting, Plugging, Assigning):
     name = f"Test{machine.__name__}"
     globals()[name] = machine.TestCase
     globals()[name].settings = settings(

@@ -72,10 +72,14 @@ def test_wanted_addresses(api: Api) -> None:
     assert make({"ip_address": "10.0.0.200"}) == ["10.0.0.200"]
     assert make({"subnet_id": key, "ip_address": "10.0.0.1"}) == ["10.0.0.1"]
     assert make() == []
-    refused = api.call(
-        "POST", "/ports", {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": "10.0.0.3"}]}}
-    )
-    assert (refused.status, refused.kind) == (409, "IpAddressAlreadyAllocated")
+    assert make({"subnet_id": key}, {"subnet_id": key}) == ["10.0.0.4", "10.0.0.5"]
+    twice = [{"ip_address": "10.0.0.9"}, {"subnet_id": key, "ip_address": "10.0.0.9"}]
+    for wanted, expected in (
+        ([{"ip_address": "10.0.0.3"}], (409, "IpAddressAlreadyAllocated")),
+        (twice, (400, "HTTPBadRequest")),
+    ):
+        refused = api.call("POST", "/ports", {"port": {"network_id": network["id"], "fixed_ips": wanted}})
+        assert (refused.status, refused.kind) == expected
 
 
 def test_update_of_addresses(api: Api) -> None:

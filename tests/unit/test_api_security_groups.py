@@ -300,7 +300,9 @@ def test_address_groups(api: Api) -> None:
     assert change("add_addresses", "10.0.0.7/32") == (400, "AddressesAlreadyExist")
     assert change("add_addresses", "fd00::1") == (200, ["10.0.0.7/32", "192.0.2.0/24", "fd00::1/128"])
     assert change("remove_addresses", "10.9.9.9") == (404, "AddressesNotFound")
-    assert change("remove_addresses", "fd00::1", "10.0.0.7") == (200, ["192.0.2.0/24"])
+    assert change("add_addresses", "10.9.9.9/16", "10.9.0.0/16")[0] == 200, "one, written in two ways"
+    assert change("add_addresses", "10.8.0.0/16", "10.8.0.0/16") == (400, "HTTPBadRequest")
+    assert change("remove_addresses", "fd00::1", "10.0.0.7", "10.9.0.0/16") == (200, ["192.0.2.0/24"])
     group = api.make("security_group", name="web")
     rule = allow(api, group, remote_address_group_id=made["id"])
     answer = api.call("DELETE", path)

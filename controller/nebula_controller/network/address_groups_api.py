@@ -107,8 +107,6 @@ def _given(call: Call) -> list[str]:
     if not isinstance(wrapped, dict) or set(wrapped) != {"addresses"}:
         raise BadRequest("Unable to find 'address_group' with 'addresses' in request body", type_name="HTTPBadRequest")
     try:
-        found = addresses(wrapped["addresses"])
+        return addresses(wrapped["addresses"])
     except ValueError as error:
         raise InvalidAttribute("addresses", str(error)) from None
-    assert isinstance(found, list)
-    return found
