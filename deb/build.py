@@ -9,11 +9,13 @@ distribution that they were built on: the libraries are compiled for its Python.
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from email.utils import formatdate
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
@@ -41,6 +43,8 @@ HOME = "usr/lib/nebula"
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SITE = f"{HOME}/lib/{PYTHON}/site-packages"
 
+_MAINTAINER = "Nebula <nebula@localhost>"
+
 
 def main() -> None:
     """Build all packages."""
@@ -67,7 +71,7 @@ def _common(root: Path, version: str) -> None:
     binaries.mkdir(parents=True)
     site.mkdir(parents=True)
     for link in ("python", "python3", PYTHON):
-        (binaries / link).symlink_to(f"/usr/bin/{PYTHON}")
+        _link(root, f"{HOME}/bin/{link}", f"usr/bin/{PYTHON}")
     (root / HOME / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
     for package, source in SOURCES.items():
         shutil.copytree(source, site / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -78,7 +82,14 @@ def _common(root: Path, version: str) -> None:
         _copy(library, site)
     for program, (module, _package, _section) in PROGRAMS.items():
         _script(binaries / program, module)
+    _strip(site)
     _compile(root)
+
+
+def _strip(site: Path) -> None:
+    """The libraries without what a debugger reads, which is two thirds of them (dh_strip does the same)."""
+    shared = sorted(str(file) for pattern in ("*.so", "*.so.*") for file in site.rglob(pattern))
+    subprocess.run(["strip", "--strip-unneeded", "--remove-section=.comment", *shared], check=True)
 
 
 def _compile(root: Path) -> None:
@@ -125,9 +136,13 @@ def _script(path: Path, module: str) -> None:
 
 
 def _program(root: Path, program: str) -> None:
-    link = root / "usr/bin" / program
+    _link(root, f"usr/bin/{program}", f"{HOME}/bin/{program}")
+
+
+def _link(root: Path, name: str, to: str) -> None:
+    link = root / name
     link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(f"/{HOME}/bin/{program}")
+    link.symlink_to(os.path.relpath(to, link.parent.relative_to(root)))
 
 
 def _manual(root: Path, program: str, section: int, version: str) -> None:
@@ -169,11 +184,29 @@ def _completion(root: Path) -> None:
         path.write_text(made.stdout)
 
 
+def _documents(root: Path, package: str, version: str) -> None:
+    """Who may do what with it, and which version this is, as Debian wants them."""
+    folder = root / "usr/share/doc" / package
+    folder.mkdir(parents=True, exist_ok=True)
+    licences = (HERE / "debian/copyright").read_text()
+    if package == "nebula-common":
+        for library in _libraries():
+            about = library.metadata
+            terms = about.get("License-Expression") or about.get("License")
+            licences += f"\nFiles: {SITE}/*\nCopyright: the authors of {about['Name']} {library.version}\n"
+            licences += f"License: {terms}\n The text is in {about['Name'].lower()}-{library.version}.dist-info.\n"
+        overrides = root / "usr/share/lintian/overrides"
+        overrides.mkdir(parents=True)
+        shutil.copy(HERE / "debian/nebula-common/lintian-overrides", overrides / package)
+    (folder / "copyright").write_text(licences)
+    made = f"nebula ({version}) unstable; urgency=medium\n\n  * What is new: the history of the sources.\n\n"
+    made += f" -- {_MAINTAINER}  {formatdate(_newest())}\n"
+    (folder / "changelog.gz").write_bytes(gzip.compress(made.encode(), 9, mtime=0))
+
+
 def _pack(root: Path, package: str, version: str, target: Path) -> Path:
-    """Control files, licence, and the package itself."""
-    licence = root / "usr/share/doc" / package / "copyright"
-    licence.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "LICENSE", licence)
+    """Control files, documents, and the package itself."""
+    _documents(root, package, version)
     source, control = HERE / "debian" / package, root / "DEBIAN"
     control.mkdir()
     architecture = subprocess.run(
@@ -185,7 +218,7 @@ def _pack(root: Path, package: str, version: str, target: Path) -> Path:
     fields = (source / "control").read_text().format(version=version, python=python)
     head, _, description = fields.partition("Description:")
     head += f"Version: {version}\nArchitecture: {architecture}\nPriority: optional\nInstalled-Size: {size_kib}\n"
-    head += "Maintainer: Nebula <nebula@localhost>\n"
+    head += f"Maintainer: {_MAINTAINER}\n"
     (control / "control").write_text(f"{head}Description:{description}")
     for script in ("postinst", "prerm", "postrm"):
         if (source / script).exists():
@@ -194,11 +227,14 @@ def _pack(root: Path, package: str, version: str, target: Path) -> Path:
     settings = sorted(f"/{file.relative_to(root)}\n" for file in root.glob("etc/**/*") if file.is_file())
     if settings:
         (control / "conffiles").write_text("".join(settings))
-    made = target / f"{package}_{version}_{architecture}.deb"
+    name = f"{package}_{version}_{architecture}.deb"
+    made = root.with_name(name)
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(root), str(made)],
                    check=True, stdout=subprocess.DEVNULL,
                    env={"SOURCE_DATE_EPOCH": str(_newest()), **os.environ})  # fmt: skip
-    return made
+    # In one step: somebody may be copying the one that was there.
+    shutil.move(made, target / f".{name}")
+    return (target / f".{name}").replace(target / name)
 
 
 def _newest() -> int:

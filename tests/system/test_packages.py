@@ -32,6 +32,7 @@ all purged:
 """
 
 
+@pytest.mark.timeout(240)
 def test_same_checkout_same_packages(debs: Path, build_debs: Callable[[Path], Path], tmp_path: Path) -> None:
     """Made again they are the same, byte by byte: a machine that has them can tell so and is left alone."""
     again = build_debs(tmp_path)
