@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nebulactl import declared
-from nebulactl.api import COMPUTE, IDENTITY, NETWORK, Json
+from nebulactl.api import COMPUTE, NETWORK, Json
 
 if TYPE_CHECKING:
     from nebula.model.attribute import Resource
@@ -56,11 +56,12 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     for. From it follow its words and place in the API, columns, fields and plain options. Then ``shown`` are fields
     beside the declared ones, which the client prints though nothing here has them; ``renamed`` are titles of fields by
     attribute, ``placed`` what some are sorted by instead of their titles, and ``unknown`` are attributes that the
-    client does not know.
+    client does not know. ``titled``: the fields of one are the columns of a list.
 
-    Without a declaration ``name`` is the word for it, ``path`` its place under the service's version, whose last part
-    is the JSON key of the collection, ``key`` (if not ``name``) the key of one, ``shown`` are the fields and ``listed``
-    a list's columns; ``listed_more`` are those of ``--long``. What is given here goes before the declaration.
+    Without a declaration ``name`` is the word for it, ``path`` its place under the version of the network service (or
+    ``of_service``), whose last part is the JSON key of the collection, ``key`` (if not ``name``) the key of one,
+    ``shown`` are the fields and ``listed`` a list's columns;
+    ``listed_more`` are those of ``--long``. What is given here goes before the declaration.
 
     ``open_ended`` nouns show attributes beyond their fields too (the client's way with unknown ones), except the
     ``hidden``. ``forms`` go by attribute, or by title where a list and ``show`` differ; ``absent`` are values of what
@@ -71,7 +72,7 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     declared: str = ""
     name: str = ""
     path: str = ""
-    service: str = ""
+    of_service: str = ""
     listed: tuple[Column, ...] = ()
     listed_more: tuple[Column, ...] = ()
     shown: tuple[Column, ...] = ()
@@ -81,16 +82,17 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     hidden: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
     open_ended: bool = False
+    titled: bool = False
     forms: Mapping[str, Form] = {}
     absent: Mapping[str, Json] = {}
     key: str = ""
     name_attribute: str = ""
     in_domain: bool = False
 
-    def __post_init__(self) -> None:
-        if not self.service:
-            of_identity = self.declared.startswith("identity:")
-            msgspec.structs.force_setattr(self, "service", IDENTITY if of_identity else NETWORK)
+    @property
+    def service(self) -> str:
+        """Whose API has it."""
+        return self.of_service or (self._resource.service if self.declared else NETWORK)
 
     @property
     def of_network(self) -> bool:
@@ -125,7 +127,7 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
     @property
     def list_key(self) -> str:
         """The JSON key around several."""
-        return self.route.rpartition("/")[2].replace("-", "_")
+        return self._resource.plural if self.declared else self.route.rpartition("/")[2].replace("-", "_")
 
     @property
     def known_by(self) -> str:
@@ -153,6 +155,8 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
         """Those of one resource."""
         if not self.declared:
             return self.shown
+        if self.titled:
+            return self.columns + self.shown
         resource = self._resource
         if resource.shown:
             return tuple(Column(self.renamed.get(name, name), name) for name in resource.shown)
@@ -262,7 +266,7 @@ ROUTER = Noun(
 INSTANCE = Noun(
     name="instance",
     path="/servers",
-    service=COMPUTE,
+    of_service=COMPUTE,
     key="server",
     listed=titled(ID="id", Name="name", Status="status", Networks="addresses", Node="OS-EXT-SRV-ATTR:host"),
     listed_more=titled(Project="tenant_id", Created="created"),

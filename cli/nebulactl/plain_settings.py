@@ -14,17 +14,19 @@ import msgspec
 from nebulactl import declared
 from nebulactl.api import JsonObject
 from nebulactl.common_settings import EXTRA, TAG, TAGS
-from nebulactl.nouns import PROJECT, Noun
+from nebulactl.nouns import PROJECT, USER, Noun
 from nebulactl.options import Setting
 
 if TYPE_CHECKING:
     from nebula.model.attribute import BoundAttribute
 
+_IN_DOMAINS = {noun.declared: noun for noun in (PROJECT, USER)}
+
 
 def of_create(noun: Noun, special: Iterable[Setting] = (), without: str = "") -> list[Setting]:
     """What a POST takes, but for the name, which is no option, and those ``without``."""
     named = f"{without} name tags".split()
-    found = [_made(a) for a in _attributes(noun) if a.attribute.post and a.name not in named]
+    found = [_posted(a) for a in _attributes(noun) if a.attribute.post and a.name not in named]
     return _with([*found, *_of_network(noun)], special)
 
 
@@ -61,14 +63,18 @@ def _of_network(noun: Noun) -> list[Setting]:
     return [*(TAG for a in _attributes(noun) if a.name == "tags" and a.attribute.sent), EXTRA]
 
 
+def _posted(bound: BoundAttribute) -> Setting:
+    made, usual = _made(bound), bound.attribute.usual
+    return made if usual is None else msgspec.structs.replace(made, help=f"{made.help} {usual} by default.")
+
+
 def _made(bound: BoundAttribute) -> Setting:
     about, other = bound.attribute.about, bound.attribute.refers_to
-    of_project = bound.name == "project_id" or other == PROJECT.declared
-    noun = PROJECT if of_project else Noun(declared=other) if other else None
+    noun = PROJECT if bound.name == "project_id" else _IN_DOMAINS.get(other)
+    if noun is None and other:
+        noun = Noun(declared=other)
     if noun is not None:
         about = f"{about.removesuffix('.')} (name or id)."
-    elif bound.attribute.usual is not None:
-        about = f"{about} {bound.attribute.usual} by default."
     return Setting(
         flag=declared.flag(bound),
         attribute=bound.name,
@@ -88,7 +94,7 @@ def _type(bound: BoundAttribute) -> click.ParamType[Any] | None:
 
 def _clearable(bound: BoundAttribute) -> Setting:
     made = msgspec.structs.replace(_made(bound), required=False)
-    if made.many or (bound.optional and bound.attribute.refers_to):
+    if made.many or (bound.optional and bound.attribute.refers_to and bound.attribute.null_is is None):
         return msgspec.structs.replace(made, clear=made.flag.replace("--", "--no-"))
     return made
 

@@ -15,16 +15,19 @@ from nebula.model import registry
 from nebulactl import declared
 from nebulactl.actions import add_create, add_delete, add_list, add_set, add_show, add_unset
 from nebulactl.common_settings import TAG_OUT
+from nebulactl.identity_settings import PROPERTY
 from nebulactl.nouns import Noun
 
 
 def add_plain(group: click.Group, noun: Noun, *, example: str = "") -> None:
     """All verbs, without anything special."""
-    add_create(group, noun, example=example)
+    resource = declared.resource(noun.declared)
+    more = (PROPERTY,) if resource.extensible else ()
+    add_create(group, noun, *more, example=example)
     add_list(group, noun)
     add_show(group, noun)
-    add_set(group, noun)
-    if declared.resource(noun.declared).attributes["tags"].attribute.sent:
+    add_set(group, noun, *more, without="domain_id" if noun.in_domain else "")
+    if "tags" in resource.attributes and resource.attributes["tags"].attribute.sent:
         add_unset(group, noun, TAG_OUT, blank={})
     add_delete(group, noun)
 
@@ -56,10 +59,15 @@ def names(but: Iterable[str]) -> list[str]:
 
 
 def _nouns(file: str) -> Iterator[Noun]:
-    """The resource whose words are the file's name, if that has one."""
+    """The resource whose words are the file's name, if that has one, and it is below no other."""
     for variable, resource in registry.of_file(file).items():
-        if resource.words.lower().replace(" ", "_") == file:
-            yield Noun(declared=f"{file}:{variable}")
+        if resource.words.lower().replace(" ", "_") == file and "{" not in resource.path:
+            yield Noun(
+                declared=f"{file}:{variable}",
+                in_domain="domain_id" in resource.unique,
+                open_ended=resource.extensible,
+                hidden=frozenset({"links"}),
+            )
 
 
 def _has(command: click.Command, words: list[str]) -> bool:

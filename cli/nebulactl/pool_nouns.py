@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nebulactl.api import NETWORK
 from nebulactl.nouns import Form, Noun, named, titled
 
 SUBNET_POOL = Noun(
@@ -25,7 +24,6 @@ QOS_POLICY = Noun(
 RULE_TYPE = Noun(
     name="rule type",
     path="/qos/rule-types",
-    service=NETWORK,
     listed=titled(Type="type"),
     name_attribute="type",
 )
@@ -33,14 +31,12 @@ RULE_TYPE = Noun(
 SERVICE_PROVIDER = Noun(
     name="service provider",
     path="/service-providers",
-    service=NETWORK,
     listed=titled(Service_Type="service_type", Name="name", Default="default"),
 )
 
 EXTENSION = Noun(
     name="extension",
     path="/extensions",
-    service=NETWORK,
     listed=titled(Name="name", Alias="alias", Description="description"),
     listed_more=titled(Namespace="namespace", Updated_At="updated", Links="links"),
     shown=named("alias description name", updated_at="updated"),
@@ -52,7 +48,6 @@ ZONE = Noun(
     name="availability zone",
     key="availability_zone",
     path="/availability_zones",
-    service=NETWORK,
     listed=titled(Zone_Name="name", Zone_Status="state"),
     listed_more=titled(
         Zone_Resource="resource", Host_Name="host", Service_Name="service", Service_Status="service_status"
@@ -65,7 +60,6 @@ IP_AVAILABILITY = Noun(
     name="network",
     key="network_ip_availability",
     path="/network-ip-availabilities",
-    service=NETWORK,
     listed=titled(
         Network_ID="network_id",
         Network_Name="network_name",
@@ -87,7 +81,6 @@ IP_AVAILABILITY = Noun(
 AGENT = Noun(
     name="agent",
     path="/agents",
-    service=NETWORK,
     listed=titled(
         ID="id",
         Agent_Type="agent_type",

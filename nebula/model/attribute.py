@@ -39,7 +39,9 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     Of its column: ``length`` of text in characters (0: any); ``indexed``, ``unique``: there is such an index of it
     alone; ``null_is``: what is stored for a null, where NULL never is (UNSET: what the service finds out);
     ``refers_to``: the declaration (``network:NETWORK``) of what it is the id of, and ``on_delete``: what becomes of
-    this row when that one goes, in SQL's words (RESTRICT refuses it at once, NO ACTION when the statement ends).
+    this row when that one goes, in SQL's words (RESTRICT refuses it at once, NO ACTION when the statement ends);
+    ``in_seconds``: a time, text in the API and seconds since the epoch there; ``server_default``: the database itself
+    puts the default in.
 
     For people: ``about`` is one line of help; ``title`` its title in lists and ``flag`` its option
     (``--enable/--disable``), both made from its name where they are empty; ``usual`` is what nebulactl sends of what is
@@ -62,6 +64,8 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True):
     null_is: object = None
     refers_to: str = ""
     on_delete: Literal["RESTRICT", "CASCADE", "NO ACTION"] = "RESTRICT"
+    in_seconds: bool = False
+    server_default: bool = False
     about: str = ""
     title: str = ""
     flag: str = ""
@@ -104,7 +108,9 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     """A record type with its names: ``subnetpool`` and ``subnetpools`` in JSON, its table, its path below the version.
 
     ``words`` are people's for one (``subnet pool``), and make the names of error types (``SubnetPoolNotFound``).
-    ``limited``: there is a quota of how many a project may have. ``extension``: the one that it is of.
+    ``service``: whose API has it. ``limited``: there is a quota of how many a project may have. ``extension``: the one
+    that it is of. ``unique``: these attributes together are there once. ``extensible``: attributes that nobody knows
+    are stored and given back, in the column ``extra``.
 
     ``listed`` is what people see in a list, ``listed_long`` where they ask for more, ``shown`` what they see of one, in
     this order (empty: all that is sent). They may name what the answer has beside the declared attributes. ``asked``
@@ -117,8 +123,11 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     words: str
     path: str
     table: str
+    service: str
     limited: bool
     extension: Extension | None
+    unique: tuple[str, ...]
+    extensible: bool
     listed: tuple[str, ...]
     listed_long: tuple[str, ...]
     shown: tuple[str, ...]
@@ -129,6 +138,11 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     def title(self) -> str:
         """``Subnet pool``: as it begins a message."""
         return self.words[0].upper() + self.words[1:]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether any of it can be, once it is made."""
+        return any(bound.attribute.put for bound in self.attributes.values())
 
     def error_type(self, what: str) -> str:
         """``SubnetPoolNotFound``."""
@@ -212,8 +226,11 @@ def describe(
     words: str = "",
     path: str = "",
     table: str = "",
+    service: str = "network",
     limited: bool = False,
     extension: Extension | None = None,
+    unique: str = "",
+    extensible: bool = False,
     listed: str = "",
     listed_long: str = "",
     shown: str = "",
@@ -221,9 +238,9 @@ def describe(
 ) -> Resource[R]:
     """Read the declaration of ``record``; raises ``TypeError`` where a field has no ``Attribute``.
 
-    ``words``, ``path`` and ``table`` are made of ``singular`` and ``plural`` where they are empty. ``listed``,
-    ``listed_long``, ``shown``, ``asked``: API names; a list is asked for by the project and what it shows, where
-    nothing else is said.
+    ``words``, ``path`` and ``table`` are made of ``singular`` and ``plural`` where they are empty. ``unique``: fields'
+    names; ``listed``, ``listed_long``, ``shown``, ``asked``: API names; a list is asked for by the project and what it
+    shows, where nothing else is said.
     """
     hints: dict[str, Any] = get_type_hints(record, include_extras=True)
     bound = {}
@@ -256,8 +273,11 @@ def describe(
         words or singular.replace("_", " "),
         path or f"/{plural.replace('_', '-')}",
         table or plural,
+        service,
         limited,
         extension,
+        tuple(unique.split()),
+        extensible,
         short,
         long,
         tuple(shown.split()),

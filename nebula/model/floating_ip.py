@@ -130,6 +130,7 @@ FLOATING_IP = describe(
     "floatingip",
     "floatingips",
     words="floating IP",
+    unique="floating_network_id port_id fixed_ip_address",
     table="floating_ips",
     limited=True,
     listed="id floating_ip_address fixed_ip_address port_id floating_network_id project_id",

@@ -1,23 +1,36 @@
-"""The objects of identity as its API has them: each declared once, for what is read, filtered, shown and documented.
-
-Pure. Types carry the limits of Keystone's JSON schemas, and requests are checked with them (``accept`` is the way of
-the network's API). What is not listed is stored and given back, where the kind is extensible, as in Keystone.
-"""
+"""The objects of identity as its API has them: each is declared once, and the rest follows. Pure."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from nebula.model.attribute import Attribute, describe
+from nebula.model.attribute import Attribute
+from nebula.model.identity_standard import (
+    ID_LENGTH,
+    Enabled,
+    Id,
+    InDomain,
+    Kept,
+    KeptWords,
+    Lock,
+    Name,
+    Named,
+    Options,
+    ShortName,
+    Tags,
+    TokensValidAfter,
+    Words,
+    describe,
+    fixed,
+    given,
+    holder,
+    kept,
+    other,
+)
 
-Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\S")]
-ShortName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\S")]
-Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*$")]
-Tags = Annotated[list[Tag], Meta(max_length=80)]
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
 RegionId = Annotated[str, Meta(max_length=255, pattern=r"^[^/]*$")]
 Url = Annotated[str, Meta(min_length=1, max_length=225, pattern=r"^[a-zA-Z0-9+.-]+://|^\$\(")]
 Password = Annotated[str, Meta(min_length=1, max_length=4096)]
@@ -25,50 +38,9 @@ Blob = Annotated[str, Meta(max_length=1024 * 1024)]
 Amount = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 Interface = Literal["public", "internal", "admin"]
 
-ID_LENGTH = 64
-"""Characters of an id, but for regions', which people choose."""
-
-Key = Attribute(filtered=False, length=ID_LENGTH)
-"""The id, which is made here."""
-
-
-def given(about: str, *, filtered: bool = False, **more: Any) -> Attribute:
-    """What a POST and a PATCH may say. ``more`` are the further words of an ``Attribute``."""
-    return Attribute(post=True, put=True, filtered=filtered, about=about, **more)
-
-
-def fixed(about: str, *, filtered: bool = False, **more: Any) -> Attribute:
-    """What a POST alone may say."""
-    return Attribute(post=True, filtered=filtered, about=about, **more)
-
-
-def other(declared: str, about: str, **more: Any) -> Attribute:
-    """The id of another object, as ``given``; it cannot go before this one."""
-    usual = given(about, filtered=True, length=ID_LENGTH, refers_to=declared, on_delete="NO ACTION")
-    return msgspec.structs.replace(usual, **more)
-
-
-def holder(declared: str, about: str, **more: Any) -> Attribute:
-    """The same of what it is for good, and goes with."""
-    return other(declared, about, put=False, on_delete="CASCADE", indexed=True, **more)
-
-
-Named = given("Name.", filtered=True, required=True)
-Words = given("Description.", length=0)
-KeptWords = given("Description.", length=0, null_is="")
-"""Those that are never NULL: none is an empty one."""
-Enabled = given("Whether it is in use.", filtered=True, flag="--enable/--disable")
 InCatalogue = given("Whether the catalogue has it.", flag="--enable/--disable")
-InDomain = other("identity:DOMAIN", "Its domain.", null_is=UNSET, title="Domain ID")
 InRegion = other("identity:REGION", "In this region.", length=255, indexed=True, title="Region ID")
 OfService = other("identity:SERVICE", "The service.", required=True, indexed=True, title="Service ID")
-Options = given("What is special about it; null takes one away.")
-
-
-class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``options`` of domains, projects and roles: an immutable one is neither changed nor deleted. None: not set."""
-
-    immutable: bool | UnsetType | None = UNSET
 
 
 class UserOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,20 +52,19 @@ class UserOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     lock_password: bool | UnsetType | None = UNSET
 
 
-class Domain(msgspec.Struct, frozen=True, kw_only=True):
+class Domain(Kept, frozen=True, kw_only=True):
     """A wall between sets of projects, users and groups."""
 
-    id: Annotated[str, Key] = ""
     name: Annotated[ShortName, msgspec.structs.replace(Named, unique=True)]
     description: Annotated[str | None, KeptWords] = None
     enabled: Annotated[bool, Enabled] = True
+    tokens_valid_after: Annotated[float, TokensValidAfter] = 0
     options: Annotated[Lock, Options] = Lock()
 
 
-class Project(msgspec.Struct, frozen=True, kw_only=True):
+class Project(Kept, frozen=True, kw_only=True):
     """Who owns networks. ``parent_id`` may name the domain: then the project is at its top. Both stay as they are."""
 
-    id: Annotated[str, Key] = ""
     domain_id: Annotated[Id | None, InDomain] = None
     parent_id: Annotated[
         Id | None, other("identity:PROJECT", "The project above it.", filtered=False, indexed=True, title="Parent ID")
@@ -103,13 +74,13 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     enabled: Annotated[bool, Enabled] = True
     is_domain: Annotated[bool, given("False: domains are objects of their own.", stored=False)] = False
     tags: Annotated[Tags, given("Tags.", stored=False)] = []
+    tokens_valid_after: Annotated[float, TokensValidAfter] = 0
     options: Annotated[Lock, Options] = Lock()
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True):
+class User(Kept, frozen=True, kw_only=True):
     """Who may log in; without a password nobody can."""
 
-    id: Annotated[str, Key] = ""
     domain_id: Annotated[Id | None, msgspec.structs.replace(InDomain, title="Domain")] = None
     name: Annotated[Name, Named]
     description: Annotated[str | None, Words] = None
@@ -118,23 +89,26 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         str | None, given("The project of a login that names none.", length=ID_LENGTH, title="Project")
     ] = None
     password: Annotated[Password | None, given("Its password, which is never shown.", sent=False, stored=False)] = None
-    password_expires_at: Annotated[str | None, Attribute(filtered=False)] = None
+    password_hash: Annotated[str | None, kept(length=128)] = None
+    password_changed_at: Annotated[float | None, kept()] = None
+    password_expires_at: Annotated[str | None, Attribute(filtered=False, in_seconds=True)] = None
+    failed_logins: Annotated[int, kept(server_default=True)] = 0
+    failed_at: Annotated[float | None, kept()] = None
+    tokens_valid_after: Annotated[float, TokensValidAfter] = 0
     options: Annotated[UserOptions, Options] = UserOptions()
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
+class Group(Kept, frozen=True, kw_only=True):
     """Users who get roles together."""
 
-    id: Annotated[str, Key] = ""
     domain_id: Annotated[Id | None, InDomain] = None
     name: Annotated[ShortName, Named]
     description: Annotated[str | None, KeptWords] = None
 
 
-class Role(msgspec.Struct, frozen=True, kw_only=True):
+class Role(Kept, frozen=True, kw_only=True):
     """What somebody may do somewhere. With a domain, the role can only be given in that domain."""
 
-    id: Annotated[str, Key] = ""
     domain_id: Annotated[Id | None, other("identity:DOMAIN", "Its domain; none for a global one.", put=False)] = None
     name: Annotated[Name, Named]
     description: Annotated[str | None, Words] = None
@@ -151,20 +125,18 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     description: Annotated[str | None, KeptWords] = None
 
 
-class Service(msgspec.Struct, frozen=True, kw_only=True):
+class Service(Kept, frozen=True, kw_only=True):
     """What the catalogue offers."""
 
-    id: Annotated[str, Key] = ""
     type: Annotated[Name, given("Type, as network.", filtered=True, required=True)]
     name: Annotated[Name | None, given("Name.", filtered=True)] = None
     description: Annotated[str | None, Words] = None
     enabled: Annotated[bool, InCatalogue] = True
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Endpoint(Kept, frozen=True, kw_only=True):
     """The URL of a service. ``region`` is the old word for ``region_id``."""
 
-    id: Annotated[str, Key] = ""
     service_id: Annotated[Id, msgspec.structs.replace(OfService, on_delete="CASCADE")]
     region_id: Annotated[RegionId | None, other("identity:REGION", "Its region.", length=255, title="Region")] = None
     interface: Annotated[Interface, given("For whom it is.", filtered=True, required=True, length=8)]
@@ -173,10 +145,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     enabled: Annotated[bool, InCatalogue] = True
 
 
-class RegisteredLimit(msgspec.Struct, frozen=True, kw_only=True):
+class RegisteredLimit(Kept, frozen=True, kw_only=True):
     """How much of a service's resource every project may have."""
 
-    id: Annotated[str, Key] = ""
     service_id: Annotated[Id, OfService]
     region_id: Annotated[RegionId | None, InRegion] = None
     resource_name: Annotated[Name, given("The resource.", filtered=True, required=True)]
@@ -184,10 +155,12 @@ class RegisteredLimit(msgspec.Struct, frozen=True, kw_only=True):
     description: Annotated[str | None, Words] = None
 
 
-class Limit(msgspec.Struct, frozen=True, kw_only=True):
+class Limit(Kept, frozen=True, kw_only=True):
     """A project's or domain's own limit, in place of the registered one, which service, region and name tell."""
 
-    id: Annotated[str, Key] = ""
+    registered_limit_id: Annotated[
+        str, kept(refers_to="identity:REGISTERED_LIMIT", on_delete="NO ACTION", length=ID_LENGTH, indexed=True)
+    ]
     service_id: Annotated[Id, msgspec.structs.replace(OfService, put=False, filtered=False, stored=False)]
     resource_name: Annotated[Name, fixed("The resource.", required=True, stored=False)]
     region_id: Annotated[
@@ -199,11 +172,10 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     description: Annotated[str | None, Words] = None
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(Kept, frozen=True, kw_only=True):
     """A text that a service keeps here."""
 
-    id: Annotated[str, Key] = ""
-    type: Annotated[Name, given("MIME type.", filtered=True, required=True)]
+    type: Annotated[Name, given("MIME type.", filtered=True, required=True, usual="application/json")]
     blob: Annotated[Blob, given("The text.", required=True, length=0, title="Rules")]
 
 
@@ -216,17 +188,30 @@ DOMAIN = describe(
     asked="name",
 )
 PROJECT = describe(
-    Project, "project", "projects", listed="id name", listed_long="id name domain_id description enabled"
+    Project,
+    "project",
+    "projects",
+    unique="domain_id name",
+    listed="id name",
+    listed_long="id name domain_id description enabled",
 )
 USER = describe(
     User,
     "user",
     "users",
+    unique="domain_id name",
     listed="id name",
     listed_long="id name default_project_id domain_id description email enabled",
     shown="default_project_id domain_id email enabled id name description password_expires_at options",
 )
-GROUP = describe(Group, "group", "groups", listed="id name", listed_long="id name domain_id description")
+GROUP = describe(
+    Group,
+    "group",
+    "groups",
+    unique="domain_id name",
+    listed="id name",
+    listed_long="id name domain_id description",
+)
 ROLE = describe(Role, "role", "roles", listed="id name", shown="id name domain_id description", asked="domain_id")
 REGION = describe(
     Region,
@@ -256,7 +241,7 @@ REGISTERED_LIMIT = describe(
     RegisteredLimit,
     "registered_limit",
     "registered_limits",
-    path="/registered_limits",
+    extensible=False,
     listed="id service_id resource_name default_limit description region_id",
     asked="service_id resource_name region_id",
 )
@@ -264,6 +249,7 @@ LIMIT = describe(
     Limit,
     "limit",
     "limits",
+    extensible=False,
     listed="id project_id service_id resource_name resource_limit description region_id",
     asked="service_id resource_name region_id project_id",
 )

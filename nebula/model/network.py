@@ -89,6 +89,7 @@ NETWORK = describe(
     Network,
     "network",
     "networks",
+    unique="network_type segmentation_id",
     limited=True,
     listed="id name subnets",
     listed_long="id name status project_id admin_state_up shared subnets provider:network_type router:external "

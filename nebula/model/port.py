@@ -169,6 +169,7 @@ PORT = describe(
     Port,
     "port",
     "ports",
+    unique="network_id mac_address",
     limited=True,
     listed="id name mac_address fixed_ips status",
     listed_long="id name mac_address fixed_ips status security_groups device_owner tags",

@@ -42,6 +42,7 @@ RBAC_POLICY = describe(
     "rbac_policy",
     "rbac_policies",
     words="RBAC policy",
+    unique="object_id action target_tenant",
     limited=True,
     extension=Extension("rbac-policies", "RBAC Policies", "Objects can be shared with projects, or with all."),
     listed="id object_type object_id",

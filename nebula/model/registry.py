@@ -1,4 +1,4 @@
-"""The declarations of resources. Those of the network API are found by looking through this package: a file is enough.
+"""The declarations of resources, found by looking through this package: a file is enough.
 
 Pure but for the imports.
 """
@@ -11,12 +11,11 @@ from typing import Any
 
 import nebula.model
 from nebula.model.attribute import Resource
-from nebula.model.standard import Nameless
 
 _WITHOUT = frozenset(
-    {"accept", "attribute", "dhcp_option", "extensions", "identity", "registry", "snapshot", "standard"}
+    {"accept", "attribute", "dhcp_option", "extensions", "identity_standard", "registry", "snapshot", "standard"}
 )
-"""Files that have no resource of the network API: they need not be imported to know."""
+"""Files that have no resource: they need not be imported to know."""
 
 
 def declared(name: str) -> Resource[Any]:
@@ -27,17 +26,17 @@ def declared(name: str) -> Resource[Any]:
 
 
 def files() -> list[str]:
-    """The names of the package's modules in which resources of the network API are to be found."""
+    """The names of the package's modules in which resources are to be found."""
     return [found.name for found in pkgutil.iter_modules(nebula.model.__path__) if found.name not in _WITHOUT]
 
 
 def of_file(file: str) -> dict[str, Resource[Any]]:
-    """Those of the network API that a module has, by the names of its variables."""
+    """Those that a module has, by the names of its variables."""
     variables = vars(importlib.import_module(f"nebula.model.{file}"))
-    resources = {name: value for name, value in variables.items() if isinstance(value, Resource)}
-    return {name: resource for name, resource in resources.items() if issubclass(resource.record, Nameless)}
+    return {name: value for name, value in variables.items() if isinstance(value, Resource)}
 
 
-def of_network() -> list[Resource[Any]]:
-    """All of the network API, by the names of their files and in their order there."""
-    return list({found.table: found for file in files() for found in of_file(file).values()}.values())
+def of(service: str) -> list[Resource[Any]]:
+    """All of a service's API, by the names of their files and in their order there."""
+    every = {found.path: found for file in files() for found in of_file(file).values()}
+    return [found for found in every.values() if found.service == service]

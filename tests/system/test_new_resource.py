@@ -5,20 +5,17 @@ A real controller with a new database serves them, and nebulactl has commands fo
 
 from __future__ import annotations
 
-import importlib
+import functools
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from nebula_runtime.http import Client
-from openstack_cloud import PASSWORD, Controller
+from declared_cloud import NOWHERE, Cloud, copied
 
 PANEL = '''"""A patch panel: what nobody has. Pure."""
 
@@ -75,99 +72,14 @@ class PatchCable(Standard, frozen=True, kw_only=True):
 
 PATCH_CABLE = describe(PatchCable, "patch_cable", "patch_cables", listed="id name patch_panel_id")
 '''
-PACKAGES = ("nebula", "nebula_runtime", "nebula_controller", "nebulactl", "nebula_lab")
-NOWHERE = "00000000-0000-4000-8000-000000000000"
-
-
-class Answer(NamedTuple):
-    status: int
-    body: Any
-
-    @property
-    def kind(self) -> str:
-        return str(self.body["NeutronError"]["type"])
-
-
-class Cloud:
-    """The controller, and tokens of who calls it."""
-
-    def __init__(self, controller: Controller) -> None:
-        self.controller = controller
-        self._tokens: dict[str, str] = {}
-
-    def call(self, method: str, path: str, body: Any = None, who: str = "admin", **headers: str) -> Answer:
-        """Of the network service, if the path names no other."""
-        place = path if path.startswith(("/identity", "/openapi")) else f"/network/v2.0{path}"
-        sent = None if body is None else json.dumps(body).encode()
-        client = Client(self.controller.url)
-        try:
-            answer = client.request(method, place, headers={"X-Auth-Token": self._token(who), **headers}, body=sent)
-        finally:
-            client.close()
-        return Answer(answer.status, json.loads(answer.body or b"null"))
-
-    def one(self, method: str, path: str, body: Any = None, who: str = "admin") -> Any:
-        """What stands under the only name of an answer that says yes."""
-        answer = self.call(method, path, body, who)
-        assert answer.status < 300, answer
-        (found,) = answer.body.values()
-        return found
-
-    def make(self, name: str, network: str, who: str = "alice", **more: Any) -> Any:
-        panel = {"name": name, "network_id": network, "colour": "red", **more}
-        return self.one("POST", "/patch-panels", {"patch_panel": panel}, who)
-
-    def person(self, name: str, project: str, role: str) -> None:
-        (project_id,) = [p["id"] for p in self.one_list(f"/identity/v3/projects?name={project}")] or [
-            self.one("POST", "/identity/v3/projects", {"project": {"name": project}})["id"]
-        ]
-        user = self.one("POST", "/identity/v3/users", {"user": {"name": name, "password": PASSWORD}})["id"]
-        role_id = self.one_list(f"/identity/v3/roles?name={role}")[0]["id"]
-        granted = f"/identity/v3/projects/{project_id}/users/{user}/roles/{role_id}"
-        assert self.call("PUT", granted).status == 204
-        self._tokens[name] = self._login(name, project)
-
-    def one_list(self, path: str) -> list[Any]:
-        body = self.call("GET", path).body
-        found: list[Any] = next(value for value in body.values() if isinstance(value, list))
-        return found
-
-    def _token(self, who: str) -> str:
-        if who not in self._tokens:
-            self._tokens[who] = self._login(who, who)
-        return self._tokens[who]
-
-    def _login(self, user: str, project: str) -> str:
-        domain = {"id": "default"}
-        by = {"methods": ["password"], "password": {"user": {"name": user, "domain": domain, "password": PASSWORD}}}
-        body = {"auth": {"identity": by, "scope": {"project": {"name": project, "domain": domain}}}}
-        client = Client(self.controller.url)
-        try:
-            answer = client.request("POST", "/identity/v3/auth/tokens", body=json.dumps(body).encode())
-        finally:
-            client.close()
-        assert answer.status == 201, answer.body
-        return {name.lower(): value for name, value in answer.headers.items()}["x-subject-token"]
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    folder = tmp_path_factory.mktemp("declared")
-    for name in PACKAGES:
-        source = Path(importlib.import_module(name).__path__[0])
-        shutil.copytree(source, folder / "tree" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "tree/nebula/model/patch_panel.py").write_text(PANEL)
-    (folder / "tree/nebula/model/patch_cable.py").write_text(CABLE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder / "tree"))
-        controller = Controller(folder)
-        try:
-            made = Cloud(controller)
-            for person in (("alice", "p", "member"), ("robert", "p", "reader"), ("olga", "other", "member")):
-                made.person(*person)
-            yield made
-        finally:
-            controller.stop()
+    with copied(tmp_path_factory.mktemp("declared"), patch_panel=PANEL, patch_cable=CABLE) as made:
+        for person in (("alice", "p", "member"), ("robert", "p", "reader"), ("olga", "other", "member")):
+            made.person(*person)
+        yield made
 
 
 @pytest.fixture
@@ -179,21 +91,7 @@ def network(cloud: Cloud) -> str:
 @pytest.fixture
 def nebulactl(cloud: Cloud) -> Callable[..., str]:
     """A command as alice; what it prints."""
-
-    def call(*words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "nebulactl", *words],
-            cwd=cloud.controller.folder,
-            env=cloud.controller.environment(USERNAME="alice", PROJECT_NAME="p"),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr + done.stdout
-        return done.stdout + done.stderr
-
-    return call
+    return functools.partial(cloud.nebulactl, "alice", "p")
 
 
 def test_it_has_a_table(cloud: Cloud) -> None:

@@ -245,7 +245,7 @@ def test_a_declaration_says_what_people_see_of_one(monkeypatch: pytest.MonkeyPat
     """``shown`` is the fields in its order, of which one may be beside the attributes; identity has no extra ones."""
     widget = describe(Widget, "widget", "widgets", listed="id shop_name", shown="weight id shop_name colours")
     monkeypatch.setattr(declared, "resource", lambda _name: widget)
-    noun = Noun(name="widget", path="/widgets", service=IDENTITY, declared="w:W", renamed={"weight": "grams"})
+    noun = Noun(name="widget", path="/widgets", of_service=IDENTITY, declared="w:W", renamed={"weight": "grams"})
     assert [column.title for column in noun.columns] == ["ID", "Shop Name"]
     assert [column.title for column in noun.fields] == ["grams", "id", "shop_name", "colours"]
     assert {"--name", "--colour"} < {setting.flag for setting in plain_settings.of_set(noun)}
@@ -255,7 +255,7 @@ def test_a_declaration_says_what_people_see_of_one(monkeypatch: pytest.MonkeyPat
 def test_a_declaration_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Columns, fields and options of a resource that nebulactl knows nothing of but its declaration."""
     monkeypatch.setattr(declared, "resource", lambda _name: WIDGET)
-    noun = Noun(name="widget", path="/widgets", service="network", declared="widget:WIDGET")
+    noun = Noun(name="widget", path="/widgets", of_service="network", declared="widget:WIDGET")
     assert [column.title for column in noun.columns] == ["ID", "Name"]
     assert [column.title for column in noun.columns_long] == ["ID", "Network", "MAC Address", "Shine"]
     assert "hidden" not in [column.title for column in noun.fields]

@@ -38,19 +38,22 @@ def document(walk: Walk) -> dict[str, Any]:
 
 
 def test_every_attribute_and_filter_is_in_it(walk: Walk, document: dict[str, Any]) -> None:
-    """Of each collection: what it may be made of and changed in, what its lists take."""
+    """Of each collection: what it may be made of and changed in, what its lists take, what its answers have."""
     seen = set()
     for operation in walk.cloud.service.operations:
         kind = getattr(operation.handler, "__self__", None)
-        if not isinstance(kind, Collection) or operation.path != f"/v3/{kind.plural}" or operation.method != "GET":
+        if not isinstance(kind, Collection) or operation.handler != kind.index:
             continue
-        seen.add(kind.singular)
-        many = document["paths"][f"{BASE}/v3/{kind.plural}"]
-        one = document["paths"][f"{BASE}/v3/{kind.plural}/{{id}}"]
+        seen.add(kind.resource.words)
+        many = document["paths"][f"{BASE}/v3{kind.resource.path}"]
+        one = document["paths"][f"{BASE}/v3{kind.resource.path}/{{id}}"]
         assert {found["name"] for found in many["get"]["parameters"]} >= kind.filters | {"limit", "marker"}
-        assert _attributes(document, many["post"]) == set(kind.new.__struct_fields__)
-        assert _attributes(document, one["patch"]) == set(kind.changed.__struct_fields__)
-    assert len(seen) == 11
+        assert _attributes(document, many["post"]["requestBody"]) == set(kind.new.__struct_fields__)
+        if kind.changed.__struct_fields__:
+            assert _attributes(document, one["patch"]["requestBody"]) == set(kind.changed.__struct_fields__)
+        shown = _attributes(document, one["get"]["responses"]["200"])
+        assert shown == {name for name, bound in kind.resource.attributes.items() if bound.attribute.sent}
+    assert len(seen) == 14
 
 
 def test_every_call_as_it_is_right(walk: Walk, document: dict[str, Any]) -> None:
@@ -97,8 +100,8 @@ def _operations(document: dict[str, Any]) -> list[schemathesis.APIOperation]:
     return [one.ok() for one in schemathesis.openapi.from_dict(document).get_all_operations()]
 
 
-def _attributes(document: dict[str, Any], operation: dict[str, Any]) -> set[str]:
-    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+def _attributes(document: dict[str, Any], body: dict[str, Any]) -> set[str]:
+    schema = body["content"]["application/json"]["schema"]
     (wrapped,) = schema["properties"].values()
     reference = wrapped.get("items", wrapped)["$ref"].rsplit("/", 1)[-1]
     return set(document["components"]["schemas"][reference]["properties"])

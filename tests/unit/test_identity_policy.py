@@ -54,6 +54,19 @@ def test_every_route_lets_in_whom_the_document_says(tmp_path: Path) -> None:
         walk.cloud.close()
 
 
+def test_a_reader_of_a_domain_sees_what_is_in_none(cloud: Cloud) -> None:
+    """Regions are for all, and its own application credentials are its own; of domains it sees the one."""
+    user_id, _, token = cloud.member()
+    cloud.put(f"/domains/default/users/{user_id}/roles/{cloud.role('reader')}")
+    cloud.make("domain", name="hall")
+    mine = f"/users/{user_id}/application_credentials"
+    cloud.post(mine, {"application_credential": {"name": "robot"}}, token=token)
+    reader = cloud.log_in("alice", "pw", scope={"domain": {"id": "default"}}).token
+    assert [region["id"] for region in cloud.get("/regions", token=reader).body["regions"]] == ["RegionOne"]
+    assert [found["name"] for found in cloud.get(mine, token=reader).body["application_credentials"]] == ["robot"]
+    assert [domain["id"] for domain in cloud.get("/domains", token=reader).body["domains"]] == ["default"]
+
+
 def test_a_member_sees_itself_and_its_project(cloud: Cloud) -> None:
     """And nobody else's."""
     user_id, project_id, token = cloud.member()

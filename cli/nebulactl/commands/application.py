@@ -7,13 +7,13 @@ import msgspec
 
 from nebulactl.actions import create, delete_all
 from nebulactl.api import Api, Json
-from nebulactl.common_settings import DESCRIPTION
-from nebulactl.find import find, find_id, item_path, list_resources, looks_like_id
+from nebulactl.find import find, find_id, list_resources, looks_like_id
 from nebulactl.identity_nouns import APPLICATION_CREDENTIAL
 from nebulactl.invocation import api
 from nebulactl.nouns import USER, Column, Noun
 from nebulactl.options import Given, Setting, changes, lists, settings, shows
 from nebulactl.output import Output
+from nebulactl.plain_settings import of_create
 
 
 def _role(_cloud: Api, value: str) -> Json:
@@ -21,16 +21,8 @@ def _role(_cloud: Api, value: str) -> Json:
     return {"id": value} if looks_like_id(value) else {"name": value}
 
 
-_SETTINGS = (
-    Setting(flag="--secret", attribute="secret", help="Its secret; else a random one is made."),
-    Setting(flag="--role", attribute="roles", many=True, convert=_role, help="With this role; else with all of yours."),
-    Setting(flag="--expiration", attribute="expires_at", metavar="YYYY-mm-ddTHH:MM:SS", help="Until then (UTC)."),
-    DESCRIPTION,
-    Setting(
-        flag="--unrestricted/--restricted",
-        attribute="unrestricted",
-        help="Whether it may make further ones, and trusts; by default it may not.",
-    ),
+_ROLES = Setting(
+    flag="--role", attribute="roles", many=True, convert=_role, help="With this role; else with all of yours."
 )
 
 
@@ -45,9 +37,7 @@ def credential() -> None:
 
 
 def _of(user_id: str) -> Noun:
-    return msgspec.structs.replace(
-        APPLICATION_CREDENTIAL, path=f"{item_path(USER, user_id)}{APPLICATION_CREDENTIAL.route}"
-    )
+    return msgspec.structs.replace(APPLICATION_CREDENTIAL, path=APPLICATION_CREDENTIAL.route.format(user_id=user_id))
 
 
 def _mine() -> Noun:
@@ -56,7 +46,7 @@ def _mine() -> Noun:
 
 @credential.command("create")
 @click.argument("name")
-@settings(*_SETTINGS)
+@settings(*of_create(APPLICATION_CREDENTIAL, [_ROLES], without="project_id access_rules"))
 @changes
 @shows
 def create_credential(output: Output, given: Given, name: str) -> None:
@@ -68,7 +58,7 @@ def create_credential(output: Output, given: Given, name: str) -> None:
     """
     noun = _mine()
     made = {"access_rules": [], **create(api(), noun, {"name": name, **given.attributes})}
-    output.resource(msgspec.structs.replace(noun, shown=(*noun.shown, Column("Secret", "secret"))), made)
+    output.resource(msgspec.structs.replace(noun, shown=(Column("Secret", "secret"),)), made)
 
 
 @credential.command("list")

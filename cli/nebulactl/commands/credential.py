@@ -8,14 +8,10 @@ from nebulactl.actions import add_delete, add_list, add_set, add_show, create
 from nebulactl.find import find_id
 from nebulactl.identity_nouns import CREDENTIAL
 from nebulactl.invocation import api
-from nebulactl.nouns import PROJECT, USER
-from nebulactl.options import Given, Setting, changes, names_of, settings, shows
+from nebulactl.nouns import USER
+from nebulactl.options import Given, changes, names_of, settings, shows
 from nebulactl.output import Output
-
-_USER = Setting(flag="--user", attribute="user_id", noun=USER, help="Of this user (name or id).")
-_PROJECT = Setting(flag="--project", attribute="project_id", noun=PROJECT, help="For this project (name or id).")
-_TYPE = Setting(flag="--type", attribute="type", help="cert, ec2, totp...")
-_DATA = Setting(flag="--data", attribute="blob", help="What is kept.")
+from nebulactl.plain_settings import of_create, usual
 
 
 @click.group()
@@ -26,21 +22,21 @@ def credential() -> None:
 @credential.command("create")
 @click.argument("user", shell_complete=names_of(USER))
 @click.argument("data")
-@settings(_TYPE, _PROJECT)
+@settings(*of_create(CREDENTIAL, without="user_id blob"))
 @changes
 @shows
 def create_credential(output: Output, given: Given, user: str, data: str) -> None:
-    """Keep a credential for a user; of type cert, if none is given.
+    """Keep a credential for a user.
 
     \b
     Examples:
       nebulactl credential create student GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ --type totp
     """
-    attributes = {"user_id": find_id(api(), USER, user), "blob": data, "type": "cert", **given.attributes}
+    attributes = {"user_id": find_id(api(), USER, user), "blob": data, **usual(CREDENTIAL), **given.attributes}
     output.resource(CREDENTIAL, create(api(), CREDENTIAL, attributes))
 
 
-add_list(credential, CREDENTIAL, _USER, _TYPE)
+add_list(credential, CREDENTIAL)
 add_show(credential, CREDENTIAL)
-add_set(credential, CREDENTIAL, _USER, _TYPE, _DATA, _PROJECT)
+add_set(credential, CREDENTIAL)
 add_delete(credential, CREDENTIAL)

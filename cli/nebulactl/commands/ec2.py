@@ -6,8 +6,8 @@ import click
 import msgspec
 
 from nebulactl.actions import delete_all
-from nebulactl.api import as_object, as_objects
-from nebulactl.find import find_id, item_path
+from nebulactl.api import as_object
+from nebulactl.find import find_id, item_path, list_resources
 from nebulactl.identity_nouns import EC2
 from nebulactl.invocation import api
 from nebulactl.nouns import PROJECT, USER, Noun
@@ -27,7 +27,7 @@ def credentials() -> None:
 
 def _of(user: str | None, domain: str | None) -> Noun:
     user_id = api().grant.user_id if user is None else find_id(api(), USER, user, domain=domain)
-    return msgspec.structs.replace(EC2, path=f"{item_path(USER, user_id)}{EC2.path}")
+    return msgspec.structs.replace(EC2, path=EC2.route.format(user_id=user_id))
 
 
 def _user_option(function: Function) -> Function:
@@ -64,8 +64,7 @@ def create_credentials(
 def list_credentials(output: Output, user: str | None, user_domain: str | None) -> None:
     """List access keys and secrets."""
     noun = _of(user, user_domain)
-    found = as_objects(api().get(noun.service, noun.route).get("credentials"))
-    output.resources(noun, found, noun.columns)
+    output.resources(noun, list_resources(api(), noun), noun.columns)
 
 
 @credentials.command("show")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 
 import click
-import msgspec
 
 from nebulactl.actions import add_delete, add_list, add_set, add_show, create
 from nebulactl.identity_nouns import POLICY
 from nebulactl.invocation import api
 from nebulactl.options import Given, Setting, changes, settings, shows
 from nebulactl.output import Output
-from nebulactl.plain_settings import of_attribute
+from nebulactl.plain_settings import of_create, usual
 
-_TYPE = msgspec.structs.replace(of_attribute(POLICY, "type"), required=False)
 _RULES = Setting(
     flag="--rules",
     attribute="blob",
@@ -39,19 +37,17 @@ def policy() -> None:
 
 @policy.command("create")
 @click.argument("rules", metavar="FILE", type=click.File(encoding="utf-8"))
-@settings(_TYPE)
+@settings(*of_create(POLICY, without="blob"))
 @changes
 @shows
 def create_policy(output: Output, given: Given, rules: io.TextIOWrapper) -> None:
-    """Keep the rules of a file; of type application/json, if none is given.
+    """Keep the rules of a file.
 
     \b
     Examples:
       nebulactl policy create policy.json
     """
-    output.resource(
-        POLICY, create(api(), POLICY, {"type": "application/json", "blob": _text(rules), **given.attributes})
-    )
+    output.resource(POLICY, create(api(), POLICY, {**usual(POLICY), "blob": _text(rules), **given.attributes}))
 
 
 add_list(policy, POLICY)

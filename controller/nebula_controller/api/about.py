@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,10 @@ Schema = Mapping[str, Any]
 
 REFERENCE = "#/components/schemas/{name}"
 
-_PAGING = ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse")
+_PAGING = {
+    "network": ("fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"),
+    "identity": ("limit", "marker", "sort_key", "sort_dir"),
+}
 
 
 class Components:
@@ -68,29 +71,32 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     answer: Write | None = None
 
 
-def of_list(resource: Resource[Any], filters: Sequence[str]) -> About:
+def of_list(resource: Resource[Any], filters: Sequence[str] = ()) -> About:
     """``filters``: those that are no plain attribute."""
     plain = [name for name, bound in resource.attributes.items() if bound.is_filter]
-    query = list(dict.fromkeys([*plain, *filters, *_PAGING]))
+    query = list(dict.fromkeys([*plain, *filters, *_PAGING[resource.service]]))
     return About(query=query, answer=lambda components: _object({resource.plural: _many(_shown(resource, components))}))
 
 
 def of_show(resource: Resource[Any]) -> About:
     """By id."""
-    return About(query=("fields",), answer=_one(resource))
+    return About(query=("fields",) if resource.service == "network" else (), answer=_one(resource))
 
 
-def of_create(resource: Resource[Any], *, bulk: bool) -> About:
-    """One; ``bulk``: or several at once."""
+def of_create(resource: Resource[Any], *, alone: bool = True, bulk: bool) -> About:
+    """One by itself, or (``bulk``) several at once."""
 
     def body(components: Components) -> Schema:
         given = _given(resource, components, posted=True)
-        one = _sole(resource.singular, given)
-        return {"oneOf": [one, _sole(resource.plural, {**_many(given), "minItems": 1})]} if bulk else one
+        forms = [_sole(resource.singular, given)] if alone else []
+        if bulk:
+            forms.append(_sole(resource.plural, {**_many(given), "minItems": 1}))
+        return {"oneOf": forms} if len(forms) > 1 else forms[0]
 
     def answer(components: Components) -> Schema:
         shown = _shown(resource, components)
-        return _object({resource.singular: shown, **({resource.plural: _many(shown)} if bulk else {})})
+        one = {resource.singular: shown} if alone else {}
+        return _object({**one, **({resource.plural: _many(shown)} if bulk else {})})
 
     return About(statuses=(201,), body=body, answer=answer)
 
@@ -112,30 +118,36 @@ def _one(resource: Resource[Any]) -> Write:
 
 
 def _given(resource: Resource[Any], components: Components, *, posted: bool) -> Schema:
-    fields = components.fields(resource)
     chosen = {
         n: b.attribute for n, b in resource.attributes.items() if (b.attribute.post if posted else b.attribute.put)
     }
-    tenant = {"tenant_id": fields["project_id"]} if "project_id" in chosen else {}
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {name: fields[name] for name in chosen} | tenant,
-        "additionalProperties": False,
-    }
+    schema = _object(_fields(resource, components, chosen))
+    if resource.service == "network":
+        schema["additionalProperties"] = False
     required = [name for name, attribute in chosen.items() if attribute.required and posted]
-    name = f"{resource.singular}_{'create' if posted else 'update'}"
+    name = f"{_name(resource)}_{'create' if posted else 'update'}"
     return components.schema(name, {**schema, "required": required} if required else schema)
 
 
 def _shown(resource: Resource[Any], components: Components) -> Schema:
     """Any of these may be left out: ``fields``, and what the caller may not see."""
+    sent = [name for name, bound in resource.attributes.items() if bound.attribute.sent]
+    return components.schema(_name(resource), _object(_fields(resource, components, sent)))
+
+
+def _name(resource: Resource[Any]) -> str:
+    """Of identity not the singular, which others have too."""
+    return resource.singular if resource.service == "network" else f"identity_{resource.words.replace(' ', '_')}"
+
+
+def _fields(resource: Resource[Any], components: Components, names: Collection[str]) -> dict[str, Any]:
+    """By name; the owner of the network's objects has two."""
     fields = components.fields(resource)
-    shown = {name: fields[name] for name, bound in resource.attributes.items() if bound.attribute.sent}
-    tenant = {"tenant_id": fields["project_id"]} if "project_id" in shown else {}
-    return components.schema(resource.singular, _object(shown | tenant))
+    tenant = {"tenant_id": fields["project_id"]} if resource.service == "network" and "project_id" in names else {}
+    return {name: fields[name] for name in names} | tenant
 
 
-def _object(properties: Mapping[str, Any]) -> Schema:
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": dict(properties)}
 
 

@@ -16,11 +16,11 @@ from sqlalchemy import Table, delete, insert, select
 from nebula.errors import BadRequest, Forbidden, NotFound
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import grants, policy
-from nebula_controller.identity.appcreds import drop_of_user_on_project
+from nebula_controller.identity.appcreds_api import drop_of_user_on_project
 from nebula_controller.identity.collection import Values, listing
 from nebula_controller.identity.grants import SYSTEM_ID, Grant
 from nebula_controller.identity.policy import Target
-from nebula_controller.identity.roles import Roles
+from nebula_controller.identity.roles_api import Roles
 from nebula_controller.identity.site import Site
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import assignments, domains, group_members, groups, projects, roles, users

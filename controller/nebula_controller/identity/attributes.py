@@ -7,14 +7,15 @@ as Keystone does.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar, get_type_hints
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
-from msgspec import NODEFAULT, UNSET, Meta, UnsetType
+from msgspec import NODEFAULT, UNSET, UnsetType
 
 from nebula.errors import BadRequest, InvalidAttribute
 from nebula.model.attribute import Resource
-from nebula.model.identity import Id, Name, Password
+from nebula.model.identity import Password
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -24,30 +25,6 @@ class PasswordChange(msgspec.Struct, frozen=True, kw_only=True):
 
     original_password: str
     password: Password
-
-
-class CredentialNew(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /credentials. ``blob`` is text of whatever form; for ``ec2`` JSON with ``access`` and ``secret``."""
-
-    type: Name
-    blob: Annotated[str, Meta(max_length=65_536)]
-    user_id: Id | None = None
-    project_id: Id | None = None
-
-
-class CredentialChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of PATCH /credentials/{id}."""
-
-    type: Name | UnsetType = UNSET
-    blob: Annotated[str, Meta(max_length=65_536)] | UnsetType = UNSET
-    user_id: Id | UnsetType = UNSET
-    project_id: Id | UnsetType | None = UNSET
-
-
-class Ec2New(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of POST /users/{user_id}/credentials/OS-EC2; a project is still a tenant here."""
-
-    tenant_id: Id
 
 
 def creation(resource: Resource[Any]) -> type[msgspec.Struct]:
@@ -109,6 +86,11 @@ def extras(values: dict[str, object], record: type[msgspec.Struct]) -> dict[str,
     """The attributes that the record does not know and we only store."""
     known = {*record.__struct_fields__, "id", "links"}
     return {name: value for name, value in values.items() if name not in known}
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """RFC 3339 in UTC with microseconds, as Keystone's."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _named(problem: str) -> InvalidAttribute:

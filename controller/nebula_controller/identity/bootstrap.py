@@ -12,9 +12,9 @@ from sqlalchemy import Table, insert, select, update
 
 from nebula_controller.api.context import internal
 from nebula_controller.api.policy import ADMIN_ROLE
-from nebula_controller.identity.domains import DEFAULT_DOMAIN
+from nebula_controller.identity.domains_api import DEFAULT_DOMAIN
 from nebula_controller.identity.grants import SYSTEM_ID
-from nebula_controller.identity.services import PUBLIC_URL
+from nebula_controller.identity.services_api import PUBLIC_URL
 from nebula_controller.store.database import Database, Transaction
 from nebula_controller.store.tables.identity import (
     assignments,

@@ -14,11 +14,11 @@ from nebula_controller.identity import grants, policy
 from nebula_controller.identity.authenticator import Principal, principal_of, user_standing
 from nebula_controller.identity.collection import Values, listing
 from nebula_controller.identity.credentials import Credentials, ScopeWish, find_project
-from nebula_controller.identity.domains import Domains
+from nebula_controller.identity.domains_api import Domains
 from nebula_controller.identity.policy import Target
-from nebula_controller.identity.projects import Projects
+from nebula_controller.identity.projects_api import Projects
 from nebula_controller.identity.proofs import REFUSED, Proof, by_application_credential, by_password, by_token
-from nebula_controller.identity.services import catalogue
+from nebula_controller.identity.services_api import catalogue
 from nebula_controller.identity.site import Site
 from nebula_controller.identity.token import ScopeKind, TokenContent, new_audit_id
 from nebula_controller.identity.tokenbody import token_body

@@ -7,8 +7,12 @@ may change each rule, as ``identity:list_users``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import msgspec
 
+from nebula.model.attribute import Resource
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.token import ScopeKind
 
@@ -33,28 +37,20 @@ _READER_OR_SCOPE = (
 )
 """A reader, or whose token is scoped to just this project (or, for a domain, to it or a project in it)."""
 
-_NOUNS = ("domain", "endpoint", "group", "policy", "project", "region", "role", "service", "user")
 _FOR_ADMINS = (
-    *(f"{verb}_{noun}" for verb in ("create", "update", "delete") for noun in _NOUNS),
-    *("create_limits", "update_limit", "delete_limit"),
-    *("create_registered_limits", "update_registered_limit", "delete_registered_limit"),
     *("create_grant", "revoke_grant", "create_implied_role", "delete_implied_role"),
     *("create_project_tag", "update_project_tags", "delete_project_tag", "delete_project_tags"),
     *("add_user_to_group", "remove_user_from_group"),
 )
 
-_DEFAULTS: dict[str, str] = {
+_SPECIAL: dict[str, str] = {
     **dict.fromkeys(_FOR_ADMINS, _ADMIN),
     "get_domain": _READER_OR_SCOPE,
     "list_domains": _READER,
     "get_project": _READER_OR_SCOPE,
-    "list_projects": _READER,
     "list_user_projects": _READER_OR_SELF,
     "list_project_tags": _READER_OR_SCOPE,
     "get_user": _READER_OR_SELF,
-    "list_users": _READER,
-    "get_group": _READER,
-    "list_groups": _READER,
     "list_groups_for_user": _READER_OR_SELF,
     "list_users_in_group": _READER,
     "check_user_in_group": _READER,
@@ -68,17 +64,11 @@ _DEFAULTS: dict[str, str] = {
     "list_role_assignments": _READER,
     "get_region": "@",
     "list_regions": "@",
-    "get_service": _SYSTEM_READER,
-    "list_services": _SYSTEM_READER,
-    "get_endpoint": _SYSTEM_READER,
-    "list_endpoints": _SYSTEM_READER,
     "get_registered_limit": "@",
     "list_registered_limits": "@",
     "get_limit_model": "@",
     "get_limit": _READER_OR_SCOPE,
     "list_limits": "@",
-    "get_policy": _SYSTEM_READER,
-    "list_policies": _SYSTEM_READER,
     "create_application_credential": "user_id:%(user_id)s",
     "list_application_credentials": _SYSTEM_READER_OR_SELF,
     "get_application_credential": _SYSTEM_READER_OR_SELF,
@@ -98,8 +88,17 @@ _DEFAULTS: dict[str, str] = {
 }
 
 
-RULES = {f"{PREFIX}{action}": text for action, text in _DEFAULTS.items()}
-"""By the names that a policy file has for them."""
+def rules(kinds: Iterable[tuple[Resource[Any], Callable[[str], str]]]) -> dict[str, str]:
+    """By the names that a policy file has for them; of each kind what it is and what its actions are called.
+
+    Where nothing else is said, administrators change, and readers of the system, or of its domain, see.
+    """
+    usual: dict[str, str] = {}
+    for resource, name in kinds:
+        readers = _READER if "domain_id" in resource.attributes else _SYSTEM_READER
+        changing = [verb for verb in ("create", "update", "delete") if verb != "update" or resource.is_changed]
+        usual |= {**dict.fromkeys(map(name, changing), _ADMIN), **dict.fromkeys(map(name, ("get", "list")), readers)}
+    return {f"{PREFIX}{action}": text for action, text in {**usual, **_SPECIAL}.items()}
 
 
 def allowed(principal: Principal, action: str, target: Target = Target()) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import literal, select, update
 
 from nebula.errors import Unauthorized
 from nebula_controller.api.context import internal
-from nebula_controller.identity.appcreds import find_application_credential
+from nebula_controller.identity.appcreds_api import find_application_credential
 from nebula_controller.identity.authenticator import Principal, Standing, user_standing
 from nebula_controller.identity.credentials import ApplicationCredential, PasswordUser, find_user, named_domain
 from nebula_controller.identity.passwordrules import has_expired, is_locked, lock_has_ended

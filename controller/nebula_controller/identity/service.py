@@ -5,42 +5,17 @@ No effects of its own.
 
 from __future__ import annotations
 
-from nebula.model.identity import POLICY
+from nebula.model import registry
+from nebula_controller import identity
 from nebula_controller.api.endpoint import Answer, Call, Operation, Service
 from nebula_controller.api.errors import keystone_shape
+from nebula_controller.api.special import special
 from nebula_controller.identity import policy
-from nebula_controller.identity.appcreds import ApplicationCredentials
 from nebula_controller.identity.assignments import Assignments
-from nebula_controller.identity.collection import Values, plain
-from nebula_controller.identity.domains import Domains
-from nebula_controller.identity.ec2 import Credentials
-from nebula_controller.identity.limits import Limits, RegisteredLimits
+from nebula_controller.identity.collection import Collection, Values, plain
 from nebula_controller.identity.login import Login
 from nebula_controller.identity.passwordchange import OwnPassword
-from nebula_controller.identity.projects import Projects
-from nebula_controller.identity.roles import Roles
-from nebula_controller.identity.services import Endpoints, Regions, Services
 from nebula_controller.identity.site import PREFIX, Site
-from nebula_controller.identity.users import Groups, Users
-
-_PARTS = (
-    Login,
-    Domains,
-    Projects,
-    Users,
-    OwnPassword,
-    Groups,
-    Roles,
-    Assignments,
-    ApplicationCredentials,
-    Credentials,
-    Regions,
-    Services,
-    Endpoints,
-    RegisteredLimits,
-    Limits,
-    plain(POLICY),
-)
 
 
 def identity_service(site: Site) -> Service:
@@ -50,9 +25,18 @@ def identity_service(site: Site) -> Service:
         *(Operation("GET", path, versions.all, open=True) for path in ("", "/")),
         *(Operation("GET", path, versions.one, open=True) for path in ("/v3", "/v3/")),
     ]
-    for part in _PARTS:
-        operations += [site.directories.prepared(operation) for operation in part(site).operations()]
-    return Service(PREFIX, operations, keystone_shape, policy.RULES)
+    kinds = collections(site)
+    calls = [Login(site).operations(), OwnPassword(site).operations(), Assignments(site).operations()]
+    for found in (*calls, *(kind.operations() for kind in kinds)):
+        operations += [site.directories.prepared(operation) for operation in found]
+    rules = policy.rules((kind.resource, kind.action) for kind in kinds)
+    return Service(PREFIX, operations, keystone_shape, rules)
+
+
+def collections(site: Site) -> list[Collection]:
+    """One for each kind that is declared: of the class that says more of it, or as it is declared."""
+    more = {kind.resource.path: kind for kind in special(identity, Collection, "resource")}
+    return [(more.get(resource.path) or plain(resource))(site) for resource in registry.of("identity")]
 
 
 class _Versions:

@@ -5,13 +5,12 @@ Reads the catalogue from the caller's transaction; otherwise pure.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import msgspec
 
+from nebula_controller.identity.attributes import timestamp
 from nebula_controller.identity.authenticator import Party, Principal
 from nebula_controller.identity.collection import Values
-from nebula_controller.identity.services import catalogue
+from nebula_controller.identity.services_api import catalogue
 from nebula_controller.identity.token import ScopeKind
 from nebula_controller.store.database import Transaction
 
@@ -19,12 +18,11 @@ from nebula_controller.store.database import Transaction
 def token_body(tx: Transaction, principal: Principal, base_url: str, *, with_catalogue: bool) -> Values:
     """The body of ``POST`` and ``GET /v3/auth/tokens``."""
     content = principal.content
-    expires_at = principal.user.password_expires_at
     token: Values = {
         "methods": content.methods,
         "user": {
             **_party(principal.user),
-            "password_expires_at": timestamp(expires_at) if expires_at is not None else None,
+            "password_expires_at": timestamp(principal.user.password_expires_at),
         },
         "audit_ids": content.audit_ids,
         "expires_at": timestamp(content.expires_at),
@@ -45,11 +43,6 @@ def token_body(tx: Transaction, principal: Principal, base_url: str, *, with_cat
     if with_catalogue:
         token["catalog"] = catalogue(tx, base_url, principal.caller.project_id)
     return {"token": token}
-
-
-def timestamp(seconds: float) -> str:
-    """RFC 3339 in UTC with microseconds, as Keystone's."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _party(party: Party) -> Values:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 from nebula.errors import NotFound
+from nebula.model import registry
 from nebula.model.attribute import Extension
-from nebula.model.registry import of_network
 from nebula_controller.api.endpoint import Answer, Call, Handler, Operation
 
 _EXTENSIONS: tuple[tuple[str, str, str], ...] = (
@@ -106,7 +106,7 @@ def _resources(names: Sequence[str]) -> Handler:
 
 
 def _known() -> list[Extension]:
-    resources = of_network()
+    resources = registry.of("network")
     attributes = [bound for resource in resources for bound in resource.attributes.values()]
     declared = {of.extension for of in resources} | {of.extension for of in attributes}
     known = [extension for extension in declared if extension is not None]

@@ -13,7 +13,7 @@ from sqlalchemy import Table, bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from nebula.errors import Conflict
-from nebula.model.registry import of_network
+from nebula.model import registry
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.metadata import table
 from nebula_controller.store.tables.quotas import quotas
@@ -23,7 +23,7 @@ PORT = "port"
 
 COUNTED: Mapping[str, Table] = {
     resource.singular: table(resource)
-    for resource in sorted(of_network(), key=lambda resource: resource.singular)
+    for resource in sorted(registry.of("network"), key=lambda resource: resource.singular)
     if resource.limited
 }
 """Each resource that has a limit, under the API's name of one."""

@@ -6,15 +6,13 @@ create_application(authenticator, [service, ...])
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator
 from typing import Any
 
-from nebula.model.registry import of_network
+from nebula.model import registry
 from nebula_controller import network
 from nebula_controller.api.context import internal
 from nebula_controller.api.endpoint import Service
+from nebula_controller.api.special import special
 from nebula_controller.network import discovery, segments, service_providers, zones
 from nebula_controller.network.ip_availability import IpAvailability
 from nebula_controller.network.limited import Limited
@@ -54,20 +52,12 @@ def network_service(database: Database, settings: NetworkSettings) -> Service:
 
 def collections(database: Database, settings: NetworkSettings) -> list[Limited[Any]]:
     """One for each resource that is declared: of the class that says more of it, or as it is declared."""
-    special = {rows.resource.table: (kind, rows) for kind in _special() for rows in kind.of}
+    kinds = special(network, Limited, "of")
+    more = {rows.resource.table: (kind, rows) for kind in kinds for rows in kind.of}
     made: dict[str, Limited[Any]] = {}
-    for resource in of_network():
-        kind, rows = special[resource.table] if resource.table in special else (Limited, RecordTable(resource))
+    for resource in registry.of("network"):
+        kind, rows = more.get(resource.table) or (Limited, RecordTable(resource))
         made[resource.table] = kind(database, rows, settings)
     for collection in made.values():
         collection.others = made
     return list(made.values())
-
-
-def _special() -> Iterator[type[Limited[Any]]]:
-    """The classes of this folder's modules ``*_api`` that have resources of their own."""
-    for found in pkgutil.iter_modules(network.__path__, f"{network.__name__}."):
-        if found.name.endswith("_api"):
-            for kind in vars(importlib.import_module(found.name)).values():
-                if isinstance(kind, type) and issubclass(kind, Limited) and kind.of:
-                    yield kind

@@ -9,7 +9,21 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, Boolean, Column, Dialect, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.schema import SchemaItem
 
 from nebula.model.attribute import BoundAttribute, Resource
@@ -24,7 +38,7 @@ NAMING = {
 
 metadata = MetaData(naming_convention=NAMING)
 
-_TYPES = {bool: Boolean, int: Integer}
+_TYPES = {bool: Boolean, int: Integer, float: Float, bytes: LargeBinary}
 
 
 class Json(JSON):
@@ -53,16 +67,19 @@ def json_object(name: str) -> Column[Any]:
     return Column(name, Json, nullable=False, server_default="{}")
 
 
-def table_of(resource: Resource[Any], *special: SchemaItem | str) -> Table:
+def table_of(resource: Resource[Any], *special: SchemaItem) -> Table:
     """The table of a resource: a column for each attribute that is stored, and what no declaration says of it.
 
-    A column among the ``special`` takes the place of the attribute's of that name; a name among them stands for the
-    attribute's own column, where it is not to come before the special ones.
+    A column among the ``special`` takes the place of the attribute's of that name.
     """
-    known = {a.field: a for a in resource.attributes.values() if a.attribute.stored}
-    items = [_column(known[item]) if isinstance(item, str) else item for item in special]
-    placed = {item.name for item in items if isinstance(item, Column)}
-    return Table(resource.table, metadata, *[_column(a) for name, a in known.items() if name not in placed], *items)
+    placed = {item.name for item in special if isinstance(item, Column)}
+    known = [a for a in resource.attributes.values() if a.attribute.stored and a.field not in placed]
+    items: list[SchemaItem] = [*map(_column, known), *special]
+    if resource.extensible:
+        items.append(json_object("extra"))
+    if resource.unique:
+        items.append(UniqueConstraint(*resource.unique))
+    return Table(resource.table, metadata, *items)
 
 
 def table(resource: Resource[Any]) -> Table:
@@ -80,13 +97,15 @@ def _column(bound: BoundAttribute) -> Column[Any]:
     has_default = not is_key and default not in (msgspec.NODEFAULT, msgspec.UNSET)
     on_delete = None if attribute.on_delete == "NO ACTION" else attribute.on_delete
     other = declared(attribute.refers_to).table if attribute.refers_to else ""
+    text = String(attribute.length) if attribute.length else Text()
     return Column(
         bound.field,
-        _TYPES[bound.type] if bound.type in _TYPES else String(attribute.length) if attribute.length else Text(),
+        Float if attribute.in_seconds else _TYPES.get(bound.type, text),
         *([ForeignKey(f"{other}.id", ondelete=on_delete)] if other else []),
         primary_key=is_key,
         nullable=bound.optional and not is_key and attribute.null_is is None,
-        default=default if has_default else None,
+        default=default if has_default and not attribute.server_default else None,
+        server_default=str(default) if attribute.server_default else None,
         index=attribute.indexed or None,
         unique=attribute.unique or None,
     )

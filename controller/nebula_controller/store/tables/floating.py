@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, UniqueConstraint
+from sqlalchemy import Column, Index, String
 
 from nebula.model.floating_ip import FLOATING_IP, PORT_FORWARDING
 from nebula_controller.store.metadata import table_of
 
 floating_ips = table_of(
     FLOATING_IP,
-    UniqueConstraint("floating_network_id", "port_id", "fixed_ip_address"),
     Index("ix_floating_ips_router_id_port_id", "router_id", "port_id"),
 )
 """IPv4 addresses of an external network for inner ports.

@@ -1,11 +1,8 @@
 """Tables of Identity v3.
 
-Those of objects have a column for each attribute of their declaration (``nebula.model.identity``) that is stored, and
-what is added here. A project or user name is unique in its domain, as in Keystone. Times are seconds since the epoch.
-``extra`` is a JSON object of the attributes that Keystone stores without knowing them (``email``...).
-
-``tokens_valid_after``: a token issued before it is void (a changed password, a disabled user, project or
-domain); with it, tokens need no rows of their own.
+Those of objects follow from their declarations (``nebula.model``); they stand here where code asks for their columns.
+Times are seconds since the epoch. ``extra`` is a JSON object of the attributes that Keystone stores without knowing
+them (``email``...).
 """
 
 from __future__ import annotations
@@ -17,21 +14,18 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     String,
     Table,
-    Text,
     UniqueConstraint,
 )
 
+from nebula.model.credential import APPLICATION_CREDENTIAL, CREDENTIAL
 from nebula.model.identity import (
     DOMAIN,
     ENDPOINT,
     GROUP,
-    ID_LENGTH,
     LIMIT,
-    POLICY,
     PROJECT,
     REGION,
     REGISTERED_LIMIT,
@@ -39,7 +33,8 @@ from nebula.model.identity import (
     SERVICE,
     USER,
 )
-from nebula_controller.store.metadata import json_object, metadata, table_of
+from nebula.model.identity_standard import ID_LENGTH
+from nebula_controller.store.metadata import metadata, table_of
 
 _ID = ID_LENGTH
 _NAME = 255
@@ -47,15 +42,9 @@ _ACTOR_KIND = CheckConstraint("actor_kind IN ('user', 'group')", name="actor_kin
 _TARGET_KIND = CheckConstraint("target_kind IN ('project', 'domain', 'system')", name="target_kind")
 
 
-def _tokens_valid_after() -> Column[float]:
-    return Column("tokens_valid_after", Float, nullable=False, server_default="0")
+domains = table_of(DOMAIN)
 
-
-domains = table_of(DOMAIN, _tokens_valid_after(), "options", json_object("extra"))
-
-projects = table_of(
-    PROJECT, _tokens_valid_after(), "options", json_object("extra"), UniqueConstraint("domain_id", "name")
-)
+projects = table_of(PROJECT)
 
 project_tags = Table(
     "project_tags",
@@ -64,18 +53,7 @@ project_tags = Table(
     Column("name", String(_NAME), primary_key=True),
 )
 
-users = table_of(
-    USER,
-    Column("password_hash", String(128), nullable=True),
-    Column("password_changed_at", Float, nullable=True),
-    Column("password_expires_at", Float, nullable=True),
-    Column("failed_logins", Integer, nullable=False, server_default="0"),
-    Column("failed_at", Float, nullable=True),
-    _tokens_valid_after(),
-    "options",
-    json_object("extra"),
-    UniqueConstraint("domain_id", "name"),
-)
+users = table_of(USER)
 
 password_history = Table(
     "password_history",
@@ -86,7 +64,7 @@ password_history = Table(
 )
 """Former passwords; rows are made only where a rule against using them again is set."""
 
-groups = table_of(GROUP, json_object("extra"), UniqueConstraint("domain_id", "name"))
+groups = table_of(GROUP)
 
 group_members = Table(
     "group_members",
@@ -95,7 +73,7 @@ group_members = Table(
     Column("group_id", ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
-roles = table_of(ROLE, json_object("extra"))
+roles = table_of(ROLE)
 Index("ix_roles_name_domain_id", roles.c.name, roles.c.domain_id, unique=True)
 Index("ix_roles_global_name", roles.c.name, unique=True, sqlite_where=roles.c.domain_id.is_(None))
 
@@ -121,11 +99,11 @@ assignments = Table(
 )
 """Who has which role where. ``target_id`` is ``all`` for the system. An inherited one holds below its target."""
 
-regions = table_of(REGION, json_object("extra"))
+regions = table_of(REGION)
 
-services = table_of(SERVICE, json_object("extra"))
+services = table_of(SERVICE)
 
-endpoints = table_of(ENDPOINT, json_object("extra"))
+endpoints = table_of(ENDPOINT)
 
 revocations = Table(
     "revocations",
@@ -144,21 +122,7 @@ tokens = Table(
 )
 """Tokens of the UUID provider only: each has its row, under its hash, until it expires. Fernet tokens have none."""
 
-application_credentials = Table(
-    "application_credentials",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
-    Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("name", String(_NAME), nullable=False),
-    Column("description", Text, nullable=True),
-    Column("secret_hash", String(128), nullable=False),
-    Column("unrestricted", Boolean, nullable=False, default=False),
-    Column("expires_at", Float, nullable=True),
-    Column("created_at", Float, nullable=False),
-    UniqueConstraint("user_id", "name"),
-)
-"""A password of a program: its user's rights on one project, or some of them."""
+application_credentials = table_of(APPLICATION_CREDENTIAL)
 
 application_credential_roles = Table(
     "application_credential_roles",
@@ -167,33 +131,12 @@ application_credential_roles = Table(
     Column("role_id", ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
-credentials = Table(
-    "credentials",
-    metadata,
-    Column("id", String(_ID), primary_key=True),
-    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), nullable=True, index=True),
-    Column("type", String(_NAME), nullable=False),
-    Column("sealed_blob", LargeBinary, nullable=False),
-    json_object("extra"),
-)
-"""Secrets that have to be read back (EC2 keys); ``sealed_blob`` is encrypted with the credential keys."""
-
-policies = table_of(POLICY, json_object("extra"))
+credentials = table_of(CREDENTIAL)
+"""``sealed_blob`` is encrypted with the credential keys."""
 
 registered_limits = table_of(REGISTERED_LIMIT)
 
-limits = table_of(
-    LIMIT,
-    "id",
-    Column("registered_limit_id", ForeignKey("registered_limits.id"), nullable=False, index=True),
-    "project_id",
-    "domain_id",
-    "resource_limit",
-    "description",
-    CheckConstraint("(project_id IS NULL) <> (domain_id IS NULL)", name="one_holder"),
-)
-"""A project's or domain's own limit, in place of the registered one. Unique by its holder and registered limit."""
+limits = table_of(LIMIT, CheckConstraint("(project_id IS NULL) <> (domain_id IS NULL)", name="one_holder"))
 
 directory_names = Table(
     "directory_names",

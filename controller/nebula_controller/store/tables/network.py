@@ -16,7 +16,7 @@ from nebula.model.router import ROUTER
 from nebula.model.subnet import SUBNET
 from nebula_controller.store.metadata import metadata, table_of
 
-networks = table_of(NETWORK, UniqueConstraint("network_type", "segmentation_id"))
+networks = table_of(NETWORK)
 """``network_type`` is ``vxlan`` (``segmentation_id`` is the VNI) or ``flat`` (``physical_network`` is set)."""
 
 Index(
@@ -60,7 +60,6 @@ ports = table_of(
     PORT,
     Column("key", String(8), nullable=False, unique=True),
     Column("status_error", Text, nullable=False, server_default=text("''")),
-    UniqueConstraint("network_id", "mac_address"),
     Index("ix_ports_network_id_device_owner", "network_id", "device_owner"),
     Index("ix_ports_host_status", "host", "status"),
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index
 
 from nebula.model.rbac import RBAC_POLICY
 from nebula_controller.store.metadata import table_of
 
 rbac_policies = table_of(
     RBAC_POLICY,
-    UniqueConstraint("object_id", "action", "target_tenant"),
     Index("ix_rbac_policies_target", "target_tenant", "object_type", "object_id"),
 )
 """``object_type`` is the API's word (``network``, ``security_group``), ``target_tenant`` a project's id or ``*``.

@@ -11,37 +11,26 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select
 
-from nebula.errors import BadRequest, InvalidAttribute, NotFound
+from nebula.errors import InvalidAttribute, NotFound
 from nebula.model.identity import GROUP, USER
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import grants, policy
+from nebula_controller.identity.attributes import timestamp
 from nebula_controller.identity.authenticator import Principal
-from nebula_controller.identity.collection import HIDDEN, Collection, Values, listing, own_domain, require_domain
+from nebula_controller.identity.collection import Collection, Values, listing
 from nebula_controller.identity.passwordchange import keep_former
 from nebula_controller.identity.passwordrules import PasswordState, check_strength, expiry
 from nebula_controller.identity.policy import Target
-from nebula_controller.identity.projects import Projects
+from nebula_controller.identity.projects_api import Projects
 from nebula_controller.identity.site import Site
-from nebula_controller.identity.tokenbody import timestamp
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import group_members, groups, projects, users
-
-_SECRET = frozenset(
-    {
-        "password_hash",
-        "password_changed_at",
-        "password_expires_at",
-        "failed_logins",
-        "failed_at",
-    }
-)
 
 
 class Users(Collection):
     """``/v3/users``, their projects and groups."""
 
     resource = USER
-    hidden = HIDDEN | _SECRET
 
     def operations(self) -> list[Operation]:
         """The five calls, and those on one user's projects and groups."""
@@ -64,17 +53,15 @@ class Users(Collection):
             values["password_hash"] = await self.site.passwords.hash(password) if password is not None else None
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
-        """Domain from the caller's scope where none is named."""
-        domain_id = values["domain_id"] or own_domain(principal)
-        require_domain(tx, domain_id)
-        self.site.directories.refuse_change(tx, domain_id)
+        """Not where a directory has the users; a password is of now."""
+        values = super().before_create(tx, principal, values)
+        self.site.directories.refuse_change(tx, values["domain_id"])
         self._date_password(values, values["options"])
-        return {**values, "domain_id": domain_id}
+        return values
 
-    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+    def before_update(self, tx: Transaction, principal: Principal, row: Row[Any], values: Values) -> Values:
         """A new password or disabling voids all tokens of the user for good."""
-        if values.pop("domain_id", row.domain_id) != row.domain_id:
-            raise BadRequest("The domain_id of a user cannot be changed.")
+        values = super().before_update(tx, principal, row, values)
         if values.get("enabled", True) is None:
             raise InvalidAttribute("enabled", "Expected `bool`, got `null`")
         self.site.directories.refuse_change(tx, row.domain_id)
@@ -106,8 +93,7 @@ class Users(Collection):
             if shown[name] is None:
                 del shown[name]
         state = PasswordState(expires_at=row["password_expires_at"], options=row["options"])
-        expires_at = timestamp(state.shown_expiry) if state.shown_expiry is not None else None
-        return {**shown, "password_expires_at": expires_at}
+        return {**shown, "password_expires_at": timestamp(state.shown_expiry)}
 
     def projects(self, call: Call) -> Answer:
         """200 with the projects on which the user has a role."""
@@ -115,7 +101,7 @@ class Users(Collection):
         kind = Projects(self.site)
         url = self.site.v3_url(call)
         with self.site.database.read() as tx:
-            row = self.find(tx, principal, "list_user_projects", call.path["id"])
+            row = self.find(tx, principal, "list_user_projects", call)
             condition = projects.c.id.in_(grants.projects_of(tx, row.id))
             statement = select(projects).where(condition, *kind.conditions(call.query)).order_by(projects.c.name)
             shown = kind.render(tx, tx.execute(statement).all(), url)
@@ -127,7 +113,7 @@ class Users(Collection):
         kind = Groups(self.site)
         url = self.site.v3_url(call)
         with self.site.database.read() as tx:
-            row = self.find(tx, principal, "list_groups_for_user", call.path["id"])
+            row = self.find(tx, principal, "list_groups_for_user", call)
             mine = groups.c.id.in_(select(group_members.c.group_id).where(group_members.c.user_id == row.id))
             rows = tx.execute(select(groups).where(mine, *kind.conditions(call.query)).order_by(groups.c.name)).all()
             shown = kind.render(tx, rows, url)
@@ -156,18 +142,15 @@ class Groups(Collection):
         ]
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
-        """Domain from the caller's scope where none is named."""
-        domain_id = values["domain_id"] or own_domain(principal)
-        require_domain(tx, domain_id)
-        self.site.directories.refuse_change(tx, domain_id)
-        return {**values, "domain_id": domain_id}
-
-    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
-        """A group stays in its domain."""
-        if values.pop("domain_id", row.domain_id) != row.domain_id:
-            raise BadRequest("The domain_id of a group cannot be changed.")
-        self.site.directories.refuse_change(tx, row.domain_id)
+        """Not where a directory has the groups."""
+        values = super().before_create(tx, principal, values)
+        self.site.directories.refuse_change(tx, values["domain_id"])
         return values
+
+    def before_update(self, tx: Transaction, principal: Principal, row: Row[Any], values: Values) -> Values:
+        """Not where a directory has the groups."""
+        self.site.directories.refuse_change(tx, row.domain_id)
+        return super().before_update(tx, principal, row, values)
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
         """Its assignments go with it."""
@@ -179,7 +162,7 @@ class Groups(Collection):
         principal = self.site.principal(call)
         url = self.site.v3_url(call)
         with self.site.database.read() as tx:
-            row = self.find(tx, principal, "list_users_in_group", call.path["id"])
+            row = self.find(tx, principal, "list_users_in_group", call)
             inside = users.c.id.in_(select(group_members.c.user_id).where(group_members.c.group_id == row.id))
             found = tx.execute(select(users).where(inside, *self._users.conditions(call.query)).order_by(users.c.name))
             shown = self._users.render(tx, found.all(), url)
@@ -189,7 +172,7 @@ class Groups(Collection):
         """204, or 404."""
         principal = self.site.principal(call)
         with self.site.database.read() as tx:
-            row = self.find(tx, principal, "check_user_in_group", call.path["id"])
+            row = self.find(tx, principal, "check_user_in_group", call)
             user = self._users.row(tx, call.path["user_id"])
             if tx.execute(select(group_members).where(_membership(user.id, row.id))).first() is None:
                 raise NotFound(f"User {user.id} is not in group {row.id}.")

@@ -12,11 +12,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, not_, or_, select
 
 from nebula.errors import BadRequest, Forbidden, NotFound
-from nebula.model.identity import PROJECT, Tag, Tags
+from nebula.model.identity import PROJECT
+from nebula.model.identity_standard import Tag, Tags
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import attributes, grants, policy
 from nebula_controller.identity.authenticator import Principal
-from nebula_controller.identity.collection import Collection, Values, own_domain, require_domain
+from nebula_controller.identity.collection import Collection, Values
 from nebula_controller.identity.policy import Target
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import domains, project_tags, projects
@@ -66,14 +67,10 @@ class Projects(Collection):
                 raise BadRequest("A project is in the domain of its parent.")
             domain_id = parent.domain_id
             self._check_parents(tx, parent, values["enabled"])
-        domain_id = domain_id or own_domain(principal)
-        require_domain(tx, domain_id)
-        return {**values, "parent_id": parent_id, "domain_id": domain_id}
+        return super().before_create(tx, principal, {**values, "parent_id": parent_id, "domain_id": domain_id})
 
-    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+    def before_update(self, tx: Transaction, principal: Principal, row: Row[Any], values: Values) -> Values:
         """Name, description, enabled and tags change; the place in the tree does not."""
-        if values.pop("domain_id", row.domain_id) != row.domain_id:
-            raise BadRequest("The domain_id of a project cannot be changed.")
         if values.pop("parent_id", None) not in {None, row.parent_id or row.domain_id}:
             raise Forbidden("Update of `parent_id` is not allowed.")
         if values.pop("is_domain", False):
@@ -84,7 +81,7 @@ class Projects(Collection):
             values["tokens_valid_after"] = self.site.clock()
         if values.get("enabled") is True and row.parent_id is not None and not self.row(tx, row.parent_id).enabled:
             raise Forbidden(f"Cannot enable project {row.id} since it has disabled parents.")
-        return values
+        return super().before_update(tx, principal, row, values)
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
         """Forbidden unless it is a leaf."""
@@ -174,7 +171,7 @@ class Projects(Collection):
         """200 with the project's tags."""
         principal = self.site.principal(call)
         with self.site.database.read() as tx:
-            row = self.find(tx, principal, "list_project_tags", call.path["id"])
+            row = self.find(tx, principal, "list_project_tags", call)
             shown = self.render(tx, [row], "")[0]
         return Answer(200, {"tags": shown["tags"], "links": {"next": None, "self": call.url, "previous": None}})
 
@@ -201,7 +198,7 @@ class Projects(Collection):
         """204, or 404."""
         principal = self.site.principal(call)
         with self.site.database.read() as tx:
-            row = self.find(tx, principal, "list_project_tags", call.path["id"])
+            row = self.find(tx, principal, "list_project_tags", call)
             if call.path["tag"] not in self.render(tx, [row], "")[0]["tags"]:
                 raise NotFound(f"Could not find project tag: {call.path['tag']}.")
         return Answer(204)

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select
 
-from nebula.errors import BadRequest, Forbidden, NotFound
+from nebula.errors import Forbidden, NotFound
 from nebula.model.identity import ROLE
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import grants, policy
 from nebula_controller.identity.authenticator import Principal
-from nebula_controller.identity.collection import Collection, Values, require_domain
+from nebula_controller.identity.collection import Collection, Values
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.identity import implied_roles, roles
 
@@ -40,19 +40,11 @@ class Roles(Collection):
             Operation("GET", "/v3/role_inferences", self.inferences),
         ]
 
-    def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
-        """A domain that is named has to exist."""
-        if values["domain_id"] is not None:
-            require_domain(tx, values["domain_id"])
-        return values
-
-    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
-        """A role stays in its domain; the name ``admin`` stays (the policies stand on it)."""
-        if values.pop("domain_id", row.domain_id) != row.domain_id:
-            raise BadRequest("The domain_id of a role cannot be changed.")
+    def before_update(self, tx: Transaction, principal: Principal, row: Row[Any], values: Values) -> Values:
+        """The name ``admin`` stays (the policies stand on it)."""
         if values.get("name", row.name) != row.name:
             self._keep_admin(row)
-        return values
+        return super().before_update(tx, principal, row, values)
 
     def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
         """Assignments go by their foreign key."""
@@ -70,7 +62,7 @@ class Roles(Collection):
         principal = self.site.principal(call)
         url = self.site.v3_url(call)
         with self.site.database.read() as tx:
-            row = self.find(tx, principal, "list_implied_roles", call.path["id"])
+            row = self.find(tx, principal, "list_implied_roles", call)
             found = self._implied_by(tx, row.id)
         body = {"prior_role": _brief(row._mapping, url), "implies": [_brief(role, url) for role in found]}
         return Answer(200, {"role_inference": body})
@@ -80,7 +72,7 @@ class Roles(Collection):
         principal = self.site.principal(call)
         url = self.site.v3_url(call)
         with self.site.database.read() as tx:
-            row = self.find(tx, principal, "get_implied_role", call.path["id"])
+            row = self.find(tx, principal, "get_implied_role", call)
             implied = self.row(tx, call.path["implied_id"])
             if tx.execute(select(implied_roles).where(_pair(row.id, implied.id))).first() is None:
                 raise NotFound(f"{row.id} does not imply {implied.id}.")

@@ -6,22 +6,21 @@ a project's limit has nothing to do with its parent's.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, or_, select
+from sqlalchemy import ColumnElement, Row, or_, select
 
-from nebula.errors import BadRequest, Conflict, Forbidden, InvalidAttribute, NotFound
+from nebula.errors import BadRequest, Conflict, Forbidden, InvalidAttribute, NebulaError, NotFound
 from nebula.model.identity import LIMIT, REGISTERED_LIMIT
 from nebula_controller.api.endpoint import Answer, Call, Operation
 from nebula_controller.identity import attributes, grants, policy
 from nebula_controller.identity.authenticator import Principal
-from nebula_controller.identity.collection import Collection, Page, Values, condition, listing
+from nebula_controller.identity.collection import Collection, Values, condition, listing
 from nebula_controller.identity.policy import Target
 from nebula_controller.identity.token import ScopeKind
 from nebula_controller.store.database import Transaction
-from nebula_controller.store.tables.identity import domains, limits, projects, regions, registered_limits, services
+from nebula_controller.store.tables.identity import limits, projects, registered_limits
 
 _BULK_LIMIT = 1000
 _MODEL = {
@@ -34,24 +33,23 @@ class _Bulk(Collection):
     """What is created several at a time, all or none."""
 
     bulk = True
-    extensible = False
 
     async def create(self, call: Call) -> Answer:
         """201 with the new ones."""
         principal = self.site.principal(call)
-        policy.require(principal, f"create_{self.plural}")
+        self.admit(principal, "create", call)
         given = attributes.read_body(call.raw).get(self.plural)
         if not isinstance(given, list) or not given or len(given) > _BULK_LIMIT:
             raise InvalidAttribute(self.plural, f"a list of 1 to {_BULK_LIMIT} objects is expected")
         wanted = [attributes.given(attributes.convert(_object(item, self.singular), self.new)) for item in given]
         with self.site.change(call) as tx:
-            rows = []
-            for values in wanted:
-                columns = {**self.before_create(tx, principal, values), "id": uuid.uuid4().hex}
-                self._store(tx, insert(self.table).values(**self._columns(columns)), columns)
-                rows.append(self.row(tx, columns["id"]))
+            rows = [self.insert(tx, principal, values) for values in wanted]
             shown = self.render(tx, rows, self.site.v3_url(call))
         return Answer(201, listing(self.plural, shown, call))
+
+    def require_known(self, tx: Transaction, values: Values, error: type[NebulaError] = BadRequest) -> None:
+        """What is named and not there makes a bad request."""
+        super().require_known(tx, values, error)
 
 
 class RegisteredLimits(_Bulk):
@@ -60,31 +58,21 @@ class RegisteredLimits(_Bulk):
     resource = REGISTERED_LIMIT
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
-        """Service and region exist, and the resource has no limit there yet."""
-        _check_places(tx, values)
+        """The resource has no limit there yet."""
+        values = super().before_create(tx, principal, values)
         self._check_unique(tx, values, "")
         return values
 
-    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
+    def before_update(self, tx: Transaction, principal: Principal, row: Row[Any], values: Values) -> Values:
         """As for creation; one that limits stand on changes only in its number and description."""
-        _check_places(tx, values)
+        values = super().before_update(tx, principal, row, values)
         place = {name: getattr(row, name) for name in ("service_id", "region_id", "resource_name")}
         moved = {**place, **{name: value for name, value in values.items() if name in place}}
         if moved != place:
-            self._check_unused(tx, row)
+            if tx.execute(select(limits.c.id).where(limits.c.registered_limit_id == row.id)).first() is not None:
+                raise Forbidden(f"Unable to update registered limit {row.id} because there are limits of it.")
             self._check_unique(tx, moved, row.id)
         return values
-
-    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
-        """Forbidden while limits stand on it."""
-        self._check_unused(tx, row)
-
-    def _check_unused(self, tx: Transaction, row: Row[Any]) -> None:
-        if tx.execute(select(limits.c.id).where(limits.c.registered_limit_id == row.id)).first() is not None:
-            raise Forbidden(
-                f"Unable to update or delete registered limit {row.id} because there are project limits associated "
-                "with it."
-            )
 
     def _check_unique(self, tx: Transaction, values: Mapping[str, object], own_id: str) -> None:
         if registered(tx, values) not in {None, own_id}:
@@ -109,66 +97,51 @@ class Limits(_Bulk):
         policy.require(self.site.principal(call), "get_limit_model")
         return Answer(200, {"model": _MODEL})
 
-    def target(self, row: Row[Any]) -> Target:
-        """The holder of the limit may see it."""
-        return Target(domain_id=row.domain_id or "", project_id=row.project_id or "")
-
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
         """There is a registered limit for it, the holder exists, and has no other one."""
         if (values["project_id"] is None) == (values["domain_id"] is None):
             raise BadRequest("A limit is of exactly one project_id or domain_id.")
-        _check_places(tx, values)
+        self.require_known(tx, {name: values[name] for name in ("service_id", "region_id")})
         registered_id = registered(tx, values)
         if registered_id is None:
             raise Forbidden("Unable to create a limit that has no corresponding registered limit.")
-        for name, table in (("project_id", projects), ("domain_id", domains)):
-            holder = values[name]
-            if holder is None:
-                continue
-            if tx.execute(select(table.c.id).where(table.c.id == holder)).first() is None:
-                raise NotFound(f"Could not find {name.removesuffix('_id')}: {holder}.")
-            taken = and_(limits.c[name] == holder, limits.c.registered_limit_id == registered_id)
-            if tx.execute(select(limits.c.id).where(taken)).first() is not None:
-                raise Conflict(
-                    "Conflict occurred attempting to store limit - Duplicate entry found with name "
-                    f"{values['resource_name']}."
-                )
+        self.require_known(tx, values, NotFound)
+        own = [limits.c[name] == values[name] for name in ("project_id", "domain_id") if values[name] is not None]
+        if tx.execute(select(limits.c.id).where(*own, limits.c.registered_limit_id == registered_id)).first():
+            raise Conflict(
+                "Conflict occurred attempting to store limit - Duplicate entry found with name "
+                f"{values['resource_name']}."
+            )
         return {**values, "registered_limit_id": registered_id}
 
-    def index(self, call: Call) -> Answer:
-        """200 with those that match and that the caller may see; filters also on what the registered one says."""
-        principal = self.site.principal(call)
+    def visible(self, principal: Principal, call: Call) -> list[ColumnElement[bool]]:
+        """Those of the token's scope, for who is no reader of all."""
         policy.require(principal, "list_limits")
-        conditions = [*self.conditions(call.query), *_visible(principal)]
-        page = Page.read(call.query)
-        joined = [
-            condition(registered_limits.c[name], "", text)
-            for name, text in call.query
-            if name in {"service_id", "region_id", "resource_name"}
-        ]
-        if joined:
-            conditions.append(limits.c.registered_limit_id.in_(select(registered_limits.c.id).where(*joined)))
-        with self.site.database.read() as tx:
-            rows, more = self.page(tx, select(limits).where(*conditions), page)
-            shown = self.render(tx, rows, self.site.v3_url(call))
-        return Answer(200, listing(self.plural, shown, call, page.following(call, rows[-1].id) if more else None))
+        return _visible(principal)
 
-    def find(self, tx: Transaction, principal: Principal, action: str, object_id: str) -> Row[Any]:
+    def conditions(self, query: Sequence[tuple[str, str]]) -> list[ColumnElement[bool]]:
+        """Also on what the registered one says."""
+        asked = [pair for pair in query if pair[0] in {"service_id", "region_id", "resource_name"}]
+        of = [condition(registered_limits.c[name], "", text) for name, text in asked]
+        inside = [limits.c.registered_limit_id.in_(select(registered_limits.c.id).where(*of))] if of else []
+        return [*super().conditions(query), *inside]
+
+    def find(self, tx: Transaction, principal: Principal, action: str, call: Call) -> Row[Any]:
         """A domain's reader sees the limits of the domain's projects too."""
-        row = tx.execute(select(limits).where(limits.c.id == object_id)).one_or_none()
+        row = tx.execute(select(limits).where(limits.c.id == call.path["id"])).one_or_none()
         if row is not None and row.project_id is not None:
             policy.require_any(
                 principal, action, self.target(row), Target(domain_id=grants.ancestors(tx, row.project_id)[1])
             )
             return row
-        return super().find(tx, principal, action, object_id)
+        return super().find(tx, principal, action, call)
 
     def render(self, tx: Transaction, rows: Sequence[Row[Any]], v3_url: str) -> list[Values]:
         """With the service, region and resource of the registered limit."""
         known = {row.id: row for row in tx.execute(select(registered_limits))}
         shown = super().render(tx, rows, v3_url)
-        for limit in shown:
-            base = known[limit.pop("registered_limit_id")]
+        for row, limit in zip(rows, shown, strict=True):
+            base = known[row.registered_limit_id]
             limit.update(service_id=base.service_id, region_id=base.region_id, resource_name=base.resource_name)
         return shown
 
@@ -190,13 +163,6 @@ def _visible(principal: Principal) -> list[ColumnElement[bool]]:
         inside = select(projects.c.id).where(projects.c.domain_id == principal.scope.id)
         return [or_(limits.c.domain_id == principal.scope.id, limits.c.project_id.in_(inside))]
     return [limits.c.project_id == (principal.caller.project_id or "")]
-
-
-def _check_places(tx: Transaction, values: Mapping[str, object]) -> None:
-    for name, table in (("service_id", services), ("region_id", regions)):
-        wanted = values.get(name)
-        if wanted is not None and tx.execute(select(table.c.id).where(table.c.id == wanted)).first() is None:
-            raise BadRequest(f"Could not find {name.removesuffix('_id')}: {wanted}.")
 
 
 def _object(item: object, singular: str) -> dict[str, object]:

@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from nebula.errors import Forbidden, NotFound
+from nebula.errors import Forbidden
 from nebula.model.identity import ENDPOINT, REGION, SERVICE
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Values
 from nebula_controller.identity.site import PREFIX
 from nebula_controller.store.database import Transaction
-from nebula_controller.store.tables.identity import endpoints, regions, registered_limits, services
+from nebula_controller.store.tables.identity import endpoints, services
 
 PUBLIC_URL = "$(public_url)s"
 
@@ -28,42 +28,21 @@ class Regions(Collection):
     resource = REGION
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
-        """The parent has to exist."""
-        self._check_parent(tx, values["parent_region_id"])
+        """An id is made where none is given."""
+        values = super().before_create(tx, principal, values)
         return {name: value for name, value in values.items() if name != "id" or value}
 
-    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
-        """The parent has to exist, and may not be the region itself."""
-        parent_id = values.get("parent_region_id")
-        self._check_parent(tx, parent_id)
-        if parent_id == row.id:
+    def before_update(self, tx: Transaction, principal: Principal, row: Row[Any], values: Values) -> Values:
+        """The parent may not be the region itself."""
+        if values.get("parent_region_id") == row.id:
             raise Forbidden(f"Region {row.id} cannot be its own parent.")
-        return values
-
-    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
-        """Forbidden while it has endpoints or regions below it."""
-        used = tx.execute(select(endpoints.c.id).where(endpoints.c.region_id == row.id)).first()
-        below = tx.execute(select(regions.c.id).where(regions.c.parent_region_id == row.id)).first()
-        limited = tx.execute(select(registered_limits.c.id).where(registered_limits.c.region_id == row.id)).first()
-        if used or below or limited:
-            raise Forbidden(
-                f"Unable to delete region {row.id} because it has endpoints, child regions or registered limits."
-            )
-
-    def _check_parent(self, tx: Transaction, parent_id: str | None) -> None:
-        if parent_id is not None:
-            self.row(tx, parent_id)
+        return super().before_update(tx, principal, row, values)
 
 
 class Services(Collection):
     """``/v3/services``. Endpoints go with their service; registered limits keep it."""
 
     resource = SERVICE
-
-    def before_delete(self, tx: Transaction, row: Row[Any]) -> None:
-        """Forbidden while there are registered limits of it."""
-        if tx.execute(select(registered_limits.c.id).where(registered_limits.c.service_id == row.id)).first():
-            raise Forbidden(f"Unable to delete service {row.id} because it has registered limits.")
 
     def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
         """Attributes that were never set are left out."""
@@ -79,28 +58,23 @@ class Endpoints(Collection):
     resource = ENDPOINT
 
     def before_create(self, tx: Transaction, principal: Principal, values: Values) -> Values:
-        """Service and region have to exist."""
-        return self._checked(tx, values)
+        """``region`` is the old word for ``region_id``."""
+        return super().before_create(tx, principal, _placed(values))
 
-    def before_update(self, tx: Transaction, row: Row[Any], values: Values) -> Values:
-        """Service and region have to exist."""
-        return self._checked(tx, values)
+    def before_update(self, tx: Transaction, principal: Principal, row: Row[Any], values: Values) -> Values:
+        """As for creation."""
+        return super().before_update(tx, principal, row, _placed(values))
 
     def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
-        """``region`` is the old word for ``region_id``; our own address stands in the URL as the client sees it."""
+        """Our own address stands in the URL as the client sees it."""
         shown = super().show_row(row, v3_url)
         url = row["url"].replace(PUBLIC_URL, v3_url.removesuffix(f"{PREFIX}/v3"))
         return {**shown, "url": url, "region": row["region_id"]}
 
-    def _checked(self, tx: Transaction, values: Values) -> Values:
-        region = values.pop("region", None)
-        if region is not None and values.get("region_id") is None:
-            values["region_id"] = region
-        for column, table, noun in (("service_id", services, "service"), ("region_id", regions, "region")):
-            wanted = values.get(column)
-            if wanted is not None and tx.execute(select(table.c.id).where(table.c.id == wanted)).first() is None:
-                raise NotFound(f"Could not find {noun}: {wanted}.")
-        return values
+
+def _placed(values: Values) -> Values:
+    region = values.pop("region", None)
+    return values if region is None or values.get("region_id") is not None else {**values, "region_id": region}
 
 
 _CATALOGUE = (
