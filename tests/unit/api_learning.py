@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from api_machine import Machine, addresses_of
-from api_records import DHCP, EVERYBODY, GATEWAY, SHARED_TYPES, Group, Port, Rule, Share
+from api_records import DHCP, DHCP_AGENT, EVERYBODY, GATEWAY, SHARED_TYPES, Group, Node, Port, Rule, Share
 from nebula_controller.api.context import internal
 from southbound_world import node_report
 
@@ -24,10 +24,10 @@ class Learning(Machine):
             self.api.get("/security-groups", who)
         self._learn_groups()
 
-    def serve(self) -> None:
+    def serve(self, host: str = "n1") -> None:
         """A node comes up that serves DHCP and routes."""
-        self.served = True
-        self.api.controller.southbound.registry.report(internal("test"), node_report("n1", 1))
+        self.world.nodes.setdefault(host, Node()).up = True
+        self.api.controller.southbound.registry.report(internal("test"), node_report(host, int(host[1:])))
 
     def _learn_port(self, shown: dict[str, Any], project: str, owner: str, device: str) -> Port:
         port = Port(project, shown["network_id"], addresses_of(shown), owner, device, mac=shown["mac_address"])
@@ -68,23 +68,42 @@ class Learning(Machine):
     def _learn_dhcp(self, ports: Shown) -> None:
         """A network with DHCP on a subnet has one port of its server, with an address on each such subnet with room.
 
-        Which addresses it has changes with the subnets; that is done within the call that changes them.
+        Which addresses it has changes with the subnets; that is done within the call that changes them. A server stays
+        on its node; one without waits for a node. Of those that were given to several nodes each has a port.
         """
         shown = [port for port in ports if port["device_owner"] == DHCP]
+        before = {network: set(self.world.servers(network)) for network in self.world.networks}
         for key in [key for key, port in self.world.ports.items() if port.owner == DHCP]:
             del self.world.ports[key]
         for one in shown:
             project = self.world.networks[one["network_id"]].project
             assert one["project_id"] == project
-            self._learn_port(one, project, DHCP, one["device_id"])
+            self._learn_port(one, project, DHCP, one["device_id"]).host = one["binding:host_id"]
             assert self.world.self_made(one["network_id"], one["mac_address"]) <= addresses_of(one)
-        having = [one["network_id"] for one in shown]
-        assert len(having) == len(set(having))
-        wanting = {subnet.network for key, subnet in self.world.subnets.items() if subnet.dhcp}
-        assert set(having) <= (wanting if self.served else set())
-        for key, subnet in self.world.subnets.items():
-            served = any(where == key for one in shown for where, _ in addresses_of(one))
-            assert served == (self.served and subnet.dhcp) or not self.world.has_room(key), (key, served)
+        assert sum(len(self.world.servers(network)) for network in self.world.networks) == len(shown)
+        for network in self.world.networks:
+            self._check_servers(network, before[network])
+        self.given = None
+
+    def _check_servers(self, network: str, before: set[str]) -> None:
+        """``before``: the nodes that served the network, "" for a server that waited."""
+        servers, subnets = self.world.servers(network), self.world.dhcp_subnets(network)
+        now, able = set(servers), self.world.able(DHCP_AGENT)
+        full = not all(self.world.has_room(subnet) for subnet in subnets)
+        chosen = [{host} for host in able]
+        if self.given is not None and self.given[0] == network:
+            assert now == before | {self.given[1]}
+        elif not subnets:
+            assert now == set()
+        elif before - {""}:
+            assert now == before
+        elif before:
+            assert now == before or now in chosen
+        else:
+            assert now in chosen or (now == set() and (full or not able)), (network, now)
+        for port in servers.values():
+            having = {where for where, _ in self.world.ports[port].fixed}
+            assert having <= subnets and not any(self.world.has_room(s) for s in subnets - having), (network, having)
 
     def _default_group(self, project: str) -> str:
         (found,) = [k for k, g in self.world.security_groups.items() if (g.project, g.name) == (project, "default")]

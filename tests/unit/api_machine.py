@@ -44,7 +44,8 @@ class Machine(RuleBasedStateMachine):
         self.world = World()
         self.seen: dict[tuple[str, str], dict[str, Any]] = {}
         self.moved = True
-        self.served = False
+        self.given: tuple[str, str] | None = None
+        """A network that an administrator has just given to a node's DHCP agent too."""
 
     def teardown(self) -> None:
         self.patch.stop()
@@ -79,10 +80,11 @@ class Machine(RuleBasedStateMachine):
         *,
         headers: dict[str, str] | None = None,
         ways: Iterable[tuple[int, str]] = (),
+        nothing: bool = False,
     ) -> Any:
         """The decoded answer of a call that has succeeded; None of one that was refused, as it had to be.
 
-        ``ways``: refusals that may be, beside success.
+        ``ways``: refusals that may be, beside success. ``nothing``: the answer has to say null.
         """
         answer = self.api.call(method, path, body, token=who, headers=headers)
         self.moved |= answer.status < 400 and method != "GET"  # a refusal that changed something is seen with the next
@@ -91,7 +93,8 @@ class Machine(RuleBasedStateMachine):
             assert told in wrong | set(ways), (method, path, body, who, headers, wrong, answer.raw)
             return None
         assert answer.status == DONE[method], (method, path, body, who, headers, answer.raw)
-        return answer.json if answer.raw else {}
+        assert not nothing or answer.json is None
+        return answer.json if answer.raw and not nothing else {}
 
     def _revision(self, kind: str, key: str, matched: str) -> dict[str, str]:
         if not matched or key == MISSING:

@@ -8,14 +8,14 @@ the call has to succeed. Which address an object gets is the controller's choice
 from __future__ import annotations
 
 from api_records import DHCP, Asker, Policy, Refusals
+from api_world_hosting import Hosting
 from api_world_pools import Pools
-from api_world_routing import Routing
 
 LIMIT, LEAST, PACKETS = "bandwidth_limit_rule", "minimum_bandwidth_rule", "minimum_packet_rate_rule"
 """Kinds of QoS rules."""
 
 
-class World(Routing, Pools):
+class World(Hosting, Pools):
     """All that is there, by id."""
 
     # QoS.

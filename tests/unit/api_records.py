@@ -12,6 +12,9 @@ INTERFACE, GATEWAY, FLOATING = "network:router_interface", "network:router_gatew
 DHCP = "network:dhcp"
 SERVICES = {INTERFACE, GATEWAY, FLOATING}
 """Owners of ports that no call to ports deletes or moves."""
+DHCP_AGENT, L3_AGENT = "DHCP agent", "L3 agent"
+AGENT_TYPES = ("Open vSwitch agent", DHCP_AGENT, L3_AGENT)
+"""Of a node that does everything."""
 AUTO_MODES = {"slaac", "dhcpv6-stateless"}
 """Of subnets whose hosts make their own addresses."""
 FORBIDDEN = (403, "PolicyNotAuthorized")
@@ -101,6 +104,8 @@ class Router:
     qos: str | None = None
     routes: set[tuple[str, str]] = field(default_factory=set)
     """Destinations and next hops."""
+    host: str | None = ""
+    """The node that it is on, None for none; "" where nobody has looked yet."""
 
 
 @dataclass
@@ -179,6 +184,15 @@ class Policy:
 
 
 @dataclass
+class Node:
+    up: bool = True
+    disabled: set[str] = field(default_factory=set)
+    """Types of its agents."""
+    words: dict[str, str | None] = field(default_factory=dict)
+    """Descriptions of its agents, by type."""
+
+
+@dataclass
 class Share:
     """An RBAC policy ``access_as_shared``; ``kind`` is the object's collection."""
 
@@ -205,6 +219,8 @@ class Things:
         self.address_scopes: dict[str, Scope] = {}
         self.policies: dict[str, Policy] = {}
         self.shares: dict[str, Share] = {}
+        self.nodes: dict[str, Node] = {}
+        """By name."""
         self.limits: dict[tuple[str, str], int] = {}
         """By project and quota's name; -1 is none."""
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import hypothesis.strategies as st
 import pytest
+from api_agents import Agents
 from api_agreement import COUNTED
 from api_floatings import Floatings, Span, span
 from api_groups import AddressGroups, Groups
@@ -27,7 +28,7 @@ from api_subnets import Subnets
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, precondition, rule
 
-RUNS = int(os.environ.get("NEBULA_MODEL_RUNS", "10"))
+RUNS = int(os.environ.get("NEBULA_MODEL_RUNS", "8"))
 STEPS = 40
 pytestmark = pytest.mark.timeout(120 + 60 * RUNS)
 """So that a long run on a busy machine is not taken for one that hangs."""
@@ -161,6 +162,11 @@ class Cutting(Networks, Subnets, Shares, Pools, Scopes):
             self.agree()
 
 
+@undrawn(Networks, Ports, PortAddresses)
+class Placing(Site, Agents):
+    """Nodes that come and go, and what they are given by hand."""
+
+
 @undrawn(Networks, Subnets)
 class Plugging(Networks, Subnets, Ports, PortAddresses, Shares, Groups, AddressGroups):
     """Ports and their groups, on networks that others may use."""
@@ -206,7 +212,7 @@ class Assigning(Site, Shares, Floatings, Qos):
             self.agree()
 
 
-for machine in (WholeApi, Inside, Cutting, Plugging, Assigning):
+for machine in (WholeApi, Inside, Cutting, Placing, Plugging, Assigning):
     name = f"Test{machine.__name__}"
     globals()[name] = machine.TestCase
     globals()[name].settings = settings(

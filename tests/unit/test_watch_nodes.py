@@ -204,14 +204,15 @@ def test_list_of_agents_has_neutrons_fields(world: World) -> None:
 
 
 def test_agent_is_set_one_attribute_at_a_time(world: World) -> None:
-    """The first call for an agent may name any of them; the empty text is no description."""
+    """The first call for an agent may name any of them; the empty text, or null, is no description."""
     world.node("n1", 1)
     path = f"/network/v2.0/agents/{agents(world)[0]['id']}"
     shown = []
-    for values in ({"admin_state_up": False}, {"description": "x"}, {"admin_state_up": True}, {"description": ""}):
+    given = ({"admin_state_up": False}, {"description": "x"}, {"admin_state_up": True}, {"description": ""})
+    for values in (*given, {"description": "y"}, {"description": None}):
         agent = world.call("PUT", path, {"agent": values}, expect=200)["agent"]
         shown.append((agent["admin_state_up"], agent["description"]))
-    assert shown == [(False, None), (False, "x"), (True, "x"), (True, None)]
+    assert shown == [(False, None), (False, "x"), (True, "x"), (True, None), (True, "y"), (True, None)]
 
 
 def test_agent_of_a_live_node_is_not_deleted(world: World) -> None:

@@ -7,6 +7,7 @@ and an "L3 agent" too. Ids are derived from the node's name, so they survive eve
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,15 +54,11 @@ def agent(tx: Transaction, identity: str) -> dict[str, Any]:
     raise NotFound(f"Agent {identity} could not be found.", type_name="AgentNotFound")
 
 
-def set_agent(
-    tx: Transaction, identity: str, *, admin_state_up: bool | None = None, description: str | None = None
-) -> None:
-    """Enable, disable, describe. A disabled DHCP or L3 agent gets nothing new to do; what it has stays."""
+def set_agent(tx: Transaction, identity: str, given: Mapping[str, object]) -> None:
+    """Enable, disable, describe (null: not at all). A disabled DHCP or L3 agent gets nothing new; what it has stays."""
     known = agent(tx, identity)
-    values = {
-        "admin_state_up": known["admin_state_up"] if admin_state_up is None else admin_state_up,
-        "description": (known["description"] or "") if description is None else description,
-    }
+    wanted = {"admin_state_up": known["admin_state_up"], "description": known["description"], **given}
+    values = {**wanted, "description": wanted["description"] or ""}
     this = agent_settings.c.agent_id == identity
     if not tx.execute(update(agent_settings).where(this).values(values)).rowcount:
         tx.execute(insert(agent_settings), {"agent_id": identity, "host": known["host"], **values})

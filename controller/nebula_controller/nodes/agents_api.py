@@ -82,7 +82,7 @@ class AgentsApi:
         _require(call, "update_agent")
         values = _given(call.json())
         with self._database.write(call.context) as tx:
-            set_agent(tx, call.path["id"], **values)
+            set_agent(tx, call.path["id"], values)
             return Answer(200, {"agent": agent(tx, call.path["id"])})
 
     def _delete(self, call: Call) -> Answer:
