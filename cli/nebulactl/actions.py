@@ -25,7 +25,11 @@ def create(cloud: Api, noun: Noun, attributes: JsonObject) -> JsonObject:
     """The new resource. Tags are a resource of their own, set after it."""
     tags = attributes.get("tags")
     body = {name: value for name, value in attributes.items() if name != "tags"}
-    resource = as_object(cloud.post(noun.service, noun.route, {noun.item_key: body}).get(noun.item_key))
+    if noun.by_list:
+        made = as_objects(cloud.post(noun.service, noun.route, {noun.list_key: [body]}).get(noun.list_key))
+        resource = made[0] if made else {}
+    else:
+        resource = as_object(cloud.post(noun.service, noun.route, {noun.item_key: body}).get(noun.item_key))
     warn(resource)
     return resource | (_set_tags(cloud, noun, str(resource.get("id")), tags) if tags else {})
 
@@ -122,6 +126,7 @@ def add_create(
     group: click.Group,
     noun: Noun,
     *special: Setting,
+    arguments: str = "",
     without: str = "",
     example: str = "",
     or_show: bool = False,
@@ -129,20 +134,27 @@ def add_create(
 ) -> None:
     """``special``: the options that do not follow from a declaration; ``without``: attributes that are none.
 
+    ``arguments``: those that are arguments instead, in this order; else it is the name, where it has one.
     ``complete`` adds what the API needs and the options leave open. ``or_show``: there may be one by that name already.
     """
-    items = plain_settings.of_create(noun, special, without) if noun.declared else special
+    items = plain_settings.of_create(noun, special, f"{without} {arguments}") if noun.declared else special
+    named = {name: plain_settings.of_attribute(noun, name) for name in arguments.split()}
     usual = plain_settings.usual(noun) if noun.declared else {}
 
     @settings(*items)
     @changes
     @shows
-    def run(output: Output, given: Given, or_show: bool = False, **named: str) -> None:
-        attributes = complete({**usual, **named, **given.attributes})
+    def run(output: Output, given: Given, or_show: bool = False, **typed: str) -> None:
+        sent = {name: named[name].sent(value) if name in named else value for name, value in typed.items()}
+        attributes = complete({**usual, **sent, **given.attributes})
         make = create_or_find if or_show else create
         output.resource(noun, make(api(), noun, attributes))
 
-    if noun.known_by == "name":
+    for setting in reversed(named.values()):
+        metavar = setting.slug.removeprefix("set_").upper()
+        completer = names_of(setting.noun) if setting.noun is not None else None
+        run = click.argument(setting.attribute, metavar=metavar, shell_complete=completer)(run)
+    if not named and noun.known_by == "name":
         run = click.argument("name")(run)
     if or_show:
         run = OR_SHOW(run)

@@ -130,6 +130,11 @@ class Noun(msgspec.Struct, frozen=True, dict=True):
         return self._resource.plural if self.declared else self.route.rpartition("/")[2].replace("-", "_")
 
     @property
+    def by_list(self) -> bool:
+        """Whether the API makes several at a time."""
+        return bool(self.declared) and self._resource.by_list
+
+    @property
     def known_by(self) -> str:
         """The attribute by which people name one."""
         nameless = self.declared and "name" not in self._resource.attributes

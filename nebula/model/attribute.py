@@ -110,7 +110,7 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     ``words`` are people's for one (``subnet pool``), and make the names of error types (``SubnetPoolNotFound``).
     ``service``: whose API has it. ``limited``: there is a quota of how many a project may have. ``extension``: the one
     that it is of. ``unique``: these attributes together are there once. ``extensible``: attributes that nobody knows
-    are stored and given back, in the column ``extra``.
+    are stored and given back, in the column ``extra``. ``by_list``: a POST has a list of them, never one alone.
 
     ``listed`` is what people see in a list, ``listed_long`` where they ask for more, ``shown`` what they see of one, in
     this order (empty: all that is sent). They may name what the answer has beside the declared attributes. ``asked``
@@ -128,6 +128,7 @@ class Resource(msgspec.Struct, Generic[R], frozen=True):
     extension: Extension | None
     unique: tuple[str, ...]
     extensible: bool
+    by_list: bool
     listed: tuple[str, ...]
     listed_long: tuple[str, ...]
     shown: tuple[str, ...]
@@ -231,6 +232,7 @@ def describe(
     extension: Extension | None = None,
     unique: str = "",
     extensible: bool = False,
+    by_list: bool = False,
     listed: str = "",
     listed_long: str = "",
     shown: str = "",
@@ -278,6 +280,7 @@ def describe(
         extension,
         tuple(unique.split()),
         extensible,
+        by_list,
         short,
         long,
         tuple(shown.split()),

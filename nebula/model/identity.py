@@ -118,7 +118,7 @@ class Role(Kept, frozen=True, kw_only=True):
 class Region(msgspec.Struct, frozen=True, kw_only=True):
     """Where services are. An id is made where none is given."""
 
-    id: Annotated[RegionId | None, fixed("Its name.", title="Region")] = None
+    id: Annotated[RegionId | None, fixed("Its name.", title="Region", flag="--region")] = None
     parent_region_id: Annotated[
         RegionId | None, other("identity:REGION", "The region around it.", length=255, title="Parent Region")
     ] = None
@@ -242,6 +242,7 @@ REGISTERED_LIMIT = describe(
     "registered_limit",
     "registered_limits",
     extensible=False,
+    by_list=True,
     listed="id service_id resource_name default_limit description region_id",
     asked="service_id resource_name region_id",
 )
@@ -250,6 +251,7 @@ LIMIT = describe(
     "limit",
     "limits",
     extensible=False,
+    by_list=True,
     listed="id project_id service_id resource_name resource_limit description region_id",
     asked="service_id resource_name region_id project_id",
 )

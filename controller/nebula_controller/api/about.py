@@ -83,8 +83,9 @@ def of_show(resource: Resource[Any]) -> About:
     return About(query=("fields",) if resource.service == "network" else (), answer=_one(resource))
 
 
-def of_create(resource: Resource[Any], *, alone: bool = True, bulk: bool) -> About:
-    """One by itself, or (``bulk``) several at once."""
+def of_create(resource: Resource[Any], *, bulk: bool = False) -> About:
+    """One; ``bulk``: or several at once."""
+    alone, bulk = not resource.by_list, bulk or resource.by_list
 
     def body(components: Components) -> Schema:
         given = _given(resource, components, posted=True)

@@ -48,8 +48,6 @@ class Collection:
     shown: frozenset[str]
     in_domain: bool
     """It is in the caller's domain, where none is named, and stays there."""
-    bulk = False
-    """A POST has a list."""
     actions = ""
     """What stands before the verb in the names of its rules."""
     shown_once: tuple[str, ...] = ()
@@ -73,10 +71,9 @@ class Collection:
     def operations(self) -> list[Operation]:
         """The routes of this kind."""
         many, one = f"/v3{self.resource.path}", f"/v3{self.resource.path}/{{id}}"
-        of_create = about.of_create(self.resource, alone=not self.bulk, bulk=self.bulk)
         found = [
             Operation("GET", many, self.index, about=about.of_list(self.resource)),
-            Operation("POST", many, self.create, about=of_create),
+            Operation("POST", many, self.create, about=about.of_create(self.resource)),
             Operation("GET", one, self.show, about=about.of_show(self.resource)),
             Operation("HEAD", one, self.show, about=about.About()),
             Operation("DELETE", one, self.delete, about=about.OF_DELETE),
@@ -87,7 +84,7 @@ class Collection:
 
     def action(self, verb: str) -> str:
         """The name of the rule for ``create``, ``list``, ``get``, ``update`` or ``delete``."""
-        several = verb == "list" or (verb == "create" and self.bulk)
+        several = verb == "list" or (verb == "create" and self.resource.by_list)
         return f"{self.actions}{verb}_{self.plural if several else self.singular}"
 
     async def create(self, call: Call) -> Answer:

@@ -32,8 +32,6 @@ _MODEL = {
 class _Bulk(Collection):
     """What is created several at a time, all or none."""
 
-    bulk = True
-
     async def create(self, call: Call) -> Answer:
         """201 with the new ones."""
         principal = self.site.principal(call)
