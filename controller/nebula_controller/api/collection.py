@@ -1,81 +1,37 @@
 """The operations that every Neutron resource has, from its declaration: list, show, create, update, delete.
 
 Effects: reads and writes through the given database. A resource that is more than its declaration subclasses
-``Collection`` and says what is its own: who sees a row, what else an answer holds, what create, update and delete do.
+``Collection`` and says what is its own: who sees a row, what else an answer holds (``Readable``), what create, update
+and delete do.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, String, bindparam, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from nebula.errors import BadRequest, Conflict, NotFound, PreconditionFailed
+from nebula.errors import BadRequest, Conflict, PreconditionFailed
 from nebula.model import accept
-from nebula.model.registry import declared
-from nebula.model.standard import Nameless
 from nebula_controller.api import about
 from nebula_controller.api import query as queries
-from nebula_controller.api.authority import Authority
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
-from nebula_controller.api.policy import Target
+from nebula_controller.api.readable import Readable, Row, S, only
 from nebula_controller.api.tags import TagOperations
-from nebula_controller.store.database import Database, Transaction
-from nebula_controller.store.records import RecordTable
-
-S = TypeVar("S", bound=Nameless)
-
-Row = dict[str, object]
-"""One object by API name, as it is encoded."""
-
-PROJECT: BindParameter[str] = bindparam("project", type_=String)
-"""Stands for the caller's project in ``Collection.visible``."""
+from nebula_controller.store.database import Transaction
 
 BULK_LIMIT = 1000
 """So many objects at most in one bulk create: it holds all other calls up."""
 
 
-class Collection(Generic[S]):
+class Collection(Readable[S]):
     """One resource, below its path."""
 
-    rule_texts: ClassVar[Mapping[str, str]] = {}
-    """The rules that are not the usual ones: see ``Authority``."""
-
-    def __init__(self, database: Database, rows: RecordTable[S]) -> None:
-        self.database = database
-        self.rows = rows
-        self.resource = rows.resource
-        self.authority = Authority(self.resource, self.noun(), self.rule_texts)
-        self.others: Mapping[str, Collection[Any]] = {}
-        """All that are served together, by table."""
-        table = rows.table
-        shown = [a for a in self.resource.attributes.values() if a.attribute.stored and a.attribute.sent]
-        self._names = [a.name for a in shown]
-        self._unstored = [
-            (a.name, a.default)
-            for a in self.resource.attributes.values()
-            if a.attribute.sent and not a.attribute.stored
-        ]
-        self._select = select(*[table.c[a.field] for a in shown])
-        self._select_one = self._select.where(table.c.id == bindparam("key"))
-        self._visible = self.visible()
-        self._select_one_visible = self._select_one.where(self._visible)
-        self._filters = {**queries.tag_filters(table), **self.filters()}
-
     # What a resource says of itself.
-
-    def noun(self) -> str:
-        """What stands for the resource in the names of its rules."""
-        return self.resource.singular
-
-    def visible(self) -> ColumnElement[bool]:
-        """Which rows a caller of the project ``PROJECT``, who is no admin, may see: by default the project's own."""
-        return self.rows.table.c.project_id == PROJECT
 
     def create(self, tx: Transaction, context: RequestContext, values: Row) -> S:
         """Make one; ``values`` are parsed, with ``project_id``."""
@@ -102,22 +58,6 @@ class Collection(Generic[S]):
             raise Conflict(
                 f"{self.resource.title} {old.id} is in use.", type_name=self.resource.error_type("InUse")
             ) from None
-
-    def filters(self) -> Mapping[str, queries.FilterMaker]:
-        """Filters on what is no column."""
-        return {}
-
-    def expand(self, tx: Transaction, rows: Sequence[Row]) -> None:
-        """Add to the rows what is in no column of the table: one query for all rows, never one for each."""
-
-    def expand_for(self, tx: Transaction, context: RequestContext, rows: Sequence[Row]) -> None:
-        """Add to the rows what depends on who asks; as ``expand`` otherwise."""
-        del tx, context, rows
-
-    def owners(self, tx: Transaction, context: RequestContext, values: Row) -> Target:
-        """What else the rules may ask of an object with these values, as ``network:project_id``: functions."""
-        del tx, context, values
-        return {}
 
     def asked(self, old: S, values: Row) -> Iterable[str]:
         """The attributes that an update with these values sets, as far as rules ask."""
@@ -164,42 +104,9 @@ class Collection(Generic[S]):
             Operation("DELETE", one, around(self._delete), about=about.OF_DELETE),
         ]
 
-    def not_found(self, key: str) -> NotFound:
-        """Neutron's words for an object that is not there, or that the caller may not know of."""
-        return self.resource.not_found(key)
-
     def draft(self, values: Row) -> S:
         """A new record with these values, and an id."""
         return msgspec.structs.replace(self.resource.make(values), id=str(uuid.uuid4()))
-
-    def fetch(self, tx: Transaction, context: RequestContext, key: str) -> Row:
-        """One object as the API shows it to such a caller; raises ``NotFound``."""
-        return self._present(tx, context, [self.known(tx, context, key)], frozenset())[0]
-
-    def require_known(self, tx: Transaction, context: RequestContext, values: Row) -> None:
-        """``NotFound`` for an object that ``values`` refer to and the caller may not know of."""
-        for name, value in values.items():
-            other = self.resource.attributes[name].attribute.refers_to
-            if other and value is not None:
-                self.others[declared(other).table].known(tx, context, str(value))
-
-    def known(self, tx: Transaction, context: RequestContext, key: str) -> Row:
-        """The columns of an object that such a caller may know of; raises ``NotFound``."""
-        statement = self._select_one if context.is_admin else self._select_one_visible
-        found = tx.execute(statement, {"key": key, "project": context.project_id}).one_or_none()
-        rows = [] if found is None else self._permitted(tx, context, [dict(zip(self._names, found, strict=True))])
-        if not rows:
-            raise self.not_found(key)
-        return rows[0]
-
-    def fetch_all(self, tx: Transaction, context: RequestContext, keys: Sequence[str]) -> list[Row]:
-        """Those of these objects that such a caller may know of, by id."""
-        statement = self._select.where(self.rows.table.c.id.in_(bindparam("keys", expanding=True)))
-        if not context.is_admin:
-            statement = statement.where(self._visible)
-        found = tx.execute(statement.order_by(self.rows.table.c.id), {"keys": keys, "project": context.project_id})
-        rows = self._permitted(tx, context, [dict(zip(self._names, row, strict=True)) for row in found])
-        return self._present(tx, context, rows, frozenset())
 
     def load(self, tx: Transaction, context: RequestContext, call: Call, rule: str = "") -> S:
         """The record that a call is about to change by this rule (empty: that of update or delete).
@@ -221,10 +128,6 @@ class Collection(Generic[S]):
         elif wanted:
             raise BadRequest("If-Match must be revision_number=NUMBER", type_name="HTTPBadRequest")
         return record
-
-    def target(self, tx: Transaction, context: RequestContext, values: Row) -> dict[str, object]:
-        """What the rules may ask of an object with these values."""
-        return {**values, **self.owners(tx, context, values)}
 
     def authorise_new(self, tx: Transaction, context: RequestContext, values: Row) -> None:
         """``Forbidden`` unless the caller may make one with these values."""
@@ -261,7 +164,7 @@ class Collection(Generic[S]):
         query = queries.parse([pair for pair in call.query if pair[0] == "fields"])
         with self.database.read() as tx:
             row = self.fetch(tx, call.context, call.path["id"])
-        return Answer(200, {self.resource.singular: _only(row, query.fields)})
+        return Answer(200, {self.resource.singular: only(row, query.fields)})
 
     def _create(self, call: Call) -> Answer:
         body = call.json()
@@ -325,35 +228,6 @@ class Collection(Generic[S]):
         self.fetch(tx, context, key)
         table = self.rows.table
         return dict(tx.execute(select(table).where(table.c.id == key)).one()._mapping)
-
-    def _permitted(self, tx: Transaction, context: RequestContext, rows: Sequence[Row]) -> list[Row]:
-        """The rows that the policy lets the caller see; by default SQL has chosen them already."""
-        rule = self.authority.name("get")
-        if self.authority.is_usual(context):
-            return list(rows) if self.authority.may_list(context) else []
-        return [row for row in rows if context.allows(rule, self.target(tx, context, row))]
-
-    def _hidden(self, tx: Transaction, context: RequestContext, rows: Sequence[Row]) -> list[frozenset[str]]:
-        if self.authority.hides_by_object(context):
-            return [self.authority.hidden(context, self.target(tx, context, row)) for row in rows]
-        return [self.authority.hidden(context)] * len(rows)
-
-    def _present(
-        self, tx: Transaction, context: RequestContext, rows: Sequence[Row], fields: frozenset[str]
-    ) -> list[Row]:
-        self.expand(tx, rows)
-        self.expand_for(tx, context, rows)
-        for row, hidden in zip(rows, self._hidden(tx, context, rows), strict=True):
-            for name, default in self._unstored:
-                row.setdefault(name, default)
-            row["tenant_id"] = row["project_id"]
-            for name in hidden:
-                row.pop(name, None)
-        return [_only(row, fields) for row in rows] if fields else list(rows)
-
-
-def _only(row: Row, fields: frozenset[str]) -> Row:
-    return {name: value for name, value in row.items() if name in fields} if fields else row
 
 
 def wrapped(body: object, singular: str) -> object:

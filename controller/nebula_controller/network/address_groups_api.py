@@ -8,9 +8,9 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from nebula.errors import BadRequest, Conflict, InvalidAttribute, NotFound
 from nebula.model.security_group import AddressGroup, addresses
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.readable import Row
 from nebula_controller.network import groups, rows
 from nebula_controller.network.sharing import Shareable
 from nebula_controller.store.database import Transaction

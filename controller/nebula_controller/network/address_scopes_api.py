@@ -5,8 +5,8 @@ from __future__ import annotations
 from nebula.errors import BadRequest, Conflict
 from nebula.model.address_scope import AddressScope
 from nebula.model.rbac import EVERYBODY, SHARED
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
+from nebula_controller.api.readable import Row
 from nebula_controller.network import sharing, subnet_pools
 from nebula_controller.network.sharing import Shareable
 from nebula_controller.store.database import Transaction

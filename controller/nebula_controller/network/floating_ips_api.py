@@ -13,9 +13,9 @@ from nebula.model.floating_ip import FloatingIp
 from nebula.model.port import FLOATING_IP, Port
 from nebula.rules import port_forwardings as rules
 from nebula.view.capability import Capability
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
+from nebula_controller.api.readable import Row
 from nebula_controller.network import floating_rows, node_parts, ports, qos, rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, port_for

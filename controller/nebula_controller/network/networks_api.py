@@ -14,8 +14,8 @@ from nebula.model.network import Network
 from nebula.model.port import AUTO_DELETED, DHCP
 from nebula.model.rbac import EXTERNAL, SHARED
 from nebula.rules import networks as rules
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
+from nebula_controller.api.readable import Row
 from nebula_controller.network import (
     floating_ips_api,
     floating_rows,

@@ -12,10 +12,10 @@ from nebula.model.attribute import raise_all
 from nebula.model.floating_ip import FloatingIp, PortForwarding
 from nebula.rules import port_forwardings as rules
 from nebula.view.capability import Capability
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.api.query import FilterMaker
+from nebula_controller.api.readable import Row
 from nebula_controller.network import floating_rows, node_parts, rows
 from nebula_controller.network.floating_ips_api import already_associated, inner_address
 from nebula_controller.network.limited import Limited

@@ -13,10 +13,10 @@ from nebula.model.port import DHCP, SERVICE_OWNED, Port
 from nebula.rules import ports as rules
 from nebula.rules import security_groups
 from nebula.view.records import FixedIp
-from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.policy import Target
 from nebula_controller.api.query import FilterMaker
+from nebula_controller.api.readable import PROJECT, Row
 from nebula_controller.network import groups, ports, qos, rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, network_owner

@@ -17,10 +17,11 @@ from nebula.model.qos import DSCP_MARKS, QOS_RULES, QosPolicy, QosRule, rule_typ
 from nebula.rules import qos as rules
 from nebula_controller.api import query as queries
 from nebula_controller.api.authority import ADMIN
-from nebula_controller.api.collection import Row, wrapped
+from nebula_controller.api.collection import wrapped
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.api.query import FilterMaker
+from nebula_controller.api.readable import Row
 from nebula_controller.network import qos
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.sharing import Shareable

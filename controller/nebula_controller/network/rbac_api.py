@@ -11,8 +11,8 @@ from sqlalchemy import String, bindparam, select
 from nebula.errors import BadRequest, Conflict, Forbidden, NotFound
 from nebula.ids import Owner, OwnerKind
 from nebula.model.rbac import EXTERNAL, RbacPolicy
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
+from nebula_controller.api.readable import Row
 from nebula_controller.network import rows, sharing
 from nebula_controller.network.limited import Limited
 from nebula_controller.store.database import Transaction

@@ -15,9 +15,9 @@ from nebula.model.port import Port
 from nebula.model.router import Router
 from nebula.rules import routers as rules
 from nebula_controller.api.authority import ADMIN, MEMBER
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.readable import Row
 from nebula_controller.network import qos, routers, rows, zones
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, subnet_for

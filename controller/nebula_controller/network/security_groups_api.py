@@ -12,10 +12,10 @@ from nebula.errors import Conflict, NotFound
 from nebula.model.attribute import raise_all
 from nebula.model.security_group import SecurityGroup, SecurityGroupRule
 from nebula.rules import security_groups as rules
-from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call
 from nebula_controller.api.policy import Target
+from nebula_controller.api.readable import PROJECT, Row
 from nebula_controller.network import groups, rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.sharing import Shareable

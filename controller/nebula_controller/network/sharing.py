@@ -31,9 +31,9 @@ from nebula.model import accept
 from nebula.model.address_scope import ADDRESS_SCOPE
 from nebula.model.rbac import EVERYBODY, EXTERNAL, RBAC_POLICY, SHARED, RbacPolicy
 from nebula.model.standard import Nameless
-from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.query import FilterMaker
+from nebula_controller.api.readable import PROJECT, Row
 from nebula_controller.network import rows
 from nebula_controller.network.limited import Limited
 from nebula_controller.store.database import Transaction

@@ -14,9 +14,9 @@ from nebula.model.subnet import Subnet
 from nebula.model.subnet_pool import SubnetPool
 from nebula.rules import subnet_pools as rules
 from nebula_controller.api.authority import MEMBER
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.readable import Row
 from nebula_controller.network import prefixes, rows, subnet_pools
 from nebula_controller.network.sharing import Shareable
 from nebula_controller.network.visibility import network_for

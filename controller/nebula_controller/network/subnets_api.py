@@ -15,9 +15,9 @@ from nebula.model.subnet import Subnet
 from nebula.rules import ipv6
 from nebula.rules import subnets as rules
 from nebula.rules.networks import check_mtu
-from nebula_controller.api.collection import PROJECT, Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.policy import Target
+from nebula_controller.api.readable import PROJECT, Row
 from nebula_controller.network import addresses, ports, routers, rows, sharing, subnet_pools
 from nebula_controller.network.limited import Limited
 from nebula_controller.network.visibility import network_for, network_owner

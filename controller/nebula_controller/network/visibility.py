@@ -6,9 +6,9 @@ from nebula.model.network import NETWORK, Network
 from nebula.model.port import PORT, Port
 from nebula.model.rbac import EXTERNAL
 from nebula.model.subnet import SUBNET, Subnet
-from nebula_controller.api.collection import Row
 from nebula_controller.api.context import RequestContext
 from nebula_controller.api.policy import Target
+from nebula_controller.api.readable import Row
 from nebula_controller.network import rows, sharing
 from nebula_controller.store.database import Transaction
 
