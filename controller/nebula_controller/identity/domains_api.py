@@ -11,14 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, select, update
 
 from nebula.errors import Forbidden
-from nebula.model import registry
 from nebula.model.identity import DOMAIN
 from nebula_controller.identity import grants
 from nebula_controller.identity.authenticator import Principal
 from nebula_controller.identity.collection import Collection, Values
 from nebula_controller.identity.policy import Target
 from nebula_controller.store.database import Transaction
-from nebula_controller.store.metadata import table
+from nebula_controller.store.metadata import metadata
 from nebula_controller.store.tables.identity import domains, groups, projects, users
 
 DEFAULT_DOMAIN = "default"
@@ -54,9 +53,8 @@ class Domains(Collection):
         grants.drop_on_targets(tx, "project", select(projects.c.id).where(projects.c.domain_id == row.id))
         grants.drop_on_targets(tx, "domain", select(domains.c.id).where(domains.c.id == row.id))
         tx.execute(update(projects).where(projects.c.domain_id == row.id).values(parent_id=None))
-        for resource in registry.of("identity"):
-            if "domain_id" in resource.attributes:
-                inside = table(resource)
+        for inside in reversed(metadata.sorted_tables):  # what refers to others before these
+            if any(key.column is domains.c.id for key in inside.foreign_keys):
                 tx.execute(delete(inside).where(inside.c.domain_id == row.id))
 
     def show_row(self, row: Mapping[Any, Any], v3_url: str) -> Values:
