@@ -27,6 +27,15 @@ def test_everything_is_unlimited_at_first(api: Api) -> None:
     assert api.get("/quotas", "admin")["quotas"] == []
 
 
+def test_whose_quotas_they_are(api: Api) -> None:
+    """The token's project, by either word; a token without one is told so; POST is no method here."""
+    assert api.get("/quotas/project") == {"project": {"project_id": "p-alice"}}
+    assert api.get("/quotas/tenant") == {"tenant": {"tenant_id": "p-alice"}}
+    answer = api.call("GET", "/quotas/project", token="unscoped")
+    assert (answer.status, answer.kind) == (400, "QuotaMissingTenant")
+    assert api.call("POST", "/quotas", {"quota": {"network": 1}}, token="admin").status == 405
+
+
 @pytest.mark.parametrize(
     ("noun", "body"),
     [

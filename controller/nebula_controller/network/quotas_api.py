@@ -5,7 +5,7 @@ from __future__ import annotations
 from nebula.errors import BadRequest, Forbidden, InvalidAttribute, NotFound
 from nebula.model import accept
 from nebula_controller.api.context import RequestContext
-from nebula_controller.api.endpoint import Answer, Call, Operation
+from nebula_controller.api.endpoint import Answer, Call, Operation, PlainHandler
 from nebula_controller.network import quotas
 from nebula_controller.store.database import Database, Transaction
 
@@ -23,6 +23,8 @@ class Quotas:
         path = "/v2.0/quotas/{project_id}"
         return [
             Operation("GET", "/v2.0/quotas", self._list),
+            Operation("GET", "/v2.0/quotas/project", _whose("project")),
+            Operation("GET", "/v2.0/quotas/tenant", _whose("tenant")),
             Operation("GET", path, self._show),
             Operation("PUT", path, self._update),
             Operation("DELETE", path, self._delete),
@@ -76,6 +78,17 @@ class Quotas:
                     f"Quota for tenant {accept.shown(project)} could not be found.", type_name="TenantQuotaNotFound"
                 )
         return Answer(204)
+
+
+def _whose(word: str) -> PlainHandler:
+    """Neutron's way to ask which project the token is for, by its new or its old word."""
+
+    def answer(call: Call) -> Answer:
+        if call.context.project_id is None:
+            raise BadRequest("Tenant-id was missing from quota request.", type_name="QuotaMissingTenant")
+        return Answer(200, {word: {f"{word}_id": call.context.project_id}})
+
+    return answer
 
 
 def _wanted(body: object) -> tuple[dict[str, int], bool]:
