@@ -1,17 +1,21 @@
 """One test in user, network, mount and PID namespaces of its own, as any user.
 
-Effects: a pytest inside ``unshare(1)``; when that ends, everything that the test started is gone with its PID
-namespace. ``NEBULA_SANDBOX`` in its environment says that it is the inside. Imports no pytest: where all runs by
-emulation its start takes longer than many a test.
+Effects: a process that forks a pytest for each test, in a PID namespace of its own; when that ends, everything
+that the test started is gone. ``NEBULA_SANDBOX`` in its environment says that it is the inside. Imports no pytest: who
+asks for a sandbox need not have it.
 """
 
 from __future__ import annotations
 
+import atexit
 import functools
+import json
 import os
+import select
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 SETUP = """
@@ -56,21 +60,46 @@ def argv(*command: str) -> list[str]:
     return [*_UNSHARE, "sh", "-c", SETUP, "sh", *command]
 
 
+class _Forks:
+    """The process that ``sandbox_forks.py`` is, from its first test on."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="nebula-sandbox-")
+        self._output = Path(self._folder.name, "output")
+        argv = [sys.executable, str(Path(__file__).with_name("sandbox_forks.py"))]
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def run(self, test: str) -> tuple[int | None, str]:
+        """Exit code, None where there was none in time, and output."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._output.write_bytes(b"")
+        self._process.stdin.write(f"{json.dumps([test, str(self._output)])}\n")
+        ready, _, _ = select.select([self._process.stdout], [], [], _TIMEOUT_S)
+        code = self._process.stdout.readline() if ready else ""
+        return int(code) if code else None, self._output.read_text(errors="replace")
+
+    def close(self) -> None:
+        """Whatever runs in it ends."""
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+@functools.cache
+def _forks() -> _Forks:
+    made = _Forks()
+    atexit.register(made.close)
+    return made
+
+
 def run(test: str) -> tuple[str, str]:
     """Outcome (``passed``, ``failed`` or ``skipped``) and its text of one test, ``PATH::NAME``."""
-    try:
-        done = subprocess.run(
-            argv(sys.executable, "-m", "pytest", *PYTEST_FLAGS, test),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-            env={**os.environ, **environment()},
-            errors="replace",
-        )
-    except subprocess.TimeoutExpired as error:
-        output = error.stdout if isinstance(error.stdout, str) else (error.stdout or b"").decode(errors="replace")
+    code, output = _forks().run(test)
+    if code is None:
+        _forks().close()
+        _forks.cache_clear()
         return "failed", f"no end after {_TIMEOUT_S:.0f} s in the sandbox\n{output}"
-    if done.returncode == 0 and " skipped in " in done.stdout:
-        return "skipped", done.stdout
-    return ("passed", "") if done.returncode == 0 else ("failed", done.stdout + done.stderr)
+    if code == 0 and output.rpartition("\n1 ")[2].startswith("skipped"):
+        return "skipped", output
+    return ("passed", "") if code == 0 else ("failed", f"{output}\nexit code {code}")

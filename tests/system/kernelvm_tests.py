@@ -1,33 +1,26 @@
 """Runs packet tests inside the virtual machine: two jobs at a time, a line of JSON for each test.
 
-Effects: what ``tests/netns/sandbox.py`` makes, but in forks of one process that has pytest loaded: there loading it
-takes as long as a test. A sandbox is a job of one test; tests in labs (``test_lab_...``) are one job, on the machine
-itself, in one lab. ``python kernelvm_tests.py TEST...`` with tests as ``PATH::NAME``.
+Effects: what ``tests/netns/sandbox_forks.py`` makes, in forks of this process. A sandbox is a job of one test; tests
+in labs (``test_lab_...``) are one job, on the machine itself, in one lab. ``python kernelvm_tests.py TEST...`` with
+tests as ``PATH::NAME``.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "netns"))
-import agent_outside  # noqa: F401 - loads scapy, once
-import agent_views  # noqa: F401
 import sandbox
+from sandbox_forks import fork, inside
 
 _AT_ONCE = 2
 _LONGEST_TEXT = 3000
-_NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x40000000 | 0x20000000
-"""CLONE_NEWUSER, NEWNS, NEWNET, NEWPID; sched.h."""
 
 
 class Outcomes:
@@ -69,43 +62,15 @@ def main() -> None:
 
 def _start(tests: list[str], output: Path, told: int) -> int:
     """Fork a child that is a pytest of these tests; its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        with output.open("wb") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        if "/test_lab_" in tests[0]:
-            os.environ.update({"NEBULA_TEST_MACHINE": "whole", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
-            status = _pytest(tests, told)
-        else:
-            status = _sandboxed(tests, told)
-    except Exception:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
 
+    def run() -> int:
+        return int(pytest.main([*sandbox.PYTEST_FLAGS, *tests], plugins=[Outcomes(told)]))
 
-def _pytest(tests: list[str], told: int) -> int:
-    return int(pytest.main([*sandbox.PYTEST_FLAGS, *tests], plugins=[Outcomes(told)]))
+    def on_the_machine() -> int:
+        os.environ.update({"NEBULA_TEST_MACHINE": "whole", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+        return run()
 
-
-def _sandboxed(tests: list[str], told: int) -> int:
-    """The same in a child in new namespaces; its first process, with whose end all of it ends."""
-    if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NAMESPACES) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    for name, text in (("setgroups", "deny"), ("uid_map", "0 0 1"), ("gid_map", "0 0 1")):
-        Path("/proc/self", name).write_text(text)
-    inner = os.fork()
-    if inner:
-        return os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]) & 0xFF
-    subprocess.run(["sh", "-c", sandbox.SETUP, "sh", "mount", "-t", "proc", "proc", "/proc"], check=True)
-    os.environ.update(sandbox.environment())
-    return _pytest(tests, told)
+    return fork(on_the_machine if "/test_lab_" in tests[0] else lambda: inside(run), output)
 
 
 if __name__ == "__main__":
