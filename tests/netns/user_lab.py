@@ -1,4 +1,4 @@
-"""A lab of three nodes as its ordinary user has it: ``nebulactl``, and what is made with it.
+"""A lab as its ordinary user has it: ``nebulactl``, and what is made with it.
 
 Effects: all of a lab's, on a machine of its own; everything ends with ``close``. Where the machine is the tests' alone
 one lab serves all that run there, with all that they ask for: where it is emulated, a lab takes a minute to start.
@@ -18,17 +18,20 @@ NODES = ("net1", "compute1", "compute2")
 
 
 class UserLab:
-    """``make`` are the calls that fill it, as lines. NEBULA_TEST_DATAPATH is the nodes' datapath (``netdev``)."""
+    """``make`` are the calls that fill it, as lines; ``nodes``: the first so many of ``NODES``.
+
+    NEBULA_TEST_DATAPATH is the nodes' datapath (``netdev``).
+    """
 
     _made_in_all: ClassVar[set[str]] = set()
     """In the one lab of a machine that is the tests' alone."""
 
-    def __init__(self, name: str, make: Sequence[str]) -> None:
+    def __init__(self, name: str, make: Sequence[str], nodes: int = len(NODES)) -> None:
         self.machine = Machine()
         self._made = self._made_in_all if WHOLE else set()
         self.variables = {"NEBULA_LAB": "shared" if WHOLE else name}
         try:
-            code, _out, error = self.call("lab", "up", "--nodes", str(len(NODES)), "--datapath", DATAPATH)
+            code, _out, error = self.call("lab", "up", "--nodes", str(nodes), "--datapath", DATAPATH)
             if not self.machine.private and "/dev/net/tun" in error:
                 pytest.skip(error)
             assert code == 0, error

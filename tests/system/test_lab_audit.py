@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.netns.lab_machine import Machine
+from tests.netns.user_lab import UserLab
 
 _SCHEMAS = Path(__file__).resolve().parents[2] / "docs/schemas"
-_NAME = "audited"
 _MAKE = (
     "network create n",
     "subnet create s --network n --subnet-range 192.168.50.0/24",
@@ -25,24 +23,8 @@ _MAKE = (
 )
 
 
-class _Lab:
-    """A lab of two nodes, as an ordinary user's."""
-
-    def __init__(self) -> None:
-        self._machine = Machine()
-
-    def call(self, *words: str) -> tuple[int, str, str]:
-        env = {"NEBULA_LAB": _NAME}
-        ended = self._machine.call(sys.executable, "-m", "nebulactl", *words, user=True, env=env)
-        return ended.returncode, ended.stdout, ended.stderr
-
-    def good(self, *words: str) -> str:
-        code, out, error = self.call(*words)
-        assert code == 0, f"{words}: {out}{error}"
-        return out
-
-    def on(self, node: str, script: str) -> str:
-        return self.good("lab", "exec", node, "--", "sh", "-c", script)
+class _Lab(UserLab):
+    """And what its commands say."""
 
     def told(self, schema: str, *words: str) -> Any:
         """What a command says with ``-f json``, which is as its schema says."""
@@ -56,18 +38,11 @@ class _Lab:
         found: list[dict[str, Any]] = self.told("audit", "audit")
         return found
 
-    def close(self) -> None:
-        self.call("lab", "down")
-        self._machine.close()
-
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[_Lab]:
-    lab = _Lab()
+    lab = _Lab("audited", [f"{line} --wait" for line in _MAKE], nodes=2)
     try:
-        lab.good("lab", "up", "--nodes", "2")
-        for line in _MAKE:
-            lab.good(*line.split(), "--wait")
         yield lab
     finally:
         lab.close()
