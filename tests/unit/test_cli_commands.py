@@ -11,6 +11,7 @@ import pytest
 from cli_case_study import NETWORK_ID, PUBLIC_ID
 from cli_cloud import Cloud, Ended, Nebulactl
 from nebula_lab.cloud import Credentials
+from nebula_runtime.http import Client, Trust
 from nebulactl.main import COMMANDS
 from nebulactl.progress import Progress
 
@@ -344,6 +345,25 @@ def lab(cloud: Cloud, nebulactl: Nebulactl, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("nebula_lab.find_lab", lambda _name=None: found)
     monkeypatch.setattr("nebula_lab.lab_names", lambda: ["mine"])
     return found
+
+
+def test_an_audit_waits_as_long_as_it_is_told(
+    nebulactl: Nebulactl, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds by itself; who was silent is named with the time, and the answer is waited for longer than that."""
+    patience: list[float] = []
+
+    def client(origin: str, *, timeout_s: float, tls: Trust) -> Client:
+        patience.append(timeout_s)
+        return Client(origin, timeout_s=timeout_s, tls=tls)
+
+    monkeypatch.setattr("nebulactl.api.Client", client)
+    cloud.receipts["questions"] = {"answers": [], "silent": ["compute1"], "down": []}
+    errors = [nebulactl("audit", *words).err for words in ((), ("--wait", "45.5"), ("--fix", "--wait", "2"))]
+    asked = [(body["ask"], body["wait_s"]) for _path, body in cloud.sent("POST")]
+    assert asked == [("audit", 10), ("audit", 45.5), ("fix", 2)]
+    assert [error.split("within ")[1].split(";")[0] for error in errors] == ["10 s", "45.5 s", "2 s"]
+    assert patience == [40, 75.5, 32]
 
 
 @pytest.mark.usefixtures("lab")

@@ -7,8 +7,8 @@ import json
 import click
 
 from nebulactl.api import Json, JsonObject, as_object, as_objects
-from nebulactl.asking import ask
-from nebulactl.invocation import api
+from nebulactl.asking import WAIT_S, ask
+from nebulactl.invocation import api, invocation
 from nebulactl.objects import Names
 
 _WORDS = {"add": "is missing", "change": "is not what it shall be", "remove": "is left over"}
@@ -17,8 +17,9 @@ _WORDS = {"add": "is missing", "change": "is not what it shall be", "remove": "i
 @click.command()
 @click.option("--node", "nodes", multiple=True, help="Only this node; may be repeated.")
 @click.option("--fix", is_flag=True, help="Mend it now, also on a node that is paused.")
+@click.option("--wait", "wait_s", type=float, default=WAIT_S, show_default=True, help="Seconds for the nodes' answers.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def audit(nodes: tuple[str, ...], fix: bool, form: str) -> None:
+def audit(nodes: tuple[str, ...], *, fix: bool, wait_s: float, form: str) -> None:
     """Is all there that shall be, and no more? Links, addresses, routes, sysctls, flows, iptables, daemons, files...
 
     Every node reads its kernel and its Open vSwitch anew. What is not Nebula's is listed apart and never touched.
@@ -30,8 +31,9 @@ def audit(nodes: tuple[str, ...], fix: bool, form: str) -> None:
       nebulactl audit --node compute1 --fix
       nebulactl audit -f json
     """
+    invocation().timeout_s += wait_s
     cloud = api()
-    answers, whole = ask(cloud, "fix" if fix else "audit", nodes)
+    answers, whole = ask(cloud, "fix" if fix else "audit", nodes, wait_s=wait_s)
     if form == "json":
         click.echo(json.dumps([_document(answer, fix) for answer in answers]))
     else:
