@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nebula_controller.api.context import internal
+from nebula_controller.nodes.registry import shut_out
 from southbound_world import ADMIN, BEARER, MEMBER, World
 
 from nebula.ids import Host, Owner, OwnerKind
@@ -135,6 +137,37 @@ def test_a_new_controller_believes_a_node_that_has_the_view(world: World) -> Non
     assert set(world.southbound.realised.lacking()) == {"n1", "n2"}
     asyncio.run(world._call("GET", "/nebula/v1/nodes/n1/view", None, headers={**BEARER, "If-None-Match": view.etag}))
     assert set(world.southbound.realised.lacking()) == {"n2"}
+
+
+def asks(world: World, etag: str) -> int:
+    """The node n1, for what is newer."""
+    headers = {**BEARER, "If-None-Match": etag}
+    return world.status_of("GET", "/nebula/v1/nodes/n1/view", headers=headers)
+
+
+def test_a_node_that_comes_back_to_the_view_that_it_has(world: World) -> None:
+    """It is told nothing, as it has acted on that; but not where it has fetched another one meanwhile."""
+    network = world.network()
+    settle(world)
+    views, realised = world.southbound.views, world.southbound.realised
+    view = views.current(Host("n1"))
+    assert view is not None
+    asks(world, view.etag)
+    with world.database.write(internal("test")) as tx:
+        shut_out(tx, Host("n1"))
+    assert views.current(Host("n1")) is None
+    world.node("n1", 1)
+    assert set(realised.lacking()) >= {"n1"}
+    assert asks(world, view.etag) == 304
+    assert "n1" not in realised.lacking()
+
+    port = world.port(network, "n1")
+    other = views.current(Host("n1"))
+    assert other is not None
+    assert asks(world, other.etag) == 304
+    world.delete_port(port)
+    assert asks(world, view.etag) == 304
+    assert "n1" in realised.lacking()
 
 
 def test_the_rows_of_a_call_and_who_has_not_reported(world: World) -> None:

@@ -22,11 +22,13 @@ _DOWN = select(nodes.c.host).where(nodes.c.down)
 
 
 class _Acted(msgspec.Struct, frozen=True):
-    """``at_s`` is the loop's time at which the node's report came."""
+    """``at_s`` is the loop's time at which the node's report came. ``etag`` is that of the view, empty where the
+    node has fetched another one since, or where it is not known."""
 
     revision: int
     at_s: float
     failed: int
+    etag: str
 
 
 class Realised:
@@ -44,15 +46,23 @@ class Realised:
         failed = sum(1 for change in receipt.changes if change.result is not Result.DONE)
         before = self._acted.get(receipt.host)
         if before is None or receipt.to_revision >= before.revision:
-            self._acted[receipt.host] = _Acted(receipt.to_revision, asyncio.get_running_loop().time(), failed)
+            view = self._views.current(receipt.host)
+            etag = view.etag if view is not None and view.revision == receipt.to_revision else ""
+            self._acted[receipt.host] = _Acted(receipt.to_revision, asyncio.get_running_loop().time(), failed, etag)
             self._wake()
 
     def has(self, host: Host, etag: str) -> None:
-        """A node asks for what is newer than ``etag``. What it had before this controller started it has acted on."""
-        if host not in self._acted and etag:
-            view = self._views.current(host)
-            if view is not None and view.etag == etag:
-                self._acted[host] = _Acted(view.revision, asyncio.get_running_loop().time(), 0)
+        """A node asks for what is newer than ``etag``. What it had before this controller started it has acted on; and
+        what it acted on last is the newest again where it was out of the cloud meanwhile (revoked): it is not told."""
+        if not etag:
+            return
+        acted, view = self._acted.get(host), self._views.current(host)
+        if acted is not None and acted.etag != etag:
+            self._acted[host] = msgspec.structs.replace(acted, etag="")
+        elif view is not None and view.etag == etag and (acted is None or acted.revision < view.revision):
+            failed = acted.failed if acted is not None else 0
+            self._acted[host] = _Acted(view.revision, asyncio.get_running_loop().time(), failed, etag)
+            self._wake()
 
     async def settled(self, wait_s: float) -> str:
         """Until all nodes have made true what is committed now, or the time is over: a line on each that had to act."""
