@@ -52,13 +52,14 @@ class Cloud:
         """Return when the controller answers. Raises Unavailable after the time, or when it has ended."""
         end = time.monotonic() + timeout_s
         while True:
+            asked_s = time.monotonic()
             try:
                 self._token = self._log_in()
                 return
             except Unavailable:
-                if time.monotonic() > end or not still_runs():
+                if asked_s > end or not still_runs():
                     raise
-            time.sleep(0.05)
+            _pause(asked_s)
 
     def alive_hosts(self, started_since: Mapping[str, str] | None = None) -> set[str]:
         """Nodes whose agents are alive; of those in ``started_since`` only agents started then or later.
@@ -80,10 +81,11 @@ class Cloud:
         """Wait for the agents of these hosts; the ones still missing after ``timeout_s``."""
         end = time.monotonic() + timeout_s
         while True:
+            asked_s = time.monotonic()
             missing = set(hosts) - self.alive_hosts(started_since)
-            if not missing or time.monotonic() > end:
+            if not missing or asked_s > end:
                 return missing
-            time.sleep(0.05)
+            _pause(asked_s)
 
     def ensure_public(self) -> bool:
         """Make the external network with its subnet where it is not there; True where something was made."""
@@ -151,3 +153,8 @@ def _object(answer: Response, what: str) -> dict[str, object]:
         return msgspec.json.decode(answer.body, type=dict[str, object]) if answer.body else {}
     except msgspec.MsgspecError as error:
         raise Unavailable(f"{what}: the answer is not a JSON object") from error
+
+
+def _pause(asked_s: float) -> None:
+    """Before asking again: what is waited for needs the processors more, where asking takes long."""
+    time.sleep(min(max(0.05, 4 * (time.monotonic() - asked_s)), 1.0))
