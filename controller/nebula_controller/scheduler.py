@@ -9,7 +9,7 @@ gets a gateway to a physical network that its node lacks. The node with the leas
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nebula_runtime.log import event
@@ -26,7 +26,7 @@ from nebula_controller.network import ports as network_ports
 from nebula_controller.nodes.agent_kinds import DHCP_AGENT, L3_AGENT, AgentKind, agent_id
 from nebula_controller.store.database import Transaction
 from nebula_controller.store.tables.compute import servers
-from nebula_controller.store.tables.network import networks, ports, router_ports, routers, subnets
+from nebula_controller.store.tables.network import fixed_ips, networks, ports, router_ports, routers, subnets
 from nebula_controller.store.tables.nodes import agent_settings, nodes, router_placements
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,9 @@ _DHCP_PORTS = (
 )
 
 
+_SUBNETS_OF_PORT = select(fixed_ips.c.subnet_id).where(fixed_ips.c.port_id == bindparam("port"))
+
+
 def least_loaded(candidates: Iterable[Host], load: Mapping[str, int]) -> Host | None:
     """The candidate with the least; of equals, the first by name. None of none."""
     return min(candidates, key=lambda host: (load.get(host, 0), host), default=None)
@@ -151,7 +154,7 @@ def clear_node(tx: Transaction, host: str) -> None:
 
 
 def place_dhcp(tx: Transaction, network: str) -> None:
-    """One DHCP port, bound, with an address in each subnet that has DHCP; none where no subnet has.
+    """One DHCP port, bound, with an address in each subnet that has DHCP and a free one; none where no subnet has.
 
     Where an administrator gave the network to several nodes, each of its bound ports.
     """
@@ -165,17 +168,40 @@ def place_dhcp(tx: Transaction, network: str) -> None:
     if not wanted:
         return
     host = None if bound else _dhcp_host(tx, network)
-    try:
-        with tx.connection.begin_nested():
-            for row in kept:
-                network_ports.set_subnets(tx, row.id, wanted)
-            if not kept and host is not None:
-                network_ports.create_dhcp_port(tx, network, wanted, host)
-    except Conflict as error:
-        event(log, logging.WARNING, "DHCP server without an address", network_id=network, problem=error.message)
-        return
+    for row in kept:
+        _serve(tx, network, row.id, wanted, host)
     if kept and host is not None:
         network_ports.bind(tx, kept[0].id, host)
+    elif not kept and host is not None:
+        _serve(tx, network, None, wanted, host)
+
+
+def _serve(tx: Transaction, network: str, server: str | None, wanted: Sequence[str], host: Host | None) -> None:
+    """Give a server's port (None: a new one on ``host``) an address in each subnet, but in those that are full.
+
+    What the port has it keeps. Without any address there is no new port.
+    """
+
+    def give(port: str | None, subnet_ids: Sequence[str]) -> str:
+        with tx.connection.begin_nested():
+            if port is None:
+                return network_ports.create_dhcp_port(tx, network, subnet_ids, str(host)).id
+            return network_ports.set_subnets(tx, port, subnet_ids).id
+
+    try:
+        give(server, wanted)
+        return
+    except Conflict as error:
+        event(log, logging.WARNING, "DHCP server without an address", network_id=network, problem=error.message)
+    have = set(tx.execute(_SUBNETS_OF_PORT, {"port": server}).scalars())
+    given = [subnet for subnet in wanted if subnet in have]
+    for subnet in wanted:
+        if subnet not in have:
+            try:
+                server = give(server, [*given, subnet])
+            except Conflict:
+                continue
+            given.append(subnet)
 
 
 def place_router(tx: Transaction, router: RouterId) -> None:
@@ -250,7 +276,7 @@ def remove_dhcp_host(tx: Transaction, network: str, host: str) -> None:
             network_ports.delete(tx, row.id)
         elif row.host == host:
             network_ports.bind(tx, row.id, "")
-    tx.settle(Owner(OwnerKind.NETWORK, network))
+            tx.settle(Owner(OwnerKind.NETWORK, network))
 
 
 def add_router_host(tx: Transaction, router: str, host: str) -> None:

@@ -91,7 +91,7 @@ class Agents(Agreement):
 
     @precondition(lambda self: self.world.networks)
     @rule(who=who, at=index, network=index, add=st.booleans())
-    def move_network(self, who: str, at: int, network: int, add: bool) -> None:
+    def move_network(self, who: str, at: int, network: int | str, add: bool) -> None:
         (key, missing), chosen = self._agent(who, at), self._pick("networks", network, who)
         path, agent = f"/agents/{key}/dhcp-networks", None if missing else self.agents[key]
         if add:

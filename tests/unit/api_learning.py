@@ -20,6 +20,8 @@ class Learning(Machine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.without: set[tuple[str, str]] = set()
+        """DHCP servers' ports and subnets on which they got no address; one that is free later they may not have."""
         for who in ("alice", "bob", "root"):  # asking for groups makes the default one
             self.api.get("/security-groups", who)
         self._learn_groups()
@@ -81,15 +83,16 @@ class Learning(Machine):
             self._learn_port(one, project, DHCP, one["device_id"]).host = one["binding:host_id"]
             assert self.world.self_made(one["network_id"], one["mac_address"]) <= addresses_of(one)
         assert sum(len(self.world.servers(network)) for network in self.world.networks) == len(shown)
+        lacking: set[tuple[str, str]] = set()
         for network in self.world.networks:
-            self._check_servers(network, before[network])
-        self.given = None
+            lacking |= self._check_servers(network, before[network])
+        self.given, self.without = None, lacking
 
-    def _check_servers(self, network: str, before: set[str]) -> None:
-        """``before``: the nodes that served the network, "" for a server that waited."""
+    def _check_servers(self, network: str, before: set[str]) -> set[tuple[str, str]]:
+        """``before``: nodes that served the network, "" for a server that waited. Returns who lacks which subnet."""
         servers, subnets = self.world.servers(network), self.world.dhcp_subnets(network)
         now, able = set(servers), self.world.able(DHCP_AGENT)
-        full = not all(self.world.has_room(subnet) for subnet in subnets)
+        full = not any(self.world.has_room(subnet) for subnet in subnets)
         chosen = [{host} for host in able]
         if self.given is not None and self.given[0] == network:
             assert now == before | {self.given[1]}
@@ -101,9 +104,13 @@ class Learning(Machine):
             assert now == before or now in chosen
         else:
             assert now in chosen or (now == set() and (full or not able)), (network, now)
+        lacking = set()
         for port in servers.values():
             having = {where for where, _ in self.world.ports[port].fixed}
-            assert having <= subnets and not any(self.world.has_room(s) for s in subnets - having), (network, having)
+            assert having <= subnets, (network, having)
+            lacking |= {(port, subnet) for subnet in subnets - having}
+        assert not any(self.world.has_room(subnet) for _, subnet in lacking - self.without), lacking
+        return lacking
 
     def _default_group(self, project: str) -> str:
         (found,) = [k for k, g in self.world.security_groups.items() if (g.project, g.name) == (project, "default")]

@@ -91,6 +91,26 @@ def test_second_server_goes_with_the_subnets(world: World) -> None:
     assert world.call("GET", f"{V2}/ports", expect=200)["ports"] == []
 
 
+def test_a_full_subnet_does_not_keep_the_others(world: World) -> None:
+    """Of two servers one gets the only address; both are on the next subnet; without the one the other gets it."""
+    network = served(world)
+    body, second = {"network_id": network["id"]}, agent(world, "n2", "DHCP")
+    world.call("POST", f"{V2}/agents/{second}/dhcp-networks", body, expect=201)
+    for cidr in ("192.168.51.0/30", "192.168.52.0/24"):
+        world.made("subnets", network_id=network["id"], ip_version=4, cidr=cidr)
+
+    def addresses() -> dict[str, list[str]]:
+        ports = world.call("GET", f"{V2}/ports", expect=200)["ports"]
+        return {port["binding:host_id"]: sorted(f["ip_address"] for f in port["fixed_ips"]) for port in ports}
+
+    found = addresses()
+    assert sorted(len(each) for each in found.values()) == [2, 3]
+    (having,) = [host for host, each in found.items() if "192.168.51.2" in each]
+    (other,) = found.keys() - {having}
+    world.call("DELETE", f"{V2}/agents/{agent(world, having, 'DHCP')}/dhcp-networks/{network['id']}", expect=204)
+    assert addresses() == {other: sorted([*found[other], "192.168.51.2"])}
+
+
 def test_router_moves_from_agent_to_agent(world: World) -> None:
     """It is on one agent; taken from it, it is nowhere and its ports are unbound, until it is given to another."""
     network = served(world)

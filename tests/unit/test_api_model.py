@@ -162,9 +162,27 @@ class Cutting(Networks, Subnets, Shares, Pools, Scopes):
             self.agree()
 
 
-@undrawn(Networks, Ports, PortAddresses)
+@undrawn(Networks, Subnets, PortAddresses)
 class Placing(Site, Agents):
     """Nodes that come and go, and what they are given by hand."""
+
+    @beginning
+    def begin(self, outer: int, inner: int, also_bob: bool, served: bool) -> None:
+        """Also with a second node, now and then without the first."""
+        self.serve("n2")
+        super().begin(outer, inner, also_bob, served)
+
+    @precondition(lambda self: self.world.networks and len(self.world.nodes) > 1)
+    @rule(at=index, blocks=st.lists(st.sampled_from([2, 2, 3, 4]), min_size=1, max_size=2))
+    def serve_by_all(self, at: int, blocks: list[int]) -> None:
+        """A network is given to all nodes, and gets subnets, which may have no room for all servers."""
+        network = self._pick("networks", at, "alice")
+        for agent in range(len(self.agents)):
+            self.move_network("root", agent, network, add=True)
+            self.agree()
+        for block in blocks:
+            self.create_subnet("alice", network, block, "first")
+            self.agree()
 
 
 @undrawn(Networks, Subnets)
