@@ -115,7 +115,7 @@ class Ports(Agreement):
 
     @precondition(lambda self: self.world.ports)
     @rule(who=asker, at=index, matched=match)
-    def delete_port(self, who: str, at: int, matched: str) -> None:
+    def delete_port(self, who: str, at: int | str, matched: str) -> None:
         key = self._pick("ports", at, who)
         wrong = self.world.unchangeable(ASKERS[who], "ports", key, delete=True)
         if not wrong and self.world.ports[key].owner in SERVICES:

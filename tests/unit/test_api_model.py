@@ -22,7 +22,7 @@ from api_pools import PREFIXES, Pools, Scopes
 from api_port_addresses import PortAddresses
 from api_ports import Ports
 from api_qos import Qos, direction, kind, number
-from api_records import ASKERS, FORBIDDEN
+from api_records import ASKERS, DHCP, FORBIDDEN
 from api_routers import Routers
 from api_subnets import Subnets
 from hypothesis import HealthCheck, settings
@@ -162,7 +162,7 @@ class Cutting(Networks, Subnets, Shares, Pools, Scopes):
             self.agree()
 
 
-@undrawn(Networks, Subnets, PortAddresses)
+@undrawn(Networks, Subnets, Ports, PortAddresses, Interfaces)
 class Placing(Site, Agents):
     """Nodes that come and go, and what they are given by hand."""
 
@@ -177,12 +177,19 @@ class Placing(Site, Agents):
     def serve_by_all(self, at: int, blocks: list[int]) -> None:
         """A network is given to all nodes, and gets subnets, which may have no room for all servers."""
         network = self._pick("networks", at, "alice")
-        for agent in range(len(self.agents)):
+        for agent in range(len(self.world.nodes)):
             self.move_network("root", agent, network, add=True)
             self.agree()
         for block in blocks:
             self.create_subnet("alice", network, block, "first")
             self.agree()
+
+    @rule(at=index)
+    def delete_server(self, at: int) -> None:
+        """The port of a DHCP server: there is another at once, unless more nodes serve the network."""
+        servers = [key for key, port in self.world.ports.items() if port.owner == DHCP]
+        if servers:
+            self.delete_port("root", servers[at % len(servers)], "")
 
 
 @undrawn(Networks, Subnets)
