@@ -108,7 +108,7 @@ class Pools(Agreement):
             wrong |= self.world.wrong_prefixes(new.prefixes, pool.version)
             if not wrong and not units(pool.prefixes) <= units(new.prefixes):
                 wrong |= {(400, "IllegalSubnetPoolPrefixUpdate")}
-        if not self.world.wrong_prefixes(new.prefixes, pool.version):
+        if "prefixes" not in body or not self.world.wrong_prefixes(new.prefixes, pool.version):
             wrong |= self._wrong_move(who, key, pool, new)
         if self._change("subnetpools", key, body, who, wrong, matched=matched):
             self.world.subnetpools[key] = new

@@ -87,7 +87,8 @@ class Subnets(Agreement):
         else:
             body["subnetpool_id"] = chosen
         if how in ("cidr", "both"):
-            first = found.prefixes[0].split("/")[0] if found is not None and found.prefixes else "10.8.0.0"
+            usual = {4: "10.8.0.0", 6: "fd08::"}[version]
+            first = found.prefixes[0].split("/")[0] if found is not None and found.prefixes else usual
             cidr = ipaddress.ip_network(f"{first}/{64 if ':' in first else length}", strict=False)
             body["cidr"] = str(cidr)
         if how in ("length", "both"):
