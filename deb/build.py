@@ -184,17 +184,25 @@ def _completion(root: Path) -> None:
         path.write_text(made.stdout)
 
 
+def _terms(library: Distribution) -> str:
+    """A library's paragraph of debian/copyright: its files, and its licence by name."""
+    about = library.metadata
+    classified = [text for text in about.get_all("Classifier") or () if text.startswith("License :: ")]
+    named = about.get("License-Expression") or about.get("License") or "".join(classified[:1]).rpartition(" :: ")[2]
+    if not named:
+        raise SystemExit(f"{about['Name']} does not say what its licence is")
+    parts = {file.parts[0] + "/*" * (len(file.parts) > 1) for file in library.files or () if ".." not in file.parts}
+    files = "\n ".join(f"{SITE}/{part}" for part in sorted(parts - {"__pycache__/*"}))
+    return f"\nFiles: {files}\nCopyright: the authors of {about['Name']} {library.version}\nLicense: {named}\n"
+
+
 def _documents(root: Path, package: str, version: str) -> None:
     """Who may do what with it, and which version this is, as Debian wants them."""
     folder = root / "usr/share/doc" / package
     folder.mkdir(parents=True, exist_ok=True)
     licences = (HERE / "debian/copyright").read_text()
     if package == "nebula-common":
-        for library in _libraries():
-            about = library.metadata
-            terms = about.get("License-Expression") or about.get("License")
-            licences += f"\nFiles: {SITE}/*\nCopyright: the authors of {about['Name']} {library.version}\n"
-            licences += f"License: {terms}\n The text is in {about['Name'].lower()}-{library.version}.dist-info.\n"
+        licences += "".join(_terms(library) for library in _libraries())
         overrides = root / "usr/share/lintian/overrides"
         overrides.mkdir(parents=True)
         shutil.copy(HERE / "debian/nebula-common/lintian-overrides", overrides / package)

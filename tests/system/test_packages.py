@@ -41,6 +41,24 @@ def test_same_checkout_same_packages(debs: Path, build_debs: Callable[[Path], Pa
     }
 
 
+def test_licences_of_the_libraries_are_named(debs: Path, tmp_path: Path) -> None:
+    """Each paragraph has a licence, and its files are in the package: all that lies beside our own code."""
+    (package,) = debs.glob("nebula-common_*.deb")
+    subprocess.run(["dpkg-deb", "--extract", str(package), str(tmp_path)], check=True)
+    paragraphs = (tmp_path / "usr/share/doc/nebula-common/copyright").read_text().split("\n\n")[2:]
+    listed: set[Path] = set()
+    for paragraph in paragraphs:
+        files, _label, about = paragraph.partition("\nCopyright: ")
+        assert about.partition("\nLicense: ")[2].strip() not in ("", "None"), paragraph
+        for pattern in files.removeprefix("Files: ").split():
+            found = tmp_path / pattern.removesuffix("/*")
+            assert found.exists(), paragraph
+            listed.add(found)
+    site = next(tmp_path.glob("usr/lib/nebula/lib/python3*/site-packages"))
+    ours = {entry for entry in site.iterdir() if entry.name.startswith("nebula") or entry.name == "__pycache__"}
+    assert set(site.iterdir()) - ours == listed
+
+
 @pytest.mark.timeout(240)
 def test_the_life_of_the_packages(debs: Path, tmp_path: Path) -> None:
     """Removing the agent's package leaves all that it made as it is; purging it takes that away, and of what somebody
