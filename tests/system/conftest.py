@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +26,12 @@ def build_debs() -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def debs(build_debs: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that has them."""
-    return build_debs(tmp_path_factory.mktemp("packages"))
+def debs(build_debs: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder that has them. Workers of one run share it: the first that wants it makes it, the others wait."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "packages"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            build_debs(tmp_path_factory.mktemp("packages-made")).rename(folder)
+    return folder

@@ -40,11 +40,11 @@ _WHO = (
 
 
 @contextlib.contextmanager
-def cloud() -> Iterator[Cloud]:
-    """Engine, image, containers, all nodes joined. Raises NoContainers."""
+def cloud(debs: Path) -> Iterator[Cloud]:
+    """Engine, image with the packages in ``debs``, containers, all nodes joined. Raises NoContainers."""
     engine = Engine()
     try:
-        container_image.build(engine, engine.folder)
+        container_image.build(engine, engine.folder, debs)
         disks = engine.folder / "disks"
         for name in ("controller", *NODES):
             (disks / name).mkdir(parents=True)

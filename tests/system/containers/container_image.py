@@ -1,6 +1,6 @@
 """The image of the nodes, without any registry: a Debian root from this machine's package sources, and our packages.
 
-Effects: mmdebstrap, deb/build.py and docker; a file in the user's cache, made once for each list of packages (200 MiB).
+Effects: mmdebstrap and docker; a file in the user's cache, made once for each list of packages (200 MiB).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from container_engine import Engine, NoContainers
@@ -36,17 +35,14 @@ _MMDEBSTRAP = (
 )
 
 
-def build(engine: Engine, folder: Path) -> None:
-    """Make IMAGE in the engine; ``folder`` is for what it is made of. Raises NoContainers."""
+def build(engine: Engine, folder: Path, debs: Path) -> None:
+    """Make IMAGE in the engine, with the packages in ``debs``; ``folder`` is for what it is made of.
+
+    Raises NoContainers.
+    """
     context = folder / "image"
-    context.mkdir()
-    making = subprocess.Popen(
-        [sys.executable, str(ROOT / "deb/build.py"), str(context)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    shutil.copytree(debs, context)
     engine.docker("import", "--change=ENV PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", str(root()), _BASE)
-    output, _nothing = making.communicate(timeout=200)
-    assert making.returncode == 0, output
     for name in ("Dockerfile", "init.sh"):
         shutil.copy(HERE / name, context)
     engine.docker("build", "--quiet", "--network=none", f"--tag={IMAGE}", str(context))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from container_cloud import WEB_IP, Cloud, cloud
@@ -42,10 +43,10 @@ while [ -e /run/slow ]; do kill -STOP $0; sleep 0.9; kill -CONT $0; sleep 0.1; d
 
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Cloud]:
+def nodes(debs: Path) -> Iterator[Cloud]:
     """``web`` on compute1 and ``db`` on compute2 in one network, with a router on net1."""
     try:
-        with cloud() as made:
+        with cloud(debs) as made:
             for line in _MAKE:
                 made.nebulactl(line)
             made.instance("web", "compute1")
