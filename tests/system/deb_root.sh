@@ -19,5 +19,6 @@ exec unshare --mount --pid --net --uts --fork --kill-child bash -eu -c '
     mkdir -p run/netns run/openvswitch run/lock
     mount -t tmpfs tmpfs var/lib/openvswitch 2> /dev/null || true
     ip link set lo up
+    rm -f var/lib/man-db/auto-update # or each package that comes or goes has all manual pages of the machine indexed
     exec chroot . "$@"
 ' bash "$folder" "$@"
