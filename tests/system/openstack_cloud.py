@@ -1,7 +1,6 @@
 """A real ``nebula-controller`` on 127.0.0.1, and the real ``openstack`` client against it.
 
-Effects: one process, a temporary folder, a free port. The client takes 1.5 s and more to start, so that a
-script of many commands goes into one process through its standard input.
+Effects: one process, a temporary folder, a free port; forks of a loaded client (``tests/forked.py``).
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests import forked
+
 BIN = Path(sys.executable).parent
 PASSWORD = "system-test-password"
 _START_S = 20
@@ -29,7 +30,12 @@ def program(name: str) -> list[str]:
 
 
 class Controller:
-    """A controller with a fresh database in ``folder``; ``admin`` has ``PASSWORD``."""
+    """A controller with a fresh database in ``folder``; ``admin`` has ``PASSWORD``.
+
+    ``client_forked``: the client is a fork of one that is loaded, else the installed program, which starts in 1.4 s.
+    """
+
+    client_forked = True
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.folder = folder
@@ -99,10 +105,13 @@ class Controller:
         return [line for line in self._client(lines, changes).stderr.splitlines() if line.strip()]
 
     def _client(self, lines: tuple[str, ...], changes: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        typed, environment = "\n".join(lines) + "\n", self.environment(**changes)
+        if self.client_forked:
+            return forked.run("openstack", [], environment, typed=typed)
         return subprocess.run(
             [str(BIN / "openstack")],
-            input="\n".join(lines) + "\n",
-            env=self.environment(**changes),
+            input=typed,
+            env=environment,
             capture_output=True,
             text=True,
             timeout=90,

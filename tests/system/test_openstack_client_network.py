@@ -39,8 +39,9 @@ def sdk(controller: Controller) -> Iterator[Any]:
     connection.close()
 
 
-def test_the_case_study_in_the_client(controller: Controller) -> None:
-    """Made with the lecture's commands, looked at, refused where it is in use, and taken down again."""
+def test_the_case_study_in_the_client(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made with the lecture's commands in the program as installed, looked at, refused where used, and taken down."""
+    monkeypatch.setattr(controller, "client_forked", False)
     answers = controller.openstack(
         "network create nebula_net -f json",
         "subnet create --network nebula_net --subnet-range 192.168.50.0/24 nebula_subnet -f json",

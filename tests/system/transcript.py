@@ -5,14 +5,12 @@ a prompt of the command above it, which runs as a process on a terminal of its o
 follows a command is its output, standard error included, and ``exit 1`` where the code is not 0. Ids, times, MAC
 addresses and the cloud's URL read ``<id>``, ``<time>``, ``<mac>`` and ``<cloud>``.
 
-Effects: a process that has imported the client, of which each command is a fork (an ``openstack`` takes a second to
-start, a fork a tenth); a whole one for each command that prompts. ``python tests/system/transcript.py FILE...`` writes
-files anew with what a fresh controller answers.
+Effects: forks of a loaded client (``tests/forked.py``), a whole one for each command that prompts. ``python -m
+tests.system.transcript FILE...`` writes files anew with what a fresh controller answers.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import re
@@ -25,40 +23,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from openstack_cloud import BIN, Controller
+from tests import forked
+from tests.system.openstack_cloud import BIN, Controller
 
 FOLDER = Path(__file__).parent / "transcripts"
 _PATIENCE_S = 60
-_CLIENT = """
-import contextlib, io, json, logging, os, sys
-from openstackclient import shell
-sys.argv[0] = "openstack"
-def run(argv):
-    try:
-        return shell.main(argv)
-    except SystemExit as end:
-        return end.code
-with contextlib.redirect_stdout(io.StringIO()):
-    for noun in ("network", "project"):
-        run([noun, "list", "--help"])
-logging.getLogger().handlers.clear()  # each call adds its own
-for line in sys.stdin:
-    call = json.loads(line)
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.dup2(writer, 1)
-        os.dup2(writer, 2)
-        os.environ.update(call["environment"])
-        code = run(call["argv"])
-        sys.stdout.flush()
-        os._exit(code)
-    os.close(writer)
-    with open(reader) as output:
-        said = output.read()
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(json.dumps([code, said]), flush=True)
-"""
 _VOLATILE = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "<time>"),
@@ -70,34 +39,20 @@ def play(controller: Controller, text: str) -> str:
     """The transcript with what the client says now; equal to ``text`` where all is as it was."""
     lines: list[str] = []
     changes: dict[str, str] = {}
-    client = subprocess.Popen(
-        [sys.executable, "-c", _CLIENT],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=controller.environment(),
-    )
-    assert client.stdin is not None
-    assert client.stdout is not None
-    try:
-        for command, typed in _commands(text):
-            lines += [command, *(f"> {answer}" for answer in typed)]
-            words = shlex.split(command.removeprefix("$ "), comments=True)
-            if command.startswith("$ export "):
-                changes.update(dict(word.partition("=")[::2] for word in words[1:]))
-            elif command.startswith("$ openstack "):
-                if typed:
-                    code, said = _on_a_terminal(words[1:], typed, {**controller.environment(), **changes})
-                else:
-                    client.stdin.write(json.dumps({"argv": words[1:], "environment": changes}) + "\n")
-                    client.stdin.flush()
-                    code, said = json.loads(client.stdout.readline())
-                lines += said_lines(said, controller.url)
-                lines += [f"exit {code}"] if code else []
-    finally:
-        client.stdin.close()
-        client.wait(_PATIENCE_S)
-        client.stdout.close()
+    for command, typed in _commands(text):
+        lines += [command, *(f"> {answer}" for answer in typed)]
+        words = shlex.split(command.removeprefix("$ "), comments=True)
+        if command.startswith("$ export "):
+            changes.update(dict(word.partition("=")[::2] for word in words[1:]))
+        elif command.startswith("$ openstack "):
+            environment = {**controller.environment(), **changes}
+            if typed:
+                code, said = _on_a_terminal(words[1:], typed, environment)
+            else:
+                ended = forked.run("openstack", words[1:], environment, together=True, timeout_s=_PATIENCE_S)
+                code, said = ended.returncode, ended.stdout
+            lines += said_lines(said, controller.url)
+            lines += [f"exit {code}"] if code else []
     return "\n".join(lines) + "\n"
 
 
