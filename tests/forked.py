@@ -1,7 +1,8 @@
 """Programs that are loaded once, of which each call is a fork: to load ``openstack`` takes 1.4 s of a processor.
 
 A call has what a process of its own would have: arguments, exactly the environment asked for, folder, streams and exit
-code. It does not show that the installed program starts, and what a program reads of the environment while it loads
+code; and, if asked, the namespaces and the user of a private machine (``netns/lab_machine.py``), as by nsenter and
+setpriv. It does not show that the installed program starts, and what a program reads of the environment while it loads
 (``openstack``: where a clouds.yaml lies that no variable names) is the first caller's.
 
 Effects: a process for each program from its first call on, which ends with this one; its children. As a program,
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -32,6 +34,10 @@ from typing import Any
 
 _LONGEST_REQUEST_BYTES = 150_000
 _Program = Callable[[list[str]], int | None]
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_NAMESPACES = 0x00020000 | 0x20000000 | 0x40000000 | 0x04000000 | 0x08000000
+"""CLONE_NEWNS, NEWPID, NEWNET, NEWUTS, NEWIPC; sched.h."""
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 
 def run(
@@ -42,16 +48,26 @@ def run(
     typed: str = "",
     together: bool = False,
     timeout_s: int = 90,
+    machine: int = 0,
+    user: int = 0,
 ) -> subprocess.CompletedProcess[str]:
     """Exit code and output of a call; ``together``: standard error is in standard output.
 
+    It is in the namespaces of the process ``machine`` and of the user with this number, where they are given.
     TimeoutExpired where it takes longer.
     """
     with contextlib.ExitStack() as files:
         given, out, error = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
         given.write(typed)
         given.seek(0)
-        request = {"words": words, "variables": dict(variables), "folder": str(Path.cwd()), "timeout_s": timeout_s}
+        request = {
+            "words": words,
+            "variables": dict(variables),
+            "folder": "/" if machine else str(Path.cwd()),
+            "timeout_s": timeout_s,
+            "machine": machine,
+            "user": user,
+        }
         streams = [given.fileno(), out.fileno(), (out if together else error).fileno()]
         code = _loaded(program).ask(request, streams)
         if code == -signal.SIGALRM:
@@ -149,6 +165,10 @@ def _serve(name: str, requests: socket.socket) -> None:
 def _wait_for_call(program: _Program, request: dict[str, Any], descriptors: list[int]) -> None:
     """Never returns."""
     *streams, end = descriptors
+    if request["machine"]:
+        machine = os.pidfd_open(request["machine"])
+        _done(_LIBC.setns(machine, _NAMESPACES))
+        os.close(machine)
     child = os.fork()
     if child == 0:
         os.close(end)
@@ -166,8 +186,11 @@ def _call(program: _Program, request: dict[str, Any], streams: list[int]) -> Non
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
-        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
+        sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+        sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace")
         sys.argv[1:] = request["words"]
+        if request["user"]:
+            _become(request["user"])
         os.chdir(request["folder"])
         os.environ.clear()
         os.environ.update(request["variables"])
@@ -178,6 +201,20 @@ def _call(program: _Program, request: dict[str, Any], streams: list[int]) -> Non
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code & 0xFF)
+
+
+def _become(user: int) -> None:
+    """For good. The system closes /proc/self to a process that changes its user, until it runs another program."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    _done(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _done(_LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))
+
+
+def _done(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 if __name__ == "__main__":

@@ -18,12 +18,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.netns.lab_forked import forked
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = 40_000 + os.getpid() % 20_000
 """An ordinary user whom the machine does not know; one for each run of the tests, because /tmp is shared."""
 WHOLE = os.environ.get("NEBULA_TEST_MACHINE") == "whole"
+_LONGEST_S = 900 if WHOLE else 100
 _SOURCES = [str(ROOT / part) for part in (".", "runtime", "controller", "agent", "cli", "lab")]
 _PATH = ":".join([*filter(None, [os.environ.get("PYTHONPATH")]), *_SOURCES])
 _SETUP = f"""
@@ -46,13 +47,13 @@ class Machine:
     def __init__(self) -> None:
         self.private = os.geteuid() == 0 and not WHOLE
         self._init: subprocess.Popen[bytes] | None = None
+        self.pid = 0
         self.folder = Path(tempfile.mkdtemp(prefix="nebula-test-"))
         if not self.private:
             return
         flags = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"]
         self._init = subprocess.Popen(["unshare", *flags, "tini", "-s", "--", "sleep", "infinity"])
         end = time.monotonic() + 10
-        self.pid = 0
         while not self.pid and time.monotonic() < end:
             self.pid = next((pid for pid in _children(self._init.pid) if _comm(pid) == "tini"), 0)
             time.sleep(0.005)
@@ -103,13 +104,18 @@ class Machine:
     def ctl(
         self, *words: str, user: bool = False, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """A nebulactl call, whatever its exit code."""
-        if WHOLE:
-            return forked(words, self._variables(user, env))
-        return self.call(sys.executable, "-m", "nebulactl", *words, user=user, env=env)
+        """A nebulactl call, whatever its exit code, in a fork of one that is loaded."""
+        return forked.run(
+            "nebulactl",
+            words,
+            self._variables(user, env),
+            timeout_s=_LONGEST_S,
+            machine=self.pid,
+            user=USER if self.private and user else 0,
+        )
 
     def nebulactl(self, *argv: str, user: bool = False) -> str:
-        """Output of a nebulactl call that must succeed."""
+        """Output of nebulactl itself, which must succeed."""
         return self.run(sys.executable, "-m", "nebulactl", *argv, user=user)
 
     def inventory(self) -> dict[str, list[str]]:
