@@ -56,7 +56,8 @@ def run(program: Program, frame: bytes) -> int:
 
 def tunnel(inner: Packet, vni: int = 7, *, ipv6: bool = False) -> Packet:
     outer = IPv6(src="fd00::1", dst="fd00::2") if ipv6 else IP(src="10.0.0.1", dst="10.0.0.2")
-    return Ether() / outer / UDP(sport=5, dport=4789) / VXLAN(vni=vni) / inner
+    # scapy would ask the machine's network for a destination.
+    return Ether(dst="02:00:00:00:00:02") / outer / UDP(sport=5, dport=4789) / VXLAN(vni=vni) / inner
 
 
 PING = Ether() / IP(src="192.168.50.3", dst="192.168.50.4") / ICMP()

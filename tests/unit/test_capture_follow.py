@@ -17,11 +17,13 @@ from nebula.capture.follow import LOOK_AHEAD_NS, Follower, Seen
 from nebula.capture.frames import look
 
 MS = 1_000_000
+ETHER = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+"""Has a destination, as scapy would ask the machine's network for that of each address."""
 ETH0, UNDERLAY_A, UNDERLAY_B, QR, QG = range(5)
 
 
 def tunnel(inner: Packet, vni: int = 7) -> Packet:
-    return Ether() / IP(src="10.0.0.1", dst="10.0.0.2", id=99) / UDP(sport=5, dport=4789) / VXLAN(vni=vni) / inner
+    return ETHER / IP(src="10.0.0.1", dst="10.0.0.2", id=99) / UDP(sport=5, dport=4789) / VXLAN(vni=vni) / inner
 
 
 def follow(*sightings: tuple[int, int, bool, Packet], whole: bool = True, cut: int | None = None) -> list[str]:
@@ -58,19 +60,19 @@ PUBLIC = {"src": "203.0.113.10"}
     ("sent", "after", "before_text", "after_text"),
     [
         (
-            Ether() / INSIDE / TCP(sport=40000, dport=80, seq=17, flags="PA") / Raw(b"GET /"),
+            ETHER / INSIDE / TCP(sport=40000, dport=80, seq=17, flags="PA") / Raw(b"GET /"),
             {"TCP": {"sport": 1025}},
             "192.168.50.3:40000 > 198.51.100.10:80",
             "203.0.113.10:1025 > 198.51.100.10:80",
         ),
         (
-            Ether() / INSIDE / UDP(sport=40000, dport=53) / Raw(b"question"),
+            ETHER / INSIDE / UDP(sport=40000, dport=53) / Raw(b"question"),
             {"UDP": {"sport": 1025}},
             "192.168.50.3:40000 > 198.51.100.10:53",
             "203.0.113.10:1025 > 198.51.100.10:53",
         ),
         (
-            Ether() / INSIDE / ICMP(id=5, seq=1) / Raw(b"ping"),
+            ETHER / INSIDE / ICMP(id=5, seq=1) / Raw(b"ping"),
             {"ICMP": {"id": 61}},
             "192.168.50.3:5 > 198.51.100.10:5",
             "203.0.113.10:61 > 198.51.100.10:61",
@@ -101,17 +103,17 @@ def test_through_a_tunnel_and_nat(
 def test_an_icmp_error_is_followed_though_nat_translates_what_it_quotes() -> None:
     """The quoted header changes with the packet's own."""
     quoted = IPerror(src="203.0.113.10", dst="198.51.100.10", id=4711) / UDPerror(sport=1025, dport=53)
-    outside = Ether() / IP(src="203.0.113.1", dst="203.0.113.10", id=8) / ICMP(type=3, code=1) / quoted
+    outside = ETHER / IP(src="203.0.113.1", dst="203.0.113.10", id=8) / ICMP(type=3, code=1) / quoted
     quoted = IPerror(src="192.168.50.3", dst="198.51.100.10", id=4711) / UDPerror(sport=40000, dport=53)
-    inside = Ether() / IP(src="203.0.113.1", dst="192.168.50.3", id=8, ttl=63) / ICMP(type=3, code=1) / quoted
+    inside = ETHER / IP(src="203.0.113.1", dst="192.168.50.3", id=8, ttl=63) / ICMP(type=3, code=1) / quoted
     assert [text.split(", ")[0] for text in follow((QG, 0, False, outside), (QR, 1, True, inside))] == ["packet 1"] * 2
 
 
 def test_a_retransmission_is_another_packet() -> None:
     """The same segment with a new identification; and the very same bytes a second later."""
-    first = Ether() / IP(id=1) / TCP(seq=9, flags="S")
-    again = Ether() / IP(id=2) / TCP(seq=9, flags="S")
-    arp = Ether() / ARP(psrc="10.0.0.1", pdst="10.0.0.2")
+    first = ETHER / IP(id=1) / TCP(seq=9, flags="S")
+    again = ETHER / IP(id=2) / TCP(seq=9, flags="S")
+    arp = ETHER / ARP(psrc="10.0.0.1", pdst="10.0.0.2")
     assert follow((ETH0, 0, True, first), (ETH0, 1, True, again)) == ["packet 1, hop 1 of 1", "packet 2, hop 1 of 1"]
     assert follow((ETH0, 0, True, arp), (ETH0, 1000, True, arp), (QR, 1001, False, arp)) == [
         "packet 1, hop 1 of 1",
@@ -122,14 +124,14 @@ def test_a_retransmission_is_another_packet() -> None:
 
 def test_equal_packets_in_a_row_keep_their_order() -> None:
     """Datagrams without identification and with the same content: the first to leave is the first to arrive."""
-    same = Ether() / IP(id=0, flags="DF") / UDP(sport=1, dport=2) / Raw(b"same")
+    same = ETHER / IP(id=0, flags="DF") / UDP(sport=1, dport=2) / Raw(b"same")
     comments = follow((ETH0, 0, True, same), (ETH0, 1, True, same), (QR, 2, False, same), (QR, 3, False, same))
     assert [text.partition(",")[0] for text in comments] == ["packet 1", "packet 2", "packet 1", "packet 2"]
 
 
 def test_a_packet_that_turns_round_is_seen_twice_at_one_point() -> None:
     """A router with one leg: in and out of the same device."""
-    frame = Ether() / IP(id=3) / ICMP(seq=1)
+    frame = ETHER / IP(id=3) / ICMP(seq=1)
     assert follow((QR, 0, False, frame), (QR, 1, True, frame)) == ["packet 1, hop 1 of 2", "packet 1, hop 2 of 2"]
 
 
@@ -139,7 +141,7 @@ LONG = bytes(number * number % 251 for number in range(4000))
 def stream(seq: int, payload: bytes, number: int = 1, ack: int = 77) -> Packet:
     """A segment of one connection."""
     inside = IP(src="192.168.50.3", dst="192.168.50.4", id=number, flags="DF")
-    return Ether() / inside / TCP(sport=40000, dport=80, seq=seq, ack=ack, flags="A") / Raw(payload)
+    return ETHER / inside / TCP(sport=40000, dport=80, seq=seq, ack=ack, flags="A") / Raw(payload)
 
 
 @pytest.mark.parametrize("first", [1000, (1 << 16) - 2000, (1 << 32) - 2000])
@@ -179,31 +181,31 @@ def test_what_only_looks_like_a_part_is_none(other: Packet) -> None:
 
 def test_two_networks_with_the_same_addresses() -> None:
     """Two packets that differ in their VNI and nothing else were sent by two machines: each has its own number."""
-    frame = Ether() / INSIDE / ICMP(id=5, seq=1) / Raw(b"ping")
-    other = Ether() / INSIDE.copy() / ICMP(id=6, seq=1) / Raw(b"pong")
+    frame = ETHER / INSIDE / ICMP(id=5, seq=1) / Raw(b"ping")
+    other = ETHER / INSIDE.copy() / ICMP(id=6, seq=1) / Raw(b"pong")
     comments = follow((UNDERLAY_A, 0, True, tunnel(frame, 7)), (UNDERLAY_A, 0, True, tunnel(other, 8)))
     assert comments == ["packet 1, hop 1 of 1, VNI 7", "packet 2, hop 1 of 1, VNI 8"]
 
 
 def test_cut_frames_are_followed_too() -> None:
     """A tunnel's cut frames lack bytes that others still have: what was cut does not count."""
-    sent = Ether() / INSIDE / UDP(sport=40000, dport=53) / Raw(bytes(range(200)))
+    sent = ETHER / INSIDE / UDP(sport=40000, dport=53) / Raw(bytes(range(200)))
     comments = follow((ETH0, 0, True, sent), (UNDERLAY_A, 1, True, tunnel(sent)), whole=False, cut=96)
     assert comments == ["packet 1, hop 1 of 2", "packet 1, hop 2 of 2, VNI 7"]
 
 
 def test_ipv6_and_tags() -> None:
     """No identification, no NAT: addresses and content tell packets apart; a VLAN tag does not."""
-    first = Ether() / IPv6(src="fd00::1", dst="fd00::2", hlim=64) / ICMPv6EchoRequest(seq=1)
-    hop = Ether() / Dot1Q(vlan=5) / IPv6(src="fd00::1", dst="fd00::2", hlim=63) / ICMPv6EchoRequest(seq=1)
-    other = Ether() / IPv6(src="fd00::1", dst="fd00::3", hlim=63) / ICMPv6EchoRequest(seq=1)
+    first = ETHER / IPv6(src="fd00::1", dst="fd00::2", hlim=64) / ICMPv6EchoRequest(seq=1)
+    hop = ETHER / Dot1Q(vlan=5) / IPv6(src="fd00::1", dst="fd00::2", hlim=63) / ICMPv6EchoRequest(seq=1)
+    other = ETHER / IPv6(src="fd00::1", dst="fd00::3", hlim=63) / ICMPv6EchoRequest(seq=1)
     comments = follow((ETH0, 0, True, first), (QR, 1, False, hop), (QG, 2, True, other))
     assert [text.partition(",")[0] for text in comments] == ["packet 1", "packet 1", "packet 2"]
 
 
 def test_nothing_is_said_before_all_is_known() -> None:
     """A packet is given out once what follows it has come; late frames still find their place."""
-    frame = Ether() / IP(id=3) / ICMP(seq=1)
+    frame = ETHER / IP(id=3) / ICMP(seq=1)
     data = bytes(frame)
     follower = Follower()
     follower.take([Seen(ETH0, 5 * MS, data, len(data), True)])
@@ -216,11 +218,13 @@ def test_nothing_is_said_before_all_is_known() -> None:
 def test_what_has_long_passed_is_forgotten() -> None:
     """Memory follows the packets under way, not those seen."""
     follower = Follower()
+    datagram, segment = bytes(ETHER / IP()), bytes(stream(0, LONG))
     for number in range(3000):
-        data = bytes(Ether() / IP(id=number % 65536)) + number.to_bytes(4, "big")
+        word = number.to_bytes(4, "big")
+        data = datagram[:18] + word[2:] + datagram[20:] + word  # the identification, and bytes after it
         follower.take([Seen(ETH0, number * MS, data, len(data), True)])
         follower.give(number * MS)
-        data = bytes(stream(number, LONG, number % 65536))
+        data = segment[:18] + word[2:] + segment[20:38] + word + segment[42:]  # and the sequence number
         follower.take([Seen(QR, number * MS, data, len(data), True)])
         follower.give(number * MS)
     assert len(follower._alive) < 2200
