@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from schemathesis.specs.openapi.definitions import OPENAPI_31
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 CHECKS: list[Any] = [
     not_a_server_error,
@@ -59,7 +59,7 @@ def document(walk: Walk) -> dict[str, Any]:
 
 def test_the_document_is_openapi(document: dict[str, Any]) -> None:
     """The schema that the OpenAPI Initiative publishes takes it, and each of its own schemas is a JSON schema."""
-    jsonschema.Draft202012Validator(dict(OPENAPI_31)).validate(document)
+    OPENAPI_31_VALIDATOR.validate(document)
     for schema in document["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
 
