@@ -114,6 +114,12 @@ class Machine:
             user=USER if self.private and user else 0,
         )
 
+    def good(self, *words: str, user: bool = False, env: dict[str, str] | None = None) -> str:
+        """Output of such a call, which must succeed."""
+        ended = self.ctl(*words, user=user, env=env)
+        assert ended.returncode == 0, f"{words}: {ended.stdout}{ended.stderr}"
+        return ended.stdout
+
     def nebulactl(self, *argv: str, user: bool = False) -> str:
         """Output of nebulactl itself, which must succeed."""
         return self.run(sys.executable, "-m", "nebulactl", *argv, user=user)

@@ -54,9 +54,7 @@ class UserLab:
 
     def good(self, *words: str) -> str:
         """Output of a call that must succeed."""
-        code, out, error = self.call(*words)
-        assert code == 0, f"{words}: {out}{error}"
-        return out
+        return self.machine.good(*words, user=True, env=self.variables)
 
     def on(self, node: str, script: str) -> str:
         """Output of a shell script on a node."""

@@ -49,7 +49,7 @@ class Site:
 
     def on(self, node: str, *argv: str) -> str:
         """Output of a program on a node, which must succeed."""
-        return self.machine.nebulactl("lab", "exec", node, "--", *argv)
+        return self.machine.good("lab", "exec", node, "--", *argv)
 
     @staticmethod
     def ctl_line(*argv: str) -> list[str]:

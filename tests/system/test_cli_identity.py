@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openstack_cloud import Controller
+
+from tests import forked
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,8 @@ def run(controller: Controller, tmp_path: Path) -> Any:
     """Runs nebulactl as the administrator: its JSON, or None where it prints none."""
 
     def nebulactl(line: str, exit_code: int = 0) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "nebulactl", *line.split()],
-            env={**controller.environment(), "XDG_CACHE_HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        variables = {**controller.environment(), "XDG_CACHE_HOME": str(tmp_path)}
+        done = forked.run("nebulactl", line.split(), variables)
         assert done.returncode == exit_code, done.stderr
         return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else None
 

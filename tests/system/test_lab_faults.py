@@ -53,11 +53,11 @@ class _Lab:
 
     def call(self, words: str) -> str:
         """A call of nebulactl that must succeed."""
-        return self.machine.nebulactl(*words.split())
+        return self.machine.good(*words.split())
 
     def on(self, place: str, script: str) -> str:
         """Output of a shell script that must succeed at a place of the lab."""
-        return self.machine.nebulactl("lab", "exec", place, "--", "sh", "-c", script)
+        return self.machine.good("lab", "exec", place, "--", "sh", "-c", script)
 
     def lease(self, node: str, space: str) -> str:
         """The address that an instance has by DHCP, once it has one."""
@@ -74,7 +74,7 @@ class _Lab:
     def answers(self, address: str) -> None:
         """Wait until ``web`` gets an answer."""
         once = ("lab", "exec", "compute1", "--", *f"ip netns exec {self._web} ping -c 1 -W 1 {address}".split())
-        eventually(lambda: self.machine.call(*_NEBULACTL, *once).returncode == 0, f"web reaches {address}", 20)
+        eventually(lambda: self.machine.ctl(*once).returncode == 0, f"web reaches {address}", 20)
 
     def stream(self, address: str) -> contextlib.AbstractContextManager[Stream]:
         """Packets from ``web``."""

@@ -48,8 +48,7 @@ def lab() -> Iterator[Machine]:
     machine = Machine()
     try:
         machine.nebulactl("lab", "up", "--name", "receipts", "--nodes", "2", user=True)
-        audit = (sys.executable, "-m", "nebulactl", "audit")
-        while machine.call(*audit, user=True, env={"NEBULA_LAB": "receipts"}).returncode:
+        while machine.ctl("audit", user=True, env={"NEBULA_LAB": "receipts"}).returncode:
             time.sleep(0.2)  # 'lab up' waits for the agents, not for their first pass
         yield machine
     finally:
@@ -58,10 +57,7 @@ def lab() -> Iterator[Machine]:
 
 
 def _call(machine: Machine, line: str) -> str:
-    env = {"NEBULA_LAB": "receipts"}
-    ended = machine.call(sys.executable, "-m", "nebulactl", *line.split(), user=True, env=env)
-    assert ended.returncode == 0, f"{line}: {ended.stderr}"
-    return ended.stdout
+    return machine.good(*line.split(), user=True, env={"NEBULA_LAB": "receipts"})
 
 
 def _flows(dump: str) -> dict[str, str]:
@@ -82,7 +78,7 @@ def _kernels(machine: Machine) -> Found:
     """What there is on all nodes: (node, kind, name) to whatever else is known of it."""
     found: Found = {}
     for node in _NODES:
-        out = machine.nebulactl("lab", "exec", "--name", "receipts", node, "--", "sh", "-c", _LIST, user=True)
+        out = machine.good("lab", "exec", "--name", "receipts", node, "--", "sh", "-c", _LIST, user=True)
         spaces, links, ports, flows = out.split("@\n")
         kinds = {
             "namespace": {line.split()[0]: "" for line in spaces.splitlines() if line},
