@@ -94,7 +94,7 @@ REMOVED = (
 
 @pytest.fixture
 def controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Controller]:
-    made = Controller(tmp_path)
+    made = Controller(tmp_path, "--password-hash-rounds=4")  # each of the client's calls logs in
     for name, value in made.environment(REGION_NAME="").items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
