@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,17 @@ starts with the machine: nebula-controller.service nebula-outside.service
 
 
 class _Vagrant:
-    """Vagrant with folders of its own."""
+    """Vagrant with folders of its own, and vagrant_asked.rb."""
 
     def __init__(self, home: Path) -> None:
         if shutil.which("vagrant") is None:
             pytest.skip("vagrant is not installed")
         self._environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         self._environment |= {"VAGRANT_HOME": str(home / "home"), "VAGRANT_DOTFILE_PATH": str(home / "dot")}
+        self.loaded = subprocess.Popen(
+            ["ruby", str(_HERE / "vagrant_asked.rb")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self._environment, cwd=_FOLDER,
+        )  # fmt: skip
 
     def run(self, *argv: str, **changes: str) -> str:
         """Output of a command that succeeds, with variables changed."""
@@ -62,14 +67,20 @@ class _Vagrant:
         return done.stdout
 
     def asked(self, *words: str, **changes: str) -> Any:
-        """What vagrant_asked.rb says."""
-        return json.loads(self.run("ruby", str(_HERE / "vagrant_asked.rb"), *words, **changes))
+        """What vagrant_asked.rb says, with variables changed. Where it fails, standard error has why."""
+        assert self.loaded.stdin is not None and self.loaded.stdout is not None
+        print(json.dumps([words, self._environment | changes]), file=self.loaded.stdin, flush=True)
+        answer = json.loads(self.loaded.stdout.readline())
+        assert answer is not None
+        return answer
 
 
-@pytest.fixture
-def vagrant(tmp_path: Path) -> _Vagrant:
+@pytest.fixture(scope="module")
+def vagrant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Vagrant]:
     """Vagrant, where it is installed."""
-    return _Vagrant(tmp_path)
+    made = _Vagrant(tmp_path_factory.mktemp("vagrant"))
+    with made.loaded:
+        yield made
 
 
 def test_vagrantfile(vagrant: _Vagrant) -> None:

@@ -1,7 +1,18 @@
-# vagrant_asked.rb config PROVIDER | packages | join: what the Vagrantfile says, told by Vagrant itself, as JSON. No
-# machine is started and no provider is needed. The Vagrantfile is the one of the current folder.
+# What the Vagrantfile of the current folder says, told by Vagrant itself, as JSON. No machine is started and no provider
+# is needed. Each line of standard input is a question: [["config", PROVIDER] | ["packages"] | ["join"], environment]. A
+# fork answers it, as to load Vagrant takes as long as all that follows; "null" is said of one that failed.
 require "vagrant"
 require "json"
+
+$stdout.sync = true
+while (question = $stdin.gets)
+  break unless (answering = fork)
+  puts "null" unless Process.wait2(answering).last.success?
+end
+exit unless question
+words, variables = JSON.parse(question)
+ARGV.replace(words)
+ENV.replace(variables)
 
 env = Vagrant::Environment.new
 vagrantfile = env.vagrantfile
