@@ -21,8 +21,13 @@ cd "$KERNELVM_FOLDER" || cd /
 read -r up _ < /proc/uptime
 echo "$up" > $job/boot_s
 # ovs-vswitchd 3.1 counts no processors while the monotonic clock is below 10 s, starts no upcall handler, and passes
-# no packet in the kernel datapath: the job's clock is another one.
-unshare --time --monotonic 1000 --boottime 1000 --fork bash $job/command.sh < /dev/null > "$out" 2>&1
+# no packet in the kernel datapath. (A time namespace is no way out: the kernel notes a flow's last use by its own clock,
+# so that ovs-vswitchd, by another, takes each flow for long unused and deletes it every half second.)
+while [ "${up%.*}" -lt 10 ]; do
+    sleep 0.5
+    read -r up _ < /proc/uptime
+done
+bash $job/command.sh < /dev/null > "$out" 2>&1
 echo $? > $job/status
 sync
 echo o > /proc/sysrq-trigger

@@ -19,7 +19,6 @@ _ROOT = Path(__file__).resolve().parents[2]
 _TRACES = "tests/system/test_lab_trace.py::test"
 _TESTS = (
     "tests/netns/test_agent_crash.py::test_restart_is_silent",
-    "tests/netns/test_agent_snat.py::test_outside_sees_only_the_gateway",
     "tests/netns/test_agent_drift.py::test_death_of_vswitchd_costs_what_passes_it",
     "tests/netns/test_security_two_nodes.py::test_a_remote_group_over_the_tunnel",
     f"{_TRACES}_what_arrives_is_seen_to[one node]",
@@ -31,8 +30,6 @@ _TESTS = (
     f"{_TRACES}_what_is_dropped_is_seen_no_further[a rule is missing]",
     f"{_TRACES}_a_fault_is_found_where_it_is[wrong VNI]",
     f"{_TRACES}_a_fault_is_found_where_it_is[missing flood entries]",
-    f"{_TRACES}_a_fault_is_found_where_it_is[missing SNAT rule]",
-    f"{_TRACES}_a_fault_is_found_where_it_is[wrong route]",
     "tests/netns/test_lab_capture.py::test_one_packet_at_all_points_of_its_way",
 )
 _PATIENCE = "25"
