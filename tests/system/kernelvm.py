@@ -30,7 +30,8 @@ _MODULES = (
     "openvswitch vxlan veth bridge tun nf_conntrack nf_nat ip_tables iptable_filter iptable_nat nf_tables nft_compat "
     "nft_chain_nat xt_conntrack xt_comment xt_tcpudp xt_MASQUERADE xt_nat"
 )
-_TCG_CACHE_MIB = 256
+_TCG_CACHE_MIB = 512
+"""Of translated code; all of it is thrown away when it is full."""
 _GUEST = Path(__file__).with_name("kernelvm_guest.sh")
 
 
@@ -115,7 +116,8 @@ def _write_job(job: Path, argv: Sequence[str], folder: Path, environment: Mappin
 
 def _machine(kernel: Image, job: Path, how: str, memory_mib: int, processors: int) -> list[str]:
     accel, cpu = ("kvm", "host") if how == "kvm" else (f"tcg,tb-size={_TCG_CACHE_MIB}", "Nehalem")
-    words = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on"
+    # norandmaps: QEMU translates code anew for each address that it is mapped at
+    words = "console=ttyS0 quiet panic=-1 norandmaps mitigations=off random.trust_cpu=on"
     return [
         *("nice", "--adjustment=10"),  # what else runs here keeps its time
         *(_QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
