@@ -19,6 +19,7 @@ from pathlib import Path
 
 from nebula.view import codec
 from nebula.view.records import NodeView
+from tests.netns.agent_fork import AgentFork
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ":".join(str(ROOT / part) for part in (".", "runtime", "agent"))
@@ -94,7 +95,7 @@ class AgentNode(Space):
         self.state = Path("/run/nebula-state")
         self.log = self.folder / "agent.log"
         self.mappings: tuple[str, ...] = ()
-        self._agent: subprocess.Popen[bytes] | None = None
+        self._agent: subprocess.Popen[bytes] | AgentFork | None = None
         self._passes: list[dict[str, str]] = []
         self._read_bytes = 0
 
@@ -161,8 +162,12 @@ class AgentNode(Space):
         python = ["env", f"PYTHONPATH={SOURCES}:{ROOT / 'tests/netns'}", sys.executable, "-m", module]
         return self.argv(*python, *self.flags, *command)
 
-    def start_agent(self, module: str = "nebula_agent.main", **environment: str) -> None:
-        """Start the agent; its log is appended to ``log``."""
+    def start_agent(self) -> None:
+        """Start the agent, in a fork; its log is appended to ``log``."""
+        self._agent = AgentFork(self.pid, self.flags, self.log)
+
+    def start_program(self, module: str = "nebula_agent.main", **environment: str) -> None:
+        """Start the agent as a program of its own, as :meth:`start_agent` does otherwise."""
         with self.log.open("ab") as log:
             self._agent = subprocess.Popen(
                 self.agent_argv(module=module), stdout=log, stderr=log, env={**os.environ, **environment}

@@ -26,6 +26,10 @@ import agent_outside  # noqa: F401 - loads scapy
 import agent_views  # noqa: F401
 import sandbox
 
+from tests.netns import agent_fork
+
+agent_fork.load()
+
 _NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x40000000 | 0x20000000
 """CLONE_NEWUSER, NEWNS, NEWNET, NEWPID; sched.h."""
 _PR_SET_PDEATHSIG = 1

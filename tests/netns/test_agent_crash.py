@@ -53,7 +53,7 @@ def _alone() -> AgentNode:
 def _live_and_die(node: AgentNode) -> int:
     """One change per life, until all is done; how many lives it took."""
     node.log.unlink(missing_ok=True)
-    node.start_agent(module="agent_killed", NEBULA_DIE_AFTER="1", NEBULA_LIVES="1")
+    node.start_program(module="agent_killed", NEBULA_DIE_AFTER="1", NEBULA_LIVES="1")
     eventually(lambda: node.agent_ended() is not None, "the last life", timeout_s=60)
     line = next(line for line in node.log.read_text().splitlines() if line.startswith("lives="))
     return int(line.removeprefix("lives="))

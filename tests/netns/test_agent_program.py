@@ -38,7 +38,7 @@ def test_plan_changes_nothing_and_its_lines_do_the_work(flags: tuple[str, ...]) 
     assert node.objects() == before
     done = subprocess.run(node.argv("bash", "-e"), input=lines, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr
-    node.start_agent()
+    node.start_program()
     node.wait_sync(1)
     assert node.changes(0) == 0, node.log.read_text()
     eventually(lambda: VM2_IP in node.run("ip", "-4", "address", namespace=NS2), "lease")
@@ -54,7 +54,7 @@ def test_what_the_kernel_lacks_is_said_at_the_start() -> None:
         'echo "$rules" | exec /usr/sbin/iptables-restore "$@"\n'
     )
     refusing.chmod(0o755)
-    node.start_agent(PATH=f"/run:{os.environ['PATH']}")
+    node.start_program(PATH=f"/run:{os.environ['PATH']}")
     node.wait_sync(1)
     log = node.log.read_text()
     found = next(line for line in log.splitlines() if " capabilities=" in line).partition(" capabilities=")[2]
@@ -75,7 +75,7 @@ def test_what_others_plug_is_bound() -> None:
         first.show(net1(gateway=None))
         second.show(compute1(instance=False))
         for node in (first, second):
-            node.start_agent()
+            node.start_program()
             node.wait_sync(1)
         second.run("ip", "netns", "add", "guest")
         mac = ("address", MACS[VM1_PORT])
@@ -113,7 +113,7 @@ def test_what_is_missing_is_said() -> None:
     node.run("ip", "address", "flush", "dev", "underlay0")
     node.set_vtep()
     assert "--datapath-type 'fast'" in _refusal(node, "--datapath-type", "fast")
-    node.start_agent()
+    node.start_program()
     node.wait_sync(1)
     assert f"already running as process {node.agent_pid}" in _refusal(node)
     assert "already running" in _refusal(node, "clean")
@@ -130,7 +130,7 @@ def test_mass_removal_waits_for_a_person() -> None:
     underlay(node)
     node.start_ovs()
     node.show(many(25))
-    node.start_agent()
+    node.start_program()
     node.wait_sync(1)
     node.show(many(0, 2))
     eventually(lambda: "25 of 25 ports would be removed" in node.log.read_text(), "alarm")
