@@ -58,6 +58,23 @@ def test_process_that_was_not_seen_yet_is_stopped(daemon: _Daemon) -> None:
     assert daemon.pids() == []
 
 
+def test_process_is_seen_as_soon_as_it_is_started(daemon: _Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of execve(2) the old environment is gone and the new one not there; a start waits for that."""
+    read, looks = processes._read, []
+
+    def suspended(folder: str, name: str) -> bytes:
+        if name == "environ" and len(looks) < 3:
+            looks.append(folder)
+            return b""
+        return read(folder, name)
+
+    monkeypatch.setattr(processes, "_read", suspended)
+    assert daemon.driver.apply([daemon.start]) == {}
+    assert len(daemon.pids()) == 1
+    assert len(looks) == 3
+    assert len(set(looks)) == 1
+
+
 def test_two_restarts_without_a_look_leave_one_process(daemon: _Daemon) -> None:
     """Two views in a row that take a host from dnsmasq: one dnsmasq, started by the second."""
     daemon.driver.apply([daemon.start])

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from nebula_agent.edge.run import in_namespace
 
 _DAEMONS = ("dnsmasq",)
 """Programs that fork into the background once they serve, and exit with an error where they cannot."""
+_SHOWN_S = 1.0
+"""At most; it is microseconds where the processor is not taken away just then."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -118,7 +121,22 @@ def start(argv: Sequence[str], environment: Mapping[str, str], namespace_fd: int
             )
     except OSError as error:
         raise CommandFailed(argv, 127, f"cannot start: {error.strerror}") from error
+    _wait_shown(process.pid)
     return Starting(process, argv, daemon)
+
+
+def _wait_shown(pid: int) -> None:
+    """Until /proc shows the environment of a process of ours, or it has ended.
+
+    execve(2) closes the descriptors that it is to close, which is what Popen waits for, before it sets the new
+    environment: one that is suspended in between would be seen by nobody, and started a second time.
+    """
+    end = time.monotonic() + _SHOWN_S
+    with contextlib.suppress(OSError):
+        while not _read(f"/proc/{pid}", "environ") and time.monotonic() < end:
+            if _read(f"/proc/{pid}", "stat").rpartition(b")")[2].split()[0] in (b"Z", b"X"):
+                return
+            time.sleep(0.001)
 
 
 def send(running: Running, number: signal.Signals) -> bool:
