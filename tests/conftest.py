@@ -6,11 +6,13 @@ time of a test); the same examples in every run of continuous integration, fresh
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import Phase, settings
+from nebula_runtime.log import JsonFormatter, TextFormatter
 
 settings.register_profile(
     "nebula",
@@ -25,6 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The emulated machine first, whose worker only waits for it: it takes longer than any other file, and yields to
     what runs beside it."""
     items.sort(key=lambda item: item.path.name != "test_kernel_datapath.py")
+
+
+@pytest.fixture(autouse=True)
+def _logs_end_with_their_test() -> Iterator[None]:
+    """A program that a test calls has its log go to that test's standard error, which later tests find closed."""
+    yield
+    root = logging.getLogger()
+    root.handlers[:] = [one for one in root.handlers if not isinstance(one.formatter, (JsonFormatter, TextFormatter))]
 
 
 @pytest.fixture
