@@ -16,6 +16,7 @@ from nebula_controller.identity.keys import KeyRepository
 from nebula_controller.identity.measure import measure
 from nebula_controller.identity.passwords import Passwords, hash_password, password_matches
 from nebula_controller.identity.token import ScopeKind, TokenCodec, TokenContent, new_audit_id
+from nebula_controller.settings import Settings
 from nebula_controller.store.tables import identity as tables
 from sqlalchemy import select
 
@@ -120,6 +121,12 @@ def test_password_hash() -> None:
         assert password_matches(password, hashed)
         assert not password_matches(other, hashed)
     assert hash_password("a", 4) != hash_password("a", 4)
+
+
+def test_a_hash_costs_what_owasp_asks_for() -> None:
+    """Where nothing else is set, ten rounds (Password Storage Cheat Sheet)."""
+    assert Settings().password_hash_rounds == 10
+    assert hash_password("a").startswith("$2b$10$")
 
 
 def test_overlong_password_never_matches() -> None:
