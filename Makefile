@@ -42,7 +42,7 @@ ready: lint ansible programs # what tests need; beside each other, as much of it
 
 test: $(VENV)/.tools ## every test of the project
 	$(MAKE) -j4 -Otarget --no-print-directory ready
-	$(PYTEST) tests -n 2 --dist loadfile --no-loadscope-reorder -rs $(ARGS)
+	$(PYTEST) tests -n 3 --dist loadfile --no-loadscope-reorder -rs $(ARGS)
 
 test-vagrant: ## the case study on virtual machines, which are made and destroyed (EMULATED=1: without KVM and a box)
 	$(if $(EMULATED),$(MAKE) -C vagrant emulated,$(MAKE) -C vagrant demo && $(MAKE) -C vagrant down)

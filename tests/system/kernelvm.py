@@ -119,7 +119,7 @@ def _machine(kernel: Image, job: Path, how: str, memory_mib: int, processors: in
     # norandmaps: QEMU translates code anew for each address that it is mapped at
     words = "console=ttyS0 quiet panic=-1 norandmaps mitigations=off random.trust_cpu=on"
     return [
-        *("nice", "--adjustment=10"),  # what else runs here keeps its time
+        *("nice", "--adjustment=5"),  # what else runs here keeps its time
         *(_QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-machine", "q35,memory-backend=mem", "-accel", accel, "-cpu", cpu),
         *("-smp", str(processors), "-m", str(memory_mib)),
