@@ -47,6 +47,17 @@ class _Lab(UserLab):
 
     def __init__(self) -> None:
         super().__init__("captured", _MAKE)
+        try:
+            for instance in ("web", "db"):
+                self.has_address(instance)
+        except BaseException:
+            self.close()
+            raise
+
+    def make_second_project(self) -> None:
+        self.make(_SECOND_PROJECT)
+        for instance in ("theirs1", "theirs2"):
+            self.has_address(instance, ("--os-project-name", "second"))
 
     @cached_property
     def files(self) -> Path:
@@ -194,7 +205,7 @@ def test_a_long_segment_is_cut_for_the_underlay(lab: _Lab, file: str) -> None:
 
 def test_another_project_sees_its_own_packets_only(lab: _Lab) -> None:
     """Equal addresses in both; on the underlay Bob gets his VNI's; the other's instance he does not find."""
-    lab.make(_SECOND_PROJECT)
+    lab.make_second_project()
     process = lab.begin("underlay", "-f", "json", caller=_BOB)
     lab.ping("web", "192.168.50.4")
     lab.good("--os-project-name", "second", "instance", "exec", "theirs1", "--", "ping", "-c1", "-W3", "192.168.50.4")
@@ -275,7 +286,7 @@ def test_an_idle_lab_is_silent_everywhere(lab: _Lab) -> None:
 
     What the tests before made the kernel learn it confirms once, some seconds later (arp(7)).
     """
-    lab.make(_SECOND_PROJECT)
+    lab.make_second_project()
     points = ("network", "n", "network", "m", "router", "r", "underlay")
     for _attempt in range(4):
         if not (heard := lab.good("capture", *points, "-a", "duration:7")):

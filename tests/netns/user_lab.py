@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.netns.agent_node import DATAPATH
+from tests.netns.agent_node import DATAPATH, PATIENCE
 from tests.netns.lab_machine import WHOLE, Machine
 
 NODES = ("net1", "compute1", "compute2")
@@ -55,6 +55,12 @@ class UserLab:
     def good(self, *words: str) -> str:
         """Output of a call that must succeed."""
         return self.machine.good(*words, user=True, env=self.variables)
+
+    def has_address(self, instance: str, caller: Sequence[str] = ()) -> None:
+        """Wait for its lease; an IPv6 address is tried out first (DAD, RFC 4862), and answers nobody meanwhile."""
+        there = "ip -o address show eth0 scope global | grep -v tentative | grep -q inet"
+        wait = f"for i in $(seq 100); do {there} && exit 0; sleep {0.1 if PATIENCE == 1 else 1}; done; exit 1"
+        self.good(*caller, "instance", "exec", instance, "--", "sh", "-c", wait)
 
     def on(self, node: str, script: str) -> str:
         """Output of a shell script on a node."""

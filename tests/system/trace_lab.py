@@ -72,12 +72,6 @@ class TraceLab(UserLab):
             for rule in json.loads(self.good("security", "group", "rule", "list", "silent", "-f", "json")):
                 self.good("security", "group", "rule", "delete", rule["ID"], "--wait")  # the last call: all is there
 
-    def has_address(self, instance: str) -> None:
-        """Wait for its lease; an IPv6 address is tried out first (DAD, RFC 4862), and answers nobody meanwhile."""
-        there = "ip -o address show eth0 scope global | grep -v tentative | grep -q inet"
-        wait = f"for i in $(seq 100); do {there} && exit 0; sleep {0.1 if PATIENCE == 1 else 1}; done; exit 1"
-        self.good("instance", "exec", instance, "--", "sh", "-c", wait)
-
     def port_of(self, instance: str) -> str:
         """The id of its one port."""
         if instance not in self._ports:
